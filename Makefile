@@ -1,0 +1,29 @@
+# Each target is one command; what it does stands in the script it names.
+.PHONY: install demo test lint format generate bench constraints clean
+
+install:   ## .venv with all that the demo and the tests need
+	./scripts/install.sh
+
+demo: install   ## retrain BTC, ETH and SOL on real candles, without a cluster
+	.venv/bin/retrain run -f examples/01-quickstart.yaml
+
+test: install   ## lint, types and all tests
+	./scripts/test.sh
+
+lint: install
+	./scripts/lint.sh
+
+format: install
+	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+generate: install   ## crds/ and docs/reference.md from the models
+	.venv/bin/python crds/generate.py
+
+bench: install   ## ratios, with the reference beside ours
+	.venv/bin/python benchmarks/training_memory.py
+
+constraints:   ## write the versions that are installed now
+	./scripts/constraints.sh
+
+clean:
+	rm -rf .venv .retrain

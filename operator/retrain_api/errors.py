@@ -1,0 +1,96 @@
+"""Every failure the project names, and what its type means for a retry.
+
+A task ends with the exit code of its error; the Job's pod failure policy and the plan read the same
+numbers (sysexits.h where it has a fitting one), so the type alone decides: try again, go on later, or stop.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class RetrainError(Exception):
+    """One sentence for the person who can mend it, and a CamelCase reason for machines.
+
+    `exit_code` is what a task ends with; `retryable` says whether the same task may succeed later unchanged.
+    """
+
+    exit_code: ClassVar[int] = 70
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class ConfigurationError(RetrainError):
+    """The run or the task asks for something that cannot be; only a changed spec helps."""
+
+    exit_code = 64
+
+
+class DataError(RetrainError):
+    """The data is there and unusable, or not the data that was pinned."""
+
+    exit_code = 65
+
+
+class NotFoundError(RetrainError):
+    """Data, model or bucket does not exist."""
+
+    exit_code = 66
+
+
+class StoreUnreachable(RetrainError):
+    """The store gave no usable answer for minutes."""
+
+    exit_code = 69
+    retryable = True
+
+
+class SoftwareError(RetrainError):
+    """Anything else: a full disk, a bug, a killed process."""
+
+    exit_code = 70
+    retryable = True
+
+
+class Interrupted(RetrainError):
+    """Stopped on request; all that was done is saved and the next start goes on from there."""
+
+    exit_code = 75
+    retryable = True
+
+
+class CredentialsError(RetrainError):
+    """The store refused the credentials, or there are none."""
+
+    exit_code = 77
+
+
+class NoDeviceError(RetrainError):
+    """A GPU was asked for and none is here."""
+
+    exit_code = 78
+
+
+ERRORS_BY_EXIT_CODE: dict[int, type[RetrainError]] = {
+    error.exit_code: error
+    for error in (
+        ConfigurationError,
+        DataError,
+        NotFoundError,
+        StoreUnreachable,
+        SoftwareError,
+        Interrupted,
+        CredentialsError,
+        NoDeviceError,
+    )
+}
+"""Which error an exit code stands for; a code not in here (137, 1) is a SoftwareError to its reader."""
+
+PERMANENT_EXIT_CODES: tuple[int, ...] = tuple(
+    code for code, error in sorted(ERRORS_BY_EXIT_CODE.items()) if not error.retryable
+)
+"""Exit codes after which the same task would fail again: 64, 65, 66, 77, 78."""

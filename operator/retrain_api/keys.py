@@ -1,0 +1,81 @@
+"""Keys: what a piece of work depends on, as a digest. Work is done again only when its key has changed.
+
+A key hashes the spec without the fields that equal their default, so a release that adds a defaulted field changes
+no key and retrains nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from .names import data_file_uri
+from .spec import RetrainRunSpec
+
+_LENGTH = 16
+
+
+def digest(parts: Mapping[str, Any]) -> str:
+    """16 hex digits of the canonical JSON of `parts`; order of keys and absent parts do not matter."""
+    given = {name: part for name, part in parts.items() if part not in (None, {}, "")}
+    text = json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
+
+
+def changed(document: BaseModel) -> dict[str, Any]:
+    """What differs from the default, at every depth, in camelCase."""
+    defaults = {
+        name: field.get_default(call_default_factory=True) for name, field in type(document).model_fields.items()
+    }
+    differing = {}
+    for name, field in type(document).model_fields.items():
+        value = getattr(document, name)
+        if value == defaults[name]:
+            continue
+        differing[field.alias or name] = _wire(value)
+    return differing
+
+
+def _wire(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return changed(value)
+    return [_wire(part) for part in value] if isinstance(value, tuple | list) else value
+
+
+def train_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) -> str:
+    """Key of a symbol's training: data, label, split, features, model, training, an image that the run names, rerun."""
+    training = spec.training.model_copy(update={"scheduler": spec.training.scheduler.resolved()})
+    weight = training.loss.weight
+    loss = None if weight is None else {"positiveWeight": weight}
+    features = spec.data.features
+    return digest(
+        {
+            "symbol": symbol,
+            "data": data_file_uri(spec.data.uri, spec.data.filename, symbol, spec.data.interval),
+            "interval": spec.data.interval,
+            "features": None if features is None else sorted(features),
+            "label": changed(spec.label),
+            "split": changed(spec.split),
+            "model": changed(spec.model),
+            "training": changed(training.model_copy(update={"loss": type(training.loss)()})),
+            "loss": loss,
+            "image": spec.pods.image,
+            "rerun": rerun,
+        }
+    )
+
+
+def evaluate_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) -> str:
+    """Key of a symbol's evaluation: the train key and how it is measured."""
+    baseline = spec.promotion.baseline
+    return digest(
+        {
+            "train": train_key(spec, symbol, rerun),
+            "evaluation": changed(spec.evaluation),
+            "baseline": None if baseline is None else baseline.uri,
+        }
+    )

@@ -1,0 +1,78 @@
+"""A RetrainRun as a person writes it and the API server stores it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from .errors import ConfigurationError
+from .explain import sentences
+from .names import ANNOTATION_APPROVE, ANNOTATION_REJECT, ANNOTATION_RERUN
+from .schema import Lenient, Strict
+from .spec import RetrainRunSpec
+from .status import RetrainRunStatus
+
+
+class Metadata(Lenient):
+    """The part of an object's metadata that matters here."""
+
+    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", min_length=1, max_length=253)
+    namespace: str = "default"
+    uid: str = ""
+    generation: int | None = None
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    deletion_timestamp: str | None = None
+
+    def annotation(self, name: str) -> str | None:
+        """An annotation's value, or None where it is missing or empty."""
+        return self.annotations.get(name) or None
+
+
+class RetrainRun(Strict):
+    """The resource."""
+
+    api_version: Literal["retrain.crpbot.dev/v1alpha1"]
+    kind: Literal["RetrainRun"]
+    metadata: Metadata
+    spec: RetrainRunSpec
+    status: RetrainRunStatus = Field(default_factory=RetrainRunStatus)
+
+    @property
+    def rerun(self) -> str | None:
+        """The rerun token in force: the annotation's, or the one acted upon last when it was taken away."""
+        return self.metadata.annotation(ANNOTATION_RERUN) or self.status.last_handled_rerun
+
+    @property
+    def approval(self) -> str | None:
+        """Value of the approve annotation."""
+        return self.metadata.annotation(ANNOTATION_APPROVE)
+
+    @property
+    def rejection(self) -> str | None:
+        """Value of the reject annotation."""
+        return self.metadata.annotation(ANNOTATION_REJECT)
+
+
+def parse_run(document: Mapping[str, Any]) -> RetrainRun:
+    """The RetrainRun in a JSON-like mapping.
+
+    A null field is an unset one, and 50.0 an integer, as on the API server. Raises ConfigurationError("InvalidRun") with a sentence for
+    each wrong field.
+    """
+    try:
+        return RetrainRun.model_validate_json(json.dumps(as_stored(document), default=str), strict=True)
+    except ValidationError as error:
+        raise ConfigurationError("InvalidRun", "\n".join(sentences(error))) from None
+
+
+def as_stored(value: Any) -> Any:
+    """`value` as the API server takes it: without fields that are null, whole floats as integers, at every depth."""
+    if isinstance(value, Mapping):
+        return {name: as_stored(part) for name, part in value.items() if part is not None}
+    if isinstance(value, list):
+        return [as_stored(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

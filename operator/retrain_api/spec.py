@@ -1,0 +1,139 @@
+"""The spec of a RetrainRun: all that a person can ask for, with its default and its bounds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self, TypeAlias
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from .credentials import Credentials
+from .schema import FieldError, ObjectName, Seconds, Strict, Symbol, Uri, rule, validations
+from .spec_data import Data, Evaluation, Label, Model, Split, Training
+from .spec_gate import Gate, Promotion
+from .spec_pods import Evaluate, Pods, Publish, Train
+
+BackupName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
+
+_QUORUM_RULE = rule(
+    "!has(self.gate.minPassed) || self.gate.minPassed <= size(self.symbols)",
+    "minPassed must not be greater than the number of symbols",
+    ".gate.minPassed",
+)
+
+
+_FILENAME_RULE = rule(
+    "size(self.symbols) == 1 || self.data.filename.contains('{symbol}')",
+    "with more than one symbol the name must contain {symbol}, or all would train on one file",
+    ".data.filename",
+)
+
+
+class Artifacts(Strict):
+    """Where models, checkpoints and reports go."""
+
+    uri: Uri = Field(description="Folder in a store, as in data.uri.")
+    credentials: Credentials | None = Field(
+        None, description="Credentials for the artifacts alone; the run's credentials when unset."
+    )
+
+
+class Backup(Strict):
+    """Another place that gets a copy of the promoted models and the report."""
+
+    name: BackupName = Field(description="Name of the place in status and report.")
+    uri: Uri = Field(description="Folder in a store, as in data.uri.")
+    credentials: Credentials | None = Field(None, description="Its credentials; the run's when unset.")
+    required: bool = Field(False, description="A copy that fails is an error, not a warning.")
+
+
+class Git(Strict):
+    """A repository that the report is committed and pushed to."""
+
+    url: str = Field(
+        pattern=r"^https?://[^@\s]+$", max_length=1024, description="Of the repository; no user or token in it."
+    )
+    branch: str = Field("main", min_length=1, max_length=255, description="The branch that is pushed to.")
+    path: str = Field(
+        "reports", pattern=r"^[^/].*$", min_length=1, max_length=255, description="Folder of the reports in it."
+    )
+    secret_name: ObjectName | None = Field(None, description="Secret with the key token, and optionally username.")
+
+
+class Report(Strict):
+    """Where else the report goes."""
+
+    git: Git | None = Field(None, description="Commit and push the report.")
+
+
+class RetrainRunSpec(Strict):
+    """What to retrain, how to measure it, and what to do with what passes."""
+
+    model_config = {"json_schema_extra": validations(_QUORUM_RULE, _FILENAME_RULE)}
+
+    symbols: tuple[Symbol, ...] = Field(
+        min_length=1,
+        max_length=64,
+        description="What is trained, a model and a Job for each: names such as BTC-USD.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    data: Data = Field(description="What the models learn from.")
+    label: Label = Field(default=Label(), description="What is predicted.")
+    split: Split = Field(default=Split(), description="Which bars train, validate and test.")
+    model: Model = Field(default=Model(), description="The network.")
+    training: Training = Field(default=Training(), description="How the weights are found.")
+    evaluation: Evaluation = Field(default=Evaluation(), description="How a model is measured.")
+    gate: Gate = Field(default=Gate(), description="What a model must show.")
+    promotion: Promotion = Field(default=Promotion(), description="What happens to models that pass.")
+    artifacts: Artifacts = Field(description="Where models, checkpoints and reports go.")
+    backups: tuple[Backup, ...] = Field(
+        (),
+        max_length=8,
+        description="More places that get a copy.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    report: Report = Field(default=Report(), description="Where else the report goes.")
+    credentials: Credentials | None = Field(None, description="Credentials for data, artifacts and backups.")
+    pods: Pods = Field(default=Pods(), description="Fields of the pods of all Jobs.")
+    train: Train = Field(default=Train(), description="The training Jobs.")
+    evaluate: Evaluate = Field(default=Evaluate(), description="The evaluation Job.")
+    publish: Publish = Field(default=Publish(), description="The Jobs that report, promote and deliver.")
+    parallelism: int | None = Field(
+        None, ge=1, le=64, description="Symbols that train at the same time; all of them when unset."
+    )
+    job_ttl_seconds_after_finished: Seconds | None = Field(
+        None,
+        alias="jobTTLSecondsAfterFinished",
+        description="Remove a child Job this long after its result is in the status; the run itself stays.",
+    )
+    suspend: bool = Field(False, description="Stop the work, keep what is done; false goes on from there.")
+
+    @field_validator("symbols")
+    @classmethod
+    def _each_symbol_once(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(symbols)) < len(symbols):
+            raise ValueError("must not name a symbol twice")
+        return symbols
+
+    @field_validator("backups")
+    @classmethod
+    def _each_backup_once(cls, backups: tuple[Backup, ...]) -> tuple[Backup, ...]:
+        if len({backup.name for backup in backups}) < len(backups):
+            raise ValueError("must not name a backup twice")
+        return backups
+
+    @model_validator(mode="after")
+    def _a_file_for_each_symbol(self) -> Self:
+        if len(self.symbols) > 1 and "{symbol}" not in self.data.filename:
+            raise FieldError(_FILENAME_RULE)
+        return self
+
+    @model_validator(mode="after")
+    def _quorum_is_possible(self) -> Self:
+        if self.gate.min_passed is not None and self.gate.min_passed > len(self.symbols):
+            raise FieldError(_QUORUM_RULE)
+        return self
+
+    @property
+    def required(self) -> int:
+        """Models that must pass: gate.minPassed, or two thirds of the symbols rounded up (2 of 3, 3 of 4)."""
+        return self.gate.min_passed or -(-2 * len(self.symbols) // 3)

@@ -1,0 +1,50 @@
+"""Measured numbers in words, the same in status, report and terminal."""
+
+from __future__ import annotations
+
+_SHARES = frozenset({"accuracy", "calibrationError", "winRate", "pnl", "maxDrawdown"})
+_WORDS = {
+    "calibrationError": "calibration error",
+    "f1": "F1",
+    "auc": "AUC",
+    "brier": "Brier score",
+    "winRate": "win rate",
+    "pnl": "PnL",
+    "sharpe": "Sharpe ratio",
+    "maxDrawdown": "maximum drawdown",
+}
+
+
+def quoted(metric: str) -> str:
+    """The metric's name in a sentence: calibration error."""
+    return _WORDS.get(metric, metric)
+
+
+def measured(metric: str, value: float | None) -> str:
+    """A value with its unit: 66.8 % for shares, 0.543 for the rest; `not measured` for None."""
+    if value is None:
+        return "not measured"
+    share = metric in _SHARES
+    return _trimmed(f"{value * 100:.1f}") + " %" if share else _trimmed(f"{value:.3f}")
+
+
+def bar(metric: str, bound: float) -> str:
+    """A bound as it was written, with its unit: 68 %, 68.25 %, 0.2."""
+    share = metric in _SHARES
+    return _trimmed(f"{bound * (100 if share else 1):.8f}") + (" %" if share else "")
+
+
+def points(metric: str, value: float, bound: float) -> tuple[str, str]:
+    """Distance between value and bound, and the value, with enough digits that a difference shows."""
+    share = metric in _SHARES
+    scale = 100.0 if share else 1.0
+    first = 1 if share else 3
+    distance = abs(value - bound) * scale
+    digits = next((digits for digits in range(first, 7) if round(distance, digits) > 0), first)
+    unit = " points" if share else ""
+    return f"{distance:.{digits}f}{unit}", f"{value * scale:.{digits}f}{' %' if share else ''}"
+
+
+def _trimmed(digits: str) -> str:
+    text = digits.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

@@ -1,0 +1,1 @@
+"""`retrain`: run, init, report, doctor and features on one machine."""

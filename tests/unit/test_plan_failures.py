@@ -1,0 +1,433 @@
+"""What breaks is named, hides nothing else, and is tried again when there is a reason to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from retrain_api.documents import (
+    Delivered,
+    DeliverResult,
+    EvaluateResult,
+    NotPromoted,
+    Promoted,
+    PublishResult,
+    TaskFailure,
+)
+from retrain_api.names import file_name
+from retrain_operator.observed import ObservedJob, ObservedPod
+from support.planning import Cluster, passing, published, task_of
+
+BACKUP = {"name": "vault", "uri": "s3://vault/models/"}
+SYMBOLS = ("BTC-USD", "ETH-USD", "SOL-USD")
+
+
+def at_phase(phase: str, **spec: Any) -> tuple[Cluster, ObservedJob]:
+    """A run whose first Job of a phase was just made."""
+    cluster = Cluster.of(**spec)
+    cluster.settle()
+    while not cluster.of_phase(phase):
+        cluster.finish_all()
+        cluster.settle()
+    return cluster, cluster.of_phase(phase)[0]
+
+
+def killed(job: ObservedJob, index: int = 0) -> ObservedJob:
+    """Its pod was killed for memory, without a word."""
+    pod = ObservedPod(index, "Failed", 137, ended_reason="OOMKilled")
+    return replace(job, state="Failed", attempts=4, pods=(pod,), failure_reason="BackoffLimitExceeded")
+
+
+def test_one_failing_symbol_does_not_hide_the_others() -> None:
+    cluster = Cluster.of()
+    cluster.settle()
+    cluster.fail(cluster.job("SOL-USD"))
+    status = cluster.to_the_end().status
+    assert (status.state, status.promoted, status.trained) == ("Promoted", "BTC-USD,ETH-USD", "2/3")
+    entry = status.symbol("SOL-USD")
+    assert (entry.state, entry.reason, entry.message, entry.verdict) == ("Failed", "NoGPU", "no GPU here", "Error")
+    assert entry.reasons == ("SOL-USD has no verdict: no GPU here",)
+    assert [event.message for event in cluster.events if event.reason == "NoGPU"] == ["SOL-USD failed: no GPU here"]
+
+
+@pytest.mark.parametrize(("when", "state", "trainings_ended"), [("Stop", "Failed", 1), ("Continue", "Failed", 0)])
+def test_an_unreachable_quorum(when: str, state: str, trainings_ended: int) -> None:
+    cluster = Cluster.of(gate={"whenUnreachable": when})
+    cluster.settle()
+    cluster.start(cluster.job("BTC-USD"))
+    cluster.fail(cluster.job("SOL-USD"))
+    cluster.fail(cluster.job("ETH-USD"))
+    status = cluster.settle().status
+    assert len(cluster.deleted) == trainings_ended
+    assert status.symbol("BTC-USD").state == ("Stopped" if when == "Stop" else "Training")
+    status = cluster.to_the_end().status
+    assert (status.state, status.promoted) == (state, "")
+    ready = next(each for each in status.conditions if each.type == "Stalled")
+    assert ready.reason == "QuorumUnreachable"
+    assert "report" in (status.report.markdown or "") if status.report else when == "Stop"
+    assert "no GPU here" in status.message
+
+
+def test_what_was_stopped_goes_on_when_the_reason_is_mended() -> None:
+    cluster = Cluster.of()
+    cluster.settle()
+    cluster.fail(cluster.job("SOL-USD"))
+    cluster.fail(cluster.job("ETH-USD"))
+    cluster.settle()
+    assert [entry.state for entry in cluster.run.status.symbols] == ["Stopped", "Failed", "Failed"]
+    cluster.edit(train={"device": "CPU"})
+    decided = cluster.look()
+    assert (decided.status.state, len(decided.create)) == ("Queued", 3), "at once, not at the next look"
+    assert cluster.to_the_end().status.state == "Promoted"
+
+
+def test_a_lower_quorum_lets_a_stopped_run_go_on() -> None:
+    cluster = Cluster.of()
+    cluster.settle()
+    cluster.fail(cluster.job("SOL-USD"))
+    cluster.fail(cluster.job("ETH-USD"))
+    assert cluster.settle().status.state == "Failed"
+    cluster.edit(gate={"minPassed": 1})
+    assert cluster.to_the_end().status.promoted == "BTC-USD"
+
+
+@pytest.mark.parametrize("when", ["Stop", "Continue"])
+def test_all_failing_is_failed_and_says_each_reason(when: str) -> None:
+    cluster = Cluster.of(gate={"whenUnreachable": when})
+    cluster.settle()
+    for number, symbol in enumerate(SYMBOLS):
+        cluster.fail(cluster.job(symbol), reason="NotSorted", message=f"row {number} is out of order", code=65)
+    status = cluster.settle().status
+    assert status.state == "Failed" and status.gate is None
+    for number, symbol in enumerate(SYMBOLS):
+        assert f"{symbol} failed (NotSorted): row {number} is out of order" in status.message
+    assert next(each for each in status.conditions if each.type == "Ready").reason == "AllFailed"
+    assert cluster.settle().create == ()
+
+
+# Why a Job failed
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "words"),
+    [
+        ({"pods": (ObservedPod(0, "Failed", 78, TaskFailure(reason="NoGPU", message="no GPU")),)}, "NoGPU", "no GPU"),
+        ({"pods": (ObservedPod(0, "Failed", 137, ended_reason="OOMKilled"),)}, "OOMKilled", "spec.train.resources"),
+        ({"pods": (ObservedPod(0, "Failed", 1),)}, "PodFailed", "ended with code 1 and said nothing"),
+        (
+            {
+                "pods": (
+                    ObservedPod(0, "Failed", 137, ended_reason="OOMKilled"),
+                    ObservedPod(0, "Failed", 69, TaskFailure(reason="Unreachable", message="no answer")),
+                )
+            },
+            "OOMKilled",
+            "more memory",
+        ),
+        (
+            {
+                "failure_reason": "DeadlineExceeded",
+                "pods": (ObservedPod(0, "Failed", 75, TaskFailure(reason="Interrupted", message="stopped")),),
+            },
+            "DeadlineExceeded",
+            "raise it",
+        ),
+        (
+            {"failure_reason": "BackoffLimitExceeded", "failure_message": "too often"},
+            "BackoffLimitExceeded",
+            "too often",
+        ),
+        ({}, "JobFailed", "left no message"),
+    ],
+)
+def test_why_a_training_failed(change: dict[str, Any], reason: str, words: str) -> None:
+    cluster = Cluster.of(symbols=["BTC-USD"])
+    cluster.settle()
+    job = cluster.job("BTC-USD")
+    cluster.jobs[job.name] = replace(job, state="Failed", **change)
+    entry = cluster.settle().status.symbol("BTC-USD")
+    assert (entry.state, entry.reason) == ("Failed", reason) and words in (entry.message or "")
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "reason"),
+    [
+        ({}, "Queued", "PodPending"),
+        ({"state": "Suspended"}, "Queued", "JobSuspended"),
+        ({"failure_reason": "FailedCreate", "failure_message": "exceeded quota"}, "Queued", "FailedCreate"),
+        ({"pods": (ObservedPod(0, "Pending", waiting_reason="Unschedulable"),)}, "Queued", "Unschedulable"),
+        ({"pods": (ObservedPod(0, "Pending", waiting_reason="ImagePullBackOff"),)}, "Queued", "ImagePullBackOff"),
+        ({"state": "Running", "pods": (ObservedPod(0, "Running"),)}, "Training", None),
+    ],
+)
+def test_why_a_training_waits(change: dict[str, Any], state: str, reason: str | None) -> None:
+    cluster = Cluster.of(symbols=["BTC-USD"])
+    cluster.settle()
+    job = cluster.job("BTC-USD")
+    cluster.jobs[job.name] = replace(job, **change)
+    status = cluster.settle().status
+    assert (status.state, status.symbol("BTC-USD").reason) == (state, reason)
+
+
+# Tried again
+
+
+def test_more_memory_trains_the_killed_symbol_alone_again() -> None:
+    cluster = Cluster.of()
+    cluster.settle()
+    sol = cluster.job("SOL-USD")
+    cluster.jobs[sol.name] = killed(sol)
+    cluster.to_the_end()
+    assert cluster.run.status.symbol("SOL-USD").reason == "OOMKilled"
+    before = len(cluster.created)
+    cluster.edit(train={"resources": {"limits": {"memory": "8Gi"}}})
+    assert cluster.to_the_end().status.promoted == "BTC-USD,ETH-USD,SOL-USD"
+    assert [name.split("-")[2] for name in cluster.created[before:]] == ["train", "evaluate", "publish"]
+    assert cluster.run.status.symbol("SOL-USD").reason is None
+
+
+def test_a_failure_is_not_tried_again_without_a_reason() -> None:
+    cluster = Cluster.of(symbols=["BTC-USD"])
+    cluster.settle()
+    cluster.fail(cluster.job("BTC-USD"))
+    cluster.settle()
+    cluster.remove(cluster.of_phase("train")[0])
+    cluster.bury()
+    cluster.edit(parallelism=1, gate={"minPassed": 1}, evaluate={"backoffLimit": 1})
+    assert cluster.settle().status.state == "Failed" and len(cluster.created) == 1
+    cluster.annotate(rerun="1")
+    cluster.settle()
+    assert len(cluster.created) == 2
+
+
+def test_more_memory_measures_the_killed_model_alone_again() -> None:
+    cluster, job = at_phase("evaluate")
+    said = cluster.results(job)
+    pods = (
+        ObservedPod(0, "Succeeded", 0, said[0]),
+        ObservedPod(1, "Failed", 137, ended_reason="OOMKilled"),
+        ObservedPod(2, "Succeeded", 0, said[2]),
+    )
+    cluster.jobs[job.name] = replace(job, state="Failed", pods=pods, failure_reason="FailedIndexes")
+    status = cluster.to_the_end().status
+    entry = status.symbol("ETH-USD")
+    assert (status.promoted, entry.state, entry.reason) == ("BTC-USD,SOL-USD", "Failed", "OOMKilled")
+    assert "spec.evaluate.resources" in (entry.message or "")
+    cluster.edit(evaluate={"resources": {"limits": {"memory": "8Gi"}}})
+    assert cluster.to_the_end().status.promoted == "BTC-USD,SOL-USD,ETH-USD"
+    assert sum("-train-" in name for name in cluster.created) == 3
+
+
+@pytest.mark.parametrize("when", ["Stop", "Continue"])
+def test_an_evaluation_that_failed_for_all_is_tried_again_with_other_pod_fields(when: str) -> None:
+    cluster, job = at_phase("evaluate", gate={"whenUnreachable": when})
+    pods = tuple(ObservedPod(index, "Failed", 137, ended_reason="OOMKilled") for index in range(3))
+    cluster.jobs[job.name] = replace(job, state="Failed", pods=pods)
+    assert cluster.settle().status.state == "Failed"
+    assert cluster.settle().create == ()
+    cluster.edit(evaluate={"resources": {"limits": {"memory": "8Gi"}}})
+    assert cluster.to_the_end().status.state == "Promoted"
+
+
+def test_a_quorum_that_breaks_in_the_evaluation_is_reported() -> None:
+    cluster, job = at_phase("evaluate")
+    said = cluster.results(job)
+    failed = tuple(ObservedPod(index, "Failed", 70, TaskFailure(reason="Bug", message="oh")) for index in (1, 2))
+    cluster.jobs[job.name] = replace(job, state="Failed", pods=(ObservedPod(0, "Succeeded", 0, said[0]), *failed))
+    status = cluster.to_the_end().status
+    assert (status.state, status.promoted) == ("Failed", "")
+    assert status.gate is not None and status.gate.verdict == "Error" and status.report is not None
+
+
+@pytest.mark.parametrize("phase", ["publish", "deliver"])
+def test_a_broken_publication_or_copy_is_tried_again_with_other_pod_fields(phase: str) -> None:
+    cluster, job = at_phase(phase, backups=[BACKUP | {"required": True}])
+    cluster.fail(job, reason="DiskFull", message="no space left", code=70)
+    status = cluster.to_the_end().status
+    assert status.state == "Failed" and "DiskFull: no space left" in status.message
+    assert [name for name in cluster.created if "-deliver-" in name] == ([job.name] if phase == "deliver" else [])
+    made = len(cluster.created)
+    assert cluster.settle().status.state == "Failed" and len(cluster.created) == made
+    cluster.edit(publish={"resources": {"limits": {"memory": "8Gi"}}})
+    assert cluster.to_the_end().status.state == "Promoted"
+
+
+# Results that were lost with their pods
+
+
+@pytest.mark.parametrize("phase", ["train", "evaluate", "publish", "deliver"])
+def test_a_lost_result_is_read_from_the_store_by_a_second_job(phase: str) -> None:
+    cluster, job = at_phase(phase, backups=[BACKUP])
+    cluster.lose(job)
+    cluster.look()
+    if phase == "train":
+        assert cluster.run.status.symbol("BTC-USD").reason == "ResultLost"
+    cluster.settle()
+    again = [name for name in cluster.created if f"-{phase}-" in name and cluster.jobs[name].symbol == job.symbol]
+    assert len(again) == len(set(again)) == 2
+    assert cluster.to_the_end().status.state == "Promoted"
+
+
+@pytest.mark.parametrize("phase", ["train", "evaluate", "publish", "deliver"])
+def test_a_result_that_is_lost_twice_is_a_failure(phase: str) -> None:
+    cluster, job = at_phase(phase, symbols=["BTC-USD"], backups=[BACKUP | {"required": True}])
+    cluster.lose(job)
+    cluster.settle()
+    (second,) = (each for each in cluster.of_phase(phase) if each.live)
+    cluster.lose(second)
+    status = cluster.to_the_end().status
+    assert status.state == "Failed" and "twice without a" in status.message
+    assert sum(f"-{phase}-" in name for name in cluster.created) == 2
+
+
+@pytest.mark.parametrize("lost", [(1,), (0, 2), (0, 1, 2)])
+@pytest.mark.parametrize(("state", "gone"), [("Complete", False), ("Complete", True), ("Failed", False)])
+def test_lost_measurements_alone_are_measured_again(lost: tuple[int, ...], state: Any, gone: bool) -> None:
+    cluster, job = at_phase("evaluate")
+    said = cluster.results(job)
+    pods = tuple(
+        ObservedPod(index, "Succeeded", 0, None if index in lost else outcome) for index, outcome in enumerate(said)
+    )
+    cluster.jobs[job.name] = replace(job, state=state, pods=tuple(p for p in pods if not gone or p.outcome))
+    cluster.settle()
+    (second,) = (each for each in cluster.of_phase("evaluate") if each.live)
+    assert [item.symbol for item in task_of(cluster.manifests[second.name]).items] == [SYMBOLS[i] for i in lost]  # type: ignore[union-attr]
+    assert cluster.to_the_end().status.promoted == "BTC-USD,ETH-USD,SOL-USD"
+
+
+def test_an_old_failure_of_a_job_that_completed_is_no_result() -> None:
+    cluster, job = at_phase("train")
+    pods = (ObservedPod(0, "Succeeded", 0), ObservedPod(0, "Failed", 70, TaskFailure(reason="Bug", message="oh")))
+    cluster.jobs[job.name] = replace(job, state="Complete", pods=pods)
+    assert cluster.to_the_end().status.state == "Promoted"
+
+
+# Waiting too long
+
+
+@pytest.mark.parametrize("phase", ["train", "evaluate"])
+@pytest.mark.parametrize("slow", [False, True])
+def test_the_pending_deadline(phase: str, slow: bool) -> None:
+    cluster, job = at_phase(phase, symbols=["BTC-USD"], **{phase: {"pendingDeadlineSeconds": 600}})
+    cluster.slow = slow
+    pod = ObservedPod(0, "Pending", waiting_reason="Unschedulable", waiting_message="no node has a GPU")
+    cluster.jobs[job.name] = replace(job, pods=(pod,))
+    decided = cluster.settle()
+    assert decided.look_again_at is not None and (decided.look_again_at - cluster.now).total_seconds() == 600
+    cluster.later(599)
+    assert cluster.settle().status.state in ("Queued", "Evaluating")
+    cluster.later(1)
+    seen = [cluster.look().status.state for _ in range(4)]
+    assert seen[-1] == "Failed" and "Queued" not in seen
+    cluster.bury()
+    entry = cluster.settle().status.symbol("BTC-USD")
+    assert entry.reason == "PendingDeadlineExceeded" and not cluster.of_phase(phase)[:0]
+    assert "(Unschedulable: no node has a GPU)" in (entry.message or "")
+    assert cluster.deleted == [(job.name, "PendingDeadlineExceeded")]
+    assert cluster.created.count(job.name) == 1
+
+
+@pytest.mark.parametrize("phase", ["publish", "deliver"])
+@pytest.mark.parametrize("slow", [False, True])
+def test_the_pending_deadline_of_a_publication_and_of_copies(phase: str, slow: bool) -> None:
+    cluster, job = at_phase(phase, backups=[BACKUP | {"required": True}], publish={"pendingDeadlineSeconds": 600})
+    cluster.slow = slow
+    assert (look := cluster.settle().look_again_at) is not None and (look - cluster.now).total_seconds() == 600
+    cluster.later(600)
+    assert {cluster.look().status.state for _ in range(3)} == {"Failed"}
+    cluster.bury()
+    assert "PendingDeadlineExceeded: No pod ran" in cluster.settle().status.message
+    assert cluster.deleted == [(job.name, "PendingDeadlineExceeded")] and cluster.created.count(job.name) == 1
+    cluster.edit(publish={})
+    assert cluster.to_the_end().status.state == "Promoted"
+
+
+def test_the_pending_deadline_does_not_count_for_a_pod_that_ran() -> None:
+    cluster, job = at_phase("train", train={"pendingDeadlineSeconds": 600})
+    cluster.later(3600)
+    evicted = (ObservedPod(0, "Pending"), ObservedPod(0, "Failed", 143))
+    cluster.jobs = {job.name: replace(job, pods=evicted, attempts=2)}
+    cluster.settle()
+    assert cluster.run.status.symbol("BTC-USD").state == "Queued"
+
+
+def test_a_job_in_a_queue_has_no_pending_deadline() -> None:
+    cluster, _ = at_phase("train", train={"pendingDeadlineSeconds": 600})
+    cluster.jobs = {name: replace(job, state="Suspended") for name, job in cluster.jobs.items()}
+    cluster.later(3600)
+    assert cluster.settle().status.symbol("BTC-USD").reason == "JobSuspended"
+
+
+def test_mending_the_pods_at_the_deadline_gives_them_their_chance() -> None:
+    cluster, job = at_phase("train", symbols=["BTC-USD"])
+    cluster.later(3600)
+    cluster.edit(train={"pendingDeadlineSeconds": 600}, pods={"nodeSelector": {"gpu": "yes"}})
+    cluster.settle()
+    assert cluster.run.status.symbol("BTC-USD").state == "Queued"
+    assert cluster.deleted == [(job.name, "Superseded")] and cluster.to_the_end().status.state == "Promoted"
+
+
+# Copies
+
+
+@pytest.mark.parametrize("required", [False, True])
+@pytest.mark.parametrize("how", ["job", "place"])
+def test_a_copy_that_fails_is_an_error_only_where_it_is_required(required: bool, how: str) -> None:
+    cluster, job = at_phase("deliver", backups=[BACKUP | {"required": required}, {"name": "b", "uri": "s3://bbb/"}])
+    if how == "job":
+        cluster.fail(job, reason="AccessDenied", message="the vault refused", code=77)
+    else:
+        targets = (Delivered(name="vault", ok=False, message="the vault refused"), Delivered(name="b", ok=True))
+        cluster.finish(job, [DeliverResult(targets=targets)])
+    status = cluster.to_the_end().status
+    assert status.state == ("Failed" if required else "Promoted")
+    assert status.promoted == "BTC-USD,ETH-USD,SOL-USD", "a copy is no condition of promotion"
+    assert status.backups is not None and not status.backups.ok and "the vault refused" in status.backups.message
+    made = len(cluster.created)
+    cluster.to_the_end()
+    assert len(cluster.created) == made
+
+
+def test_another_place_that_fails_does_not_break_a_required_one() -> None:
+    cluster, job = at_phase("deliver", backups=[BACKUP | {"required": True}, {"name": "b", "uri": "s3://bbb/"}])
+    targets = (Delivered(name="vault", ok=True), Delivered(name="b", ok=False, message="full"))
+    cluster.finish(job, [DeliverResult(targets=targets)])
+    status = cluster.to_the_end().status
+    assert status.state == "Promoted" and status.backups is not None and status.backups.message == "b: full"
+
+
+# What the publication says
+
+
+def test_a_model_that_the_store_would_not_promote_is_named() -> None:
+    cluster, job = at_phase("publish")
+    task = task_of(cluster.manifests[job.name])
+    refused = tuple(NotPromoted(symbol=each, reason="OlderTest", message="tested on older bars") for each in SYMBOLS)
+    said = PublishResult(publish_key=task.publish_key, markdown="s3://r/1/", results="s3://r/2", not_promoted=refused)  # type: ignore[union-attr]
+    cluster.finish(job, [said])
+    status = cluster.to_the_end().status
+    assert (status.state, status.promoted) == ("Passed", "")
+    assert "BTC-USD: tested on older bars" in status.message
+
+
+def test_promoted_models_are_named_even_where_the_message_had_no_room() -> None:
+    cluster, job = at_phase("publish")
+    task = task_of(cluster.manifests[job.name])
+    whole = published(task)  # type: ignore[arg-type]
+    cluster.finish(job, [whole.model_copy(update={"promoted": tuple(Promoted(symbol=each) for each in SYMBOLS)})])
+    promotion = cluster.to_the_end().status.promotion
+    assert promotion is not None
+    evaluated = [cluster.run.status.symbol(each).result for each in SYMBOLS]
+    assert [file_name(model.uri) for model in promotion.models] == [
+        file_name(each.model.uri) for each in evaluated if each and each.model
+    ]
+    assert all(model.uri.startswith("s3://bucket/models/promoted/lstm_") for model in promotion.models)
+
+
+def test_a_measurement_of_another_key_is_no_measurement() -> None:
+    cluster, job = at_phase("evaluate", symbols=["BTC-USD"])
+    (said,) = cluster.results(job)
+    assert isinstance(said, EvaluateResult)
+    cluster.finish(job, [said.model_copy(update={"evaluate_key": "0" * 16, "measurement": passing(0.99)})])
+    assert cluster.settle().status.gate is None

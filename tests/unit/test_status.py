@@ -1,0 +1,94 @@
+"""The status is small, is read back as it was written, and the API server would take it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from retrain_api.measurement import METRICS, Baselines, Champion, Measurement, Metrics
+from retrain_api.run import parse_run
+from retrain_api.schema import to_wire
+from retrain_api.status import FINAL_STATES, RetrainRunStatus
+from support.planning import Cluster, run_document
+
+
+def measured(accuracy: float) -> Measurement:
+    """Everything that can be measured, with as many digits as a computer gives."""
+    figures = dict.fromkeys(METRICS, 0.412345678) | {"accuracy": accuracy, "calibrationError": 0.0312345678}
+    return Measurement(
+        metrics=Metrics.model_validate(figures),
+        near_bounds=tuple((0.6123456789, 0.6012345678, -0.5912345678) for _ in METRICS),
+        baselines=Baselines(
+            majority=0.5212345678, persistence=0.5012345678, reversal=0.5312345678, logistic=0.5412345678
+        ),
+        champion=Champion(sha256="c" * 64, bars=10_500, accuracy=0.6912345678, difference=0.0112345678),
+        bars=10_970,
+        flat_bars=312,
+        trades=1_234,
+        calibration_error_expected=0.0123456789,
+    )
+
+
+def finished(symbols: int, accuracy: float, **spec: Any) -> RetrainRunStatus:
+    names = [f"COIN{number}-USD" for number in range(symbols)] if symbols > 3 else ["BTC-USD", "ETH-USD", "SOL-USD"]
+    cluster = Cluster.of(symbols=names[:symbols], **spec)
+    cluster.measurements = dict.fromkeys(names, measured(accuracy))
+    status = cluster.to_the_end().status
+    assert status.state in FINAL_STATES
+    return status
+
+
+def size(status: RetrainRunStatus) -> int:
+    return len(json.dumps(to_wire(status), separators=(",", ":"), ensure_ascii=False).encode())
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "symbols", "limit"),
+    [
+        (0.7123456789, 1, 6_000),
+        (0.7123456789, 3, 6_144),
+        (0.7123456789, 64, 100_000),
+        (0.5123456789, 1, 6_000),
+        # Two reasons for each model, and all of them once more in the message of the run.
+        (0.5123456789, 3, 6_800),
+        (0.5123456789, 64, 100_000),
+    ],
+)
+def test_a_status_is_small(accuracy: float, symbols: int, limit: int) -> None:
+    status = finished(symbols, accuracy)
+    assert all(entry.result and entry.result.metrics and entry.result.metrics.champion for entry in status.symbols)
+    assert size(status) <= limit
+
+
+def test_a_status_is_small_after_many_judgements() -> None:
+    cluster = Cluster.of(symbols=[f"COIN{number}-USD" for number in range(64)])
+    cluster.measurements = dict.fromkeys(cluster.run.spec.symbols, measured(0.7))
+    for bar in range(55, 65):
+        cluster.edit(gate={"criteria": [{"metric": "accuracy", "atLeast": bar / 100}]})
+        cluster.to_the_end()
+    assert size(cluster.run.status) <= 100_000
+
+
+@pytest.mark.parametrize("accuracy", [0.7123456789, 0.5, float("nan")])
+def test_a_status_is_read_back_as_it_was_written(accuracy: float) -> None:
+    status = finished(3, accuracy)
+    wire = json.loads(json.dumps(to_wire(status), allow_nan=False))
+    run = parse_run(run_document() | {"status": wire})
+    assert run.status == status and to_wire(run.status) == wire
+
+
+def test_a_status_of_a_newer_release_is_read() -> None:
+    document = run_document() | {
+        "status": {"state": "Training", "new": 1, "symbols": [{"symbol": "BTC-USD", "new": 2}]}
+    }
+    assert parse_run(document).status.symbol("BTC-USD").state == "Pending"
+
+
+def test_a_symbol_that_nothing_is_known_of() -> None:
+    assert RetrainRunStatus().symbol("BTC-USD").model_dump(exclude_defaults=True) == {"symbol": "BTC-USD"}
+
+
+@pytest.mark.parametrize("state", sorted(FINAL_STATES))
+def test_final_states_are_states(state: str) -> None:
+    assert RetrainRunStatus.model_validate({"state": state}).state == state
