@@ -1,0 +1,36 @@
+"""Which credentials open which store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from retrain_api.names import credential_prefix
+
+_IDENTITY = frozenset(
+    {
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_PROFILE",
+        "AWS_ROLE_ARN",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+    }
+)
+"""Variables that say who asks; they belong together."""
+
+
+def environ_for(purpose: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment to open the store of one purpose with: "data", "artifacts" or a backup's name.
+
+    A variable such as RETRAIN_DATA_AWS_ACCESS_KEY_ID stands in for AWS_ACCESS_KEY_ID. As soon as a purpose
+    brings an access key of its own, none of the run's credentials are mixed in: a session token of another
+    account would make every request fail. Region and endpoint fall back to the run's.
+    """
+    prefix = credential_prefix(purpose)
+    own = {
+        name.removeprefix(prefix): value
+        for name, value in environ.items()
+        if name.startswith(prefix + "AWS_") and value
+    }
+    replaced = _IDENTITY if "AWS_ACCESS_KEY_ID" in own else frozenset[str]()
+    return {name: value for name, value in environ.items() if name not in replaced} | own
