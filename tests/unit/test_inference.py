@@ -1,0 +1,58 @@
+"""Logits of many windows: the same whatever the batches, without dropout, of exactly the windows asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from retrain_trainer.inference import forward, logits
+from retrain_trainer.model import DirectionLSTM
+from support.training_case import LOOKBACK, architecture, problem
+
+
+@pytest.fixture(scope="module")
+def network() -> DirectionLSTM:
+    torch.manual_seed(3)
+    return DirectionLSTM(architecture(layers=2, dropout=0.5))
+
+
+def test_a_window_ends_at_its_row(network: DirectionLSTM) -> None:
+    features = problem().features
+    ends = np.array([4, 90, 17, 159])
+    found = logits(network, features, ends, LOOKBACK)
+    network.eval()
+    with torch.no_grad():
+        expected = [network(features[end - 4 : end + 1].unsqueeze(0)).item() for end in ends]
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 155, 1000])
+def test_the_batch_changes_nothing(network: DirectionLSTM, batch: int) -> None:
+    what = problem()
+    ends = np.arange(4, 159)
+    whole = logits(network, what.features, ends, LOOKBACK)
+    np.testing.assert_allclose(logits(network, what.features, ends, LOOKBACK, batch), whole, atol=1e-6)
+
+
+def test_dropout_is_off_and_no_gradient_is_kept(network: DirectionLSTM) -> None:
+    network.train()
+    what, ends = problem(), np.arange(4, 60)
+    one, other = (logits(network.train(), what.features, ends, LOOKBACK) for _ in range(2))
+    assert (one == other).all()
+    assert not network.training
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_no_windows_have_no_logits(network: DirectionLSTM) -> None:
+    assert logits(network, problem().features, np.empty(0, dtype=np.int64), LOOKBACK).shape == (0,)
+
+
+def test_bfloat16_is_close_and_comes_back_as_float32(network: DirectionLSTM) -> None:
+    network.eval()
+    features, ends = problem().features, torch.arange(4, 60)
+    with torch.no_grad():
+        exact = forward(network, features, ends, LOOKBACK)
+        coarse = forward(network, features, ends, LOOKBACK, torch.bfloat16)
+    assert coarse.dtype == torch.float32
+    assert 0 < (exact - coarse).abs().max() < 0.05

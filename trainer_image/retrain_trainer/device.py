@@ -1,0 +1,58 @@
+"""Where and how exactly torch computes: device, precision, seeds."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+import torch
+from retrain_api.errors import NoDeviceError
+from retrain_api.spec_data import Training
+
+
+def choose_device(device: Literal["GPU", "CPU"], phase: str = "train") -> torch.device:
+    """The torch device a phase asked for. Raises NoDeviceError for a GPU on a machine without one."""
+    if device == "CPU":
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise NoDeviceError(
+            "NoGPU",
+            f"{phase}.device is GPU and this machine has none; "
+            f"run on a node with a GPU, or set spec.{phase}.device: CPU",
+        )
+    return torch.device("cuda")
+
+
+def choose_precision(precision: Literal["Auto", "Float32", "BFloat16"], device: torch.device) -> torch.dtype:
+    """float32, or bfloat16 autocast; Auto takes bfloat16 where the chip multiplies it in hardware."""
+    if precision == "Auto":
+        return torch.bfloat16 if computes_bfloat16(device) else torch.float32
+    return torch.bfloat16 if precision == "BFloat16" else torch.float32
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether the chip has bfloat16 arithmetic: AVX512-BF16 or AMX on a CPU, capability 8.0 on a GPU."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    chip = torch.cpu.get_capabilities()
+    return bool(chip.get("avx512_bf16") or chip.get("amx_bf16"))
+
+
+def prepare(training: Training, threads: str | None = None) -> None:
+    """Fix the seeds, and the algorithms where the training is to be deterministic.
+
+    `threads` is OMP_NUM_THREADS; torch reads that variable only when it is loaded, so a value is set here too.
+    """
+    if threads and threads.isdecimal() and int(threads) > 0:
+        torch.set_num_threads(int(threads))
+    if training.deterministic:
+        # cuBLAS reads it when the first kernel runs; without it torch refuses deterministic algorithms.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(training.deterministic)
+    torch.manual_seed(training.seed)
+
+
+def precision_name(precision: torch.dtype) -> Literal["Float32", "BFloat16"]:
+    """The precision as the spec spells it."""
+    return "BFloat16" if precision is torch.bfloat16 else "Float32"
