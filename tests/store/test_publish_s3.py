@@ -1,0 +1,121 @@
+"""Publication on a real S3 server: conditional writes, versions, several publishers at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from hashlib import sha256
+from threading import Barrier
+from typing import Any
+
+import pytest
+from retrain_api.documents import DeliverTarget, DeliverTask, FileRef, NotPromoted, Promoted
+from retrain_api.errors import CredentialsError, DataError
+from retrain_trainer import deliver_task
+from retrain_trainer import publish_task as publish_command
+from retrain_trainer.pointer import Pointer, TestPeriod, read_pointer
+from retrain_trainer.promote import flip
+from retrain_trainer.store import Store, open_store
+from support.publishing_case import RUN, measured, publish_item, publish_task, put_model
+
+PUBLISHERS = 8
+
+
+@pytest.fixture
+def store(s3: Any, s3_root: str) -> Store:
+    return open_store(s3_root, s3.environ(), 30)
+
+
+def run(s3: Any, store: Store, items: list[Any], **changes: Any) -> Any:
+    return publish_command.run(publish_task(store, items, **changes), s3.environ(), lambda line: None)
+
+
+def test_a_report_is_written_and_the_model_promoted(s3: Any, store: Store) -> None:
+    items = [
+        publish_item(store, "BTC-USD", measured(0.7)),
+        publish_item(store, "SOL-USD", measured(0.6), promote=False),
+    ]
+    result = run(s3, store, items)
+    report = store.read(result.markdown.removeprefix(store.uri)).data.decode()
+    assert "BTC-USD passes." in report and result.promoted[0].sha256 in report
+    pointed = read_pointer(store, "BTC-USD")
+    assert pointed and pointed.pointer.model.uri == result.promoted[0].uri
+    copy = store.read(pointed.pointer.model.uri.removeprefix(store.uri)).data
+    assert sha256(copy).hexdigest() == items[0].model.sha256
+    assert run(s3, store, items) == result
+    assert read_pointer(store, "SOL-USD") is None
+
+
+def test_the_next_model_takes_its_place_and_an_older_one_does_not(s3: Any, store: Store) -> None:
+    run(s3, store, [publish_item(store, "BTC-USD", measured(0.7))])
+    newer = publish_item(store, "BTC-USD", measured(0.7), version=2, last_bar="2025-06-25T00:00:00Z")
+    second = run(s3, store, [newer], number=2, publish_key="2" * 16)
+    older = publish_item(store, "BTC-USD", measured(0.9), version=3, last_bar="2025-06-24T12:00:00Z")
+    third = run(s3, store, [older], number=3, publish_key="3" * 16)
+    assert second.promoted[0].previous and not third.promoted
+    assert [refused.reason for refused in third.not_promoted] == ["OlderTest"]
+    pointed = read_pointer(store, "BTC-USD")
+    assert pointed and pointed.pointer.model.sha256 == newer.model.sha256
+
+
+def test_of_many_publishers_each_flip_follows_one_that_was_there_and_the_newest_test_wins(store: Store) -> None:
+    start = Barrier(PUBLISHERS)
+
+    def publisher(number: int) -> Promoted | NotPromoted:
+        start.wait()
+        return flip(store, candidate(number))
+
+    with ThreadPoolExecutor(PUBLISHERS) as pool:
+        outcomes = list(pool.map(publisher, range(PUBLISHERS)))
+    pointed = read_pointer(store, "BTC-USD")
+    assert pointed and pointed.pointer.model.sha256 == candidate(PUBLISHERS - 1).model.sha256
+    flipped = [outcome for outcome in outcomes if isinstance(outcome, Promoted)]
+    followed = [outcome.previous for outcome in flipped]
+    assert len(set(followed)) == len(followed), "two pointers replaced the same one: a promotion was lost"
+    assert set(followed) <= {None, *(outcome.uri for outcome in flipped)}
+    assert all(outcome.reason == "OlderTest" for outcome in outcomes if isinstance(outcome, NotPromoted))
+
+
+def candidate(number: int) -> Pointer:
+    return Pointer(
+        symbol="BTC-USD",
+        model=FileRef(uri=f"s3://models/promoted/{number}.pt", sha256=f"{number:064}"),
+        run=RUN,
+        test=TestPeriod(first_bar="2025-06-01T00:00:00Z", last_bar=f"2025-06-{number + 10}T00:00:00Z"),
+        promoted_at=datetime.now(UTC).isoformat(),
+    )
+
+
+def test_a_changed_model_stops_the_promotion(s3: Any, store: Store) -> None:
+    item = publish_item(store, "BTC-USD", measured(0.7))
+    store.write(item.model.uri.removeprefix(store.uri), b"other weights")
+    with pytest.raises(DataError, match="other bytes than were evaluated"):
+        run(s3, store, [item])
+    assert read_pointer(store, "BTC-USD") is None
+
+
+def test_refused_credentials_promote_nothing(s3: Any, store: Store) -> None:
+    task = publish_task(store, [publish_item(store, "BTC-USD", measured(0.7))])
+    with pytest.raises(CredentialsError):
+        publish_command.run(task, s3.environ(secret="wrong"), lambda line: None)
+    assert read_pointer(store, "BTC-USD") is None
+
+
+def test_copies_go_to_another_bucket_with_its_own_credentials(s3: Any, store: Store) -> None:
+    model = put_model(store, "BTC-USD")
+    bucket = s3.bucket()
+    targets = (
+        DeliverTarget(name="mirror", uri=f"s3://{bucket}/copy/"),
+        DeliverTarget(name="locked", uri=f"s3://{bucket}/locked/"),
+    )
+    task = DeliverTask(run=RUN, artifacts_uri=store.uri, files=(), promoted=(model,), backups=targets)
+    refused = {
+        "RETRAIN_BACKUP_LOCKED_AWS_ACCESS_KEY_ID": "retrain-test",
+        "RETRAIN_BACKUP_LOCKED_AWS_SECRET_ACCESS_KEY": "wrong",
+    }
+    result = deliver_task.run(task, s3.environ() | refused, lambda line: None)
+    assert [(target.name, target.ok) for target in result.targets] == [("mirror", True), ("locked", False)]
+    copy = open_store(f"s3://{bucket}/copy/", s3.environ(), 30)
+    name = model.uri.rsplit("/", 1)[-1]
+    assert copy.list("") == sorted([name, name.replace(".pt", ".json")])
+    assert sha256(copy.read(name).data).hexdigest() == model.sha256

@@ -1,0 +1,337 @@
+"""The evaluate command: the right bytes, measured once, against what is promoted today."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from retrain_api.documents import DataPin, EvaluateItem, EvaluateResult, EvaluateTask, FileRef, encode_message
+from retrain_api.errors import ConfigurationError, DataError, NoDeviceError, NotFoundError
+from retrain_api.schema import to_wire
+from retrain_api.spec_data import Evaluation, Label, Split
+from retrain_trainer import evaluate_task
+from retrain_trainer.calibrate import Calibration
+from retrain_trainer.dataset import load_dataset
+from retrain_trainer.model import Architecture, DirectionLSTM
+from retrain_trainer.model_file import ModelFile, load_model, save_model
+from retrain_trainer.pointer import Pointer, TestPeriod
+from retrain_trainer.store import Store, open_store
+from retrain_trainer.windows import fit_scaling
+from support.publishing_case import RUN
+
+LOOKBACK, HORIZON, ROWS = 5, 1, 3_000
+FEATURES = ("hint", "noise")
+KEYS = {"train_key": "a" * 16, "evaluate_key": "b" * 16}
+
+
+def table() -> pd.DataFrame:
+    """Candles whose next move one feature hints at, rightly in four bars of five, flat ones among them."""
+    generator = np.random.default_rng(3)
+    moves = generator.choice([-1, 0, 1], ROWS, p=[0.4, 0.2, 0.4]) * 0.1
+    following = np.append(moves[1:], 0)
+    told = np.where(generator.random(ROWS) < 0.8, np.sign(following), -np.sign(following))
+    return pd.DataFrame(
+        {
+            "timestamp": pd.date_range("2025-05-30T00:00:00Z", periods=ROWS, freq="1min"),
+            "close": 100 + np.cumsum(moves),
+            "hint": told + generator.normal(0, 0.1, ROWS),
+            "noise": generator.normal(size=ROWS),
+        }
+    )
+
+
+class Stage:
+    """Data, a model that reads the hint, and a task to measure it."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "artifacts").mkdir()
+        (folder / "data").mkdir()
+        self.data = folder / "data" / "features_BTC-USD_1m_latest.parquet"
+        table().to_parquet(self.data, index=False)
+        self.store: Store = open_store(f"file://{folder}/artifacts/", {}, 1)
+        self.dataset = load_dataset(
+            self.data,
+            symbol="BTC-USD",
+            interval="1m",
+            features=None,
+            horizon_bars=HORIZON,
+            ties="Drop",
+            validation_percent=15,
+            test_percent=30,
+            lookback=LOOKBACK,
+        )
+
+    def model(self, hint: float = 4.0, features: tuple[str, ...] = FEATURES, **changes: Any) -> bytes:
+        """A model file whose logit is `hint` times what the LSTM keeps of the last bar's hint."""
+        network = DirectionLSTM(Architecture(len(features), 1, 1, 0.0, False))
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.zero_()
+            # Gates in the order input, forget, cell, output: open, shut, the hint, open.
+            network.lstm.bias_ih_l0.copy_(torch.tensor([9.0, -9.0, 0.0, 9.0]))
+            network.lstm.weight_ih_l0[2, features.index("hint")] = 1.0
+            network.head.weight[0, 0] = hint
+        columns = [self.dataset.names.index(name) for name in features]
+        model = ModelFile(
+            symbol="BTC-USD",
+            interval="1m",
+            features=features,
+            lookback=LOOKBACK,
+            horizon_bars=HORIZON,
+            ties="Drop",
+            scaling=fit_scaling(np.ascontiguousarray(self.dataset.values[:, columns]), self.dataset.split.train),
+            calibration=Calibration(float(np.log(2.0)), 1.0, float(np.log(2.0)), "Platt"),
+            validation_end=int(self.dataset.candles.timestamps[self.dataset.split.validation.stop - 1]),
+            training={"validationAccuracy": 0.79},
+            network=network,
+        )
+        return save_model(replace(model, **changes))
+
+    def put(self, data: bytes, key: str = "model.pt") -> FileRef:
+        self.store.write(key, data)
+        return FileRef(uri=self.store.uri_of(key), sha256=sha256(data).hexdigest())
+
+    def pin(self) -> DataPin:
+        digest = sha256(self.data.read_bytes()).hexdigest()
+        whole = {"first_bar": self.dataset.first_bar, "last_bar": self.dataset.last_bar, "rows": self.dataset.rows}
+        return DataPin(uri=f"file://{self.data}", sha256=digest, **whole)  # type: ignore[arg-type]
+
+    def task(self, model: FileRef, **changes: Any) -> EvaluateTask:
+        task = EvaluateTask(
+            run=RUN,
+            artifacts_uri=self.store.uri,
+            items=(EvaluateItem(symbol="BTC-USD", model=model, data=self.pin(), **KEYS),),
+            interval="1m",
+            label=Label(horizon_bars=HORIZON),
+            split=Split(validation_percent=15, test_percent=30),
+            lookback_bars=LOOKBACK,
+            evaluation=Evaluation(),
+            device="CPU",
+        )
+        return task.model_copy(update=changes)
+
+    def promote(self, model: FileRef) -> None:
+        """Today's pointer names `model`."""
+        period = TestPeriod(first_bar="2025-05-01T00:00:00Z", last_bar="2025-05-02T00:00:00Z")
+        pointer = Pointer(symbol="BTC-USD", model=model, run=RUN, test=period, promoted_at="2025-05-02T01:00:00Z")
+        self.store.write("promoted/BTC-USD.json", pointer.encode())
+
+    def details(self, result: EvaluateResult) -> Any:
+        stored = self.store.read(result.details.uri.removeprefix(self.store.uri))
+        assert sha256(stored.data).hexdigest() == result.details.sha256
+        return json.loads(stored.data)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def run(task: EvaluateTask, **environ: str) -> EvaluateResult:
+    return evaluate_task.run(task, environ, lambda line: None)
+
+
+def test_a_model_that_knows_the_hint_is_measured_as_right_as_the_hint_is(stage: Stage) -> None:
+    result = run(stage.task(stage.put(stage.model())))
+    measured = result.measurement
+    assert measured.metrics.accuracy == pytest.approx(0.8, abs=0.03)
+    assert measured.baselines.logistic == pytest.approx(measured.metrics.accuracy, abs=0.02)
+    assert measured.flat_bars > 100 and measured.champion is None
+    assert encode_message(result)
+    document = stage.details(result)
+    assert document["measurement"] == to_wire(measured)
+    assert document["training"] == {"validationAccuracy": 0.79}
+    assert document["test"]["lastBar"] == stage.dataset.last_bar
+    assert document["calibration"]["method"] == "Platt"
+    assert "torch" in document["versions"]
+
+
+def test_flat_bars_are_not_judged_and_are_traded(stage: Stage) -> None:
+    measured = run(stage.task(stage.put(stage.model()))).measurement
+    test = stage.dataset.split.test
+    windows = test.stop - test.start - LOOKBACK + 1
+    assert measured.bars + measured.flat_bars == windows - HORIZON
+    assert measured.trades > (windows - measured.flat_bars) / (HORIZON + 1)
+
+
+def test_without_calibration_only_the_loss_weight_is_taken_off(stage: Stage) -> None:
+    model = stage.put(stage.model(hint=0.0))
+    platt = run(stage.task(model))
+    plain = run(stage.task(model, evaluation=Evaluation(calibration="None")).model_copy(update={"run": other_run()}))
+    # The logit is 0 everywhere: with Platt log 2 - log 2 = 0, so 0.5; without it -log 2, so one third.
+    truth = stage.details(plain)["baseRate"]
+    assert plain.measurement.metrics.brier == pytest.approx(truth * (2 / 3) ** 2 + (1 - truth) / 9, abs=1e-3)
+    assert platt.measurement.metrics.brier == pytest.approx(0.25, abs=1e-3)
+    assert stage.details(plain)["calibration"]["method"] == "None"
+
+
+def other_run() -> Any:
+    return RUN.model_copy(update={"uid": "another"})
+
+
+def test_a_measurement_in_the_store_is_repeated_without_data_or_model(stage: Stage) -> None:
+    model = stage.put(stage.model())
+    task = stage.task(model)
+    first = run(task)
+    stage.data.unlink()
+    stage.store.delete("model.pt")
+    assert run(task) == first
+
+
+def test_a_measurement_of_another_model_is_made_anew(stage: Stage) -> None:
+    run(stage.task(stage.put(stage.model(hint=-4.0))))
+    assert run(stage.task(stage.put(stage.model()))).measurement.metrics.accuracy > 0.7
+
+
+@pytest.mark.parametrize("spoil", [b"{}", b"[]", b"not json", b"\xff"])
+def test_a_measurement_that_cannot_be_read_is_made_anew(stage: Stage, spoil: bytes) -> None:
+    task = stage.task(stage.put(stage.model()))
+    first = run(task)
+    stage.store.write(first.details.uri.removeprefix(stage.store.uri), spoil)
+    assert run(task).measurement == first.measurement
+
+
+def gone(stage: Stage) -> None:
+    stage.store.delete("model.pt")
+
+
+def another(stage: Stage) -> None:
+    stage.store.write("model.pt", stage.model(hint=1.0))
+
+
+def overwritten(stage: Stage) -> None:
+    table().iloc[1:].to_parquet(stage.data, index=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "reason", "words"),
+    [
+        (gone, NotFoundError, "ModelNotFound", "train again with a new retrain.crpbot.dev/rerun token"),
+        (another, DataError, "ModelChanged", "other bytes than were trained"),
+        (overwritten, DataError, "DataChanged", "a shifted split would test on trained bars"),
+    ],
+)
+def test_what_is_not_what_was_trained_is_refused(
+    stage: Stage, change: Callable[[Stage], None], error: type[Exception], reason: str, words: str
+) -> None:
+    task = stage.task(stage.put(stage.model()))
+    change(stage)
+    with pytest.raises(error, match=words) as failure:
+        run(task)
+    assert failure.value.reason == reason  # type: ignore[attr-defined]
+    assert stage.store.list("runs/") == []
+
+
+@pytest.mark.parametrize("index", ["1", "-1", "x", ""])
+def test_an_index_without_an_item_is_refused(stage: Stage, index: str) -> None:
+    with pytest.raises(ConfigurationError, match="items 0 to 0"):
+        run(stage.task(stage.put(stage.model())), JOB_COMPLETION_INDEX=index)
+
+
+def test_each_index_is_one_item(stage: Stage) -> None:
+    models = [stage.put(stage.model(hint), f"model{hint}.pt") for hint in (4.0, -4.0)]
+    items = tuple(
+        EvaluateItem(symbol=name, train_key="a", evaluate_key=name, model=model, data=stage.pin())
+        for name, model in zip(("BTC-USD", "ETH-USD"), models, strict=True)
+    )
+    task = stage.task(models[0]).model_copy(update={"items": items})
+    results = [run(task, JOB_COMPLETION_INDEX=index) for index in ("0", "1")]
+    assert [(result.symbol, result.model_sha256) for result in results] == [
+        ("BTC-USD", models[0].sha256),
+        ("ETH-USD", models[1].sha256),
+    ]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_said_at_once(stage: Stage) -> None:
+    with pytest.raises(NoDeviceError):
+        run(stage.task(stage.put(stage.model()), device="GPU"))
+
+
+def test_the_champion_is_measured_on_the_same_bars(stage: Stage) -> None:
+    stage.promote(stage.put(stage.model(hint=-4.0), "champion.pt"))
+    measured = run(stage.task(stage.put(stage.model()))).measurement
+    champion = measured.champion
+    assert champion and champion.note is None
+    assert champion.bars == measured.bars
+    assert champion.accuracy == pytest.approx(1 - measured.metrics.accuracy, abs=0.01)
+    assert champion.difference == pytest.approx(measured.metrics.accuracy - champion.accuracy, abs=1e-3)
+
+
+def test_a_champion_with_other_features_and_another_lookback_is_compared_too(stage: Stage) -> None:
+    champion = stage.model(features=("hint",), lookback=40)
+    stage.promote(stage.put(champion, "champion.pt"))
+    measured = run(stage.task(stage.put(stage.model()))).measurement
+    assert measured.champion and measured.champion.bars == measured.bars
+    assert measured.champion.difference == pytest.approx(0, abs=0.02)
+
+
+def test_bars_the_champion_has_learnt_from_are_left_out(stage: Stage) -> None:
+    test = stage.dataset.split.test
+    middle = (test.start + test.stop) // 2
+    champion = stage.model(hint=2.0, validation_end=int(stage.dataset.candles.timestamps[middle]))
+    stage.promote(stage.put(champion, "champion.pt"))
+    found = run(stage.task(stage.put(stage.model()))).measurement.champion
+    labels = stage.dataset.labels.values[middle + HORIZON + 1 :]
+    assert found and found.bars == int((labels >= 0).sum())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"horizon_bars": 3}, "it predicts something else"),
+        ({"ties": "Down"}, "it predicts something else"),
+        ({"interval": "5m"}, "it predicts something else"),
+        ({"validation_end": 2**62}, "and at least 100 are needed"),
+    ],
+)
+def test_a_champion_that_cannot_be_compared_is_a_note(stage: Stage, change: dict[str, Any], words: str) -> None:
+    model = stage.put(stage.model(**change), "champion.pt")
+    stage.promote(model)
+    champion = run(stage.task(stage.put(stage.model()))).measurement.champion
+    assert champion and champion.difference is None and champion.sha256 == model.sha256
+    assert champion.note and words in champion.note
+
+
+@pytest.mark.parametrize("data", [b"not a model", None])
+def test_a_champion_that_cannot_be_loaded_is_a_note(stage: Stage, data: bytes | None) -> None:
+    model = stage.put(data or b"x", "champion.pt")
+    stage.promote(model)
+    if data is None:
+        stage.store.delete("champion.pt")
+    champion = run(stage.task(stage.put(stage.model()))).measurement.champion
+    assert champion and champion.note and champion.sha256 == model.sha256
+
+
+def test_a_pointer_that_is_none_is_a_note(stage: Stage) -> None:
+    stage.store.write("promoted/BTC-USD.json", b"[]")
+    champion = run(stage.task(stage.put(stage.model()))).measurement.champion
+    assert champion and champion.note and "is not a pointer" in champion.note
+
+
+def test_a_model_is_not_compared_with_itself(stage: Stage) -> None:
+    model = stage.put(stage.model())
+    stage.promote(model)
+    assert run(stage.task(model)).measurement.champion is None
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_named_baseline_is_compared_in_the_details(stage: Stage, there: bool) -> None:
+    other = stage.put(stage.model(hint=-4.0), "old.pt")
+    if not there:
+        stage.store.delete("old.pt")
+    result = run(stage.task(stage.put(stage.model()), baseline_uri=other.uri))
+    compared = stage.details(result)["baseline"]
+    assert compared["difference"] > 0.4 if there else "old.pt" in compared["note"]
+
+
+def test_the_file_round_trips_as_the_tests_assume(stage: Stage) -> None:
+    assert load_model(stage.model()).features == FEATURES

@@ -1,0 +1,349 @@
+"""The report says what the numbers say, in words that a stranger understands."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from retrain_api.documents import DataPin, FileRef, NotPromoted, Promoted, PublishItem, PublishTask
+from retrain_api.gate import Candidate, judge
+from retrain_api.measurement import Baselines, Champion, Measurement, Metrics
+from retrain_api.schema import to_wire
+from retrain_api.spec_gate import Criterion, Gate
+from retrain_trainer.pointer import Previous, TestPeriod
+from retrain_trainer.promote import Promotion
+from retrain_trainer.publish_task import results_document
+from retrain_trainer.report import Facts, render
+from retrain_trainer.report_text import plain
+from retrain_trainer.report_worth import worth
+from support.publishing_case import RUN, SPEC, measured
+
+SYMBOLS = ("BTC-USD", "ETH-USD", "SOL-USD")
+DETAILS = {"test": {"firstBar": "2025-06-17T00:00:00Z", "lastBar": "2025-06-24T00:00:00Z"}}
+
+
+def item(symbol: str, measurement: Measurement | None, **changes: Any) -> PublishItem:
+    pin = DataPin(uri="s3://d/x.parquet", sha256="d" * 64, first_bar="2025-05-04", last_bar="2025-06-24", rows=73_139)
+    trained = PublishItem(
+        symbol=symbol,
+        verdict="",
+        train_key="a" * 16,
+        evaluate_key="b" * 16,
+        model=FileRef(uri=f"s3://m/lstm_{symbol}.pt", sha256="e" * 64),
+        data=pin,
+        measurement=measurement,
+        best_epoch=9,
+        epochs=16,
+    )
+    if measurement is None:
+        trained = PublishItem(symbol=symbol, verdict="Error")
+    return trained.model_copy(update=changes)
+
+
+def facts(
+    measurements: dict[str, Measurement | None],
+    *,
+    gate: Gate | None = None,
+    spec: dict[str, Any] | None = None,
+    details: dict[str, Any] | None = None,
+    items: dict[str, dict[str, Any]] | None = None,
+    **changes: Any,
+) -> Facts:
+    gate = gate or Gate()
+    judgement = judge(
+        gate, 2, [Candidate(s, m, "its training failed: the loss is not finite") for s, m in measurements.items()]
+    )
+    task = PublishTask(
+        run=RUN,
+        artifacts_uri="s3://m/",
+        number=3,
+        publish_key="c" * 16,
+        judgement=to_wire(judgement),
+        items=tuple(item(symbol, m, **(items or {}).get(symbol, {})) for symbol, m in measurements.items()),
+        spec=SPEC | {"gate": to_wire(gate)} | (spec or {}),
+    )
+    shared = DETAILS | (details or {})
+    facts = {"written_at": "2025-06-24T02:00:00Z", "evaluations": dict.fromkeys(measurements, shared)}
+    return Facts(task=task, judgement=judgement, **(facts | changes))
+
+
+def original() -> dict[str, Measurement | None]:
+    """The original plan's own example."""
+    return dict(zip(SYMBOLS, (measured(0.712, 0.038), measured(0.694, 0.042), measured(0.668, 0.049)), strict=True))
+
+
+def section(text: str, title: str) -> str:
+    return text.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+def row(text: str, title: str, name: str) -> list[str]:
+    line = next(line for line in section(text, title).splitlines() if line.startswith(f"| {name} "))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_verdict_comes_first_with_its_class_and_each_models_reason() -> None:
+    text = render(facts(original()))
+    head = text.split("\n## ")[0]
+    assert head.startswith("# Retraining report 3: default/nightly\n")
+    assert (
+        "**Pass, Acceptable** (enough models pass, though not all): 2 of 3 models pass (BTC-USD and ETH-USD), 2 required."
+        in head
+    )
+    assert "- BTC-USD passes.\n- ETH-USD passes.\n- SOL-USD fails: accuracy 66.8 % is 1.2 points below 68 %." in head
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "head"),
+    [
+        ((0.70, 0.70, 0.70), "**Pass, Ideal** (every model passes): 3 of 3"),
+        ((0.70, 0.70, 0.60), "**Pass, Acceptable** (enough models pass, though not all): 2 of 3"),
+        ((0.70, 0.60, 0.60), "**Fail, NeedsMoreWork** (too few models pass): 1 of 3"),
+        ((0.60, 0.60, 0.60), "**Fail, NeedsMoreWork** (too few models pass): 0 of 3"),
+    ],
+)
+def test_the_class_of_the_outcome(accuracies: tuple[float, ...], head: str) -> None:
+    assert head in render(facts(dict(zip(SYMBOLS, map(measured, accuracies), strict=True))))
+
+
+def test_each_judged_value_stands_beside_its_margin_and_a_miss_is_bold() -> None:
+    text = render(facts(original() | {"BTC-USD": measured(0.513, 0.07), "ETH-USD": measured(0.68, 0.05)}))
+    assert row(text, "Models", "BTC-USD")[1:4] == [
+        "Fail",
+        "**51.3 %** (16.7 points below 68 %)",
+        "**7.0 %** (2.0 points above 5 %)",
+    ]
+    assert row(text, "Models", "ETH-USD")[2:4] == ["68.0 % (exactly 68 %)", "5.0 % (exactly 5 %)"]
+    assert row(text, "Models", "SOL-USD")[4:] == ["0.6", "50 %", "10 %", "1", "20 %", "10,000", "600"]
+
+
+def test_a_criterion_outside_the_usual_columns_gets_one() -> None:
+    gate = Gate(criteria=(Criterion(metric="auc", at_least=0.75),))
+    text = render(facts(original(), gate=gate))
+    assert "| Auc |" in section(text, "Models")
+    assert "**0.700** (0.050 below 0.75)" in row(text, "Models", "BTC-USD")
+    assert row(text, "Models", "BTC-USD")[2] == "71.2 %"
+
+
+def test_a_model_that_broke_is_named_and_has_no_numbers() -> None:
+    text = render(facts(original() | {"SOL-USD": None}))
+    assert row(text, "Models", "SOL-USD") == ["SOL-USD", "Error", *["-"] * 9]
+    assert "SOL-USD has no verdict: its training failed: the loss is not finite." in text
+    assert "**Nothing to judge**: SOL-USD." in section(text, "Next steps")
+
+
+def test_a_report_without_any_model_is_still_a_report() -> None:
+    text = render(facts(dict.fromkeys(SYMBOLS)))
+    assert "No model was measured." in text and "No model was trained" in text
+    assert "BTC-USD, ETH-USD and SOL-USD" in section(text, "Next steps")
+
+
+USD1 = Measurement(
+    metrics=Metrics(accuracy=0.86, calibration_error=0.03, pnl=-0.99),
+    baselines=Baselines(majority=0.52, persistence=0.2, reversal=0.85, logistic=0.87),
+    bars=5_000,
+    trades=4_000,
+)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "rules", "pnl", "trades", "said"),
+    [
+        (0.86, (0.52, 0.2, 0.85, 0.87), -0.99, 4000, "an unfitted rule does as well or better (the price returns to its 20-bar mean: 85 %, the model 86 %)"),
+        (0.86, (0.52, 0.85, 0.2, 0.87), -0.99, 4000, "an unfitted rule does as well or better (the last move goes on: 85 %"),
+        (0.88, (0.52, 0.5, 0.85, 0.87), 0.1, 40, "a logistic regression on the same features does as well or better (87 %"),
+        (0.90, (0.52, 0.5, 0.85, 0.87), 0.1, 40, "accuracy 90 % is 3.0 points above the best baseline"),
+        (0.52, (0.52, 0.5, 0.5, 0.5), 0.1, 40, "no skill, always saying the more frequent class is right as often (52 %)"),
+        (0.52, (0.50, None, None, None), 0.1, 40, "accuracy 52 % is 2.0 points above the best baseline"),
+        (0.52, (None, None, None, None), 0.1, 40, "without a baseline to compare with"),
+        (None, (0.52, 0.5, 0.5, 0.5), 0.1, 40, "its accuracy was not measured"),
+        (0.90, (0.52, 0.5, 0.5, 0.5), -0.99, 4000, "after fees of 10 bps a fill nothing is left (PnL -99 % over 4,000 trades)"),
+        (0.90, (0.52, 0.5, 0.5, 0.5), 0.0, 40, "nothing is left"),
+        (0.90, (0.52, 0.5, 0.5, 0.5), 0.1, 40, "something is left (PnL 10 % over 40 trades)"),
+        (0.90, (0.52, 0.5, 0.5, 0.5), 0.0, 0, "the backtest made no trade"),
+        (0.90, (0.52, 0.5, 0.5, 0.5), None, 0, "the backtest was not measured"),
+    ],
+)  # fmt: skip
+def test_what_a_model_is_worth(
+    accuracy: float | None, rules: tuple[float | None, ...], pnl: float | None, trades: int, said: str
+) -> None:
+    names = ("majority", "persistence", "reversal", "logistic")
+    measurement = Measurement(
+        metrics=Metrics(accuracy=accuracy, pnl=pnl),
+        baselines=Baselines(**dict(zip(names, rules, strict=True))),
+        trades=trades,
+    )
+    assert said in worth("X-USD", measurement, 10)
+
+
+def test_a_stablecoin_that_passes_is_told_what_it_is_worth() -> None:
+    text = render(facts({"USD1-USDT": USD1}))
+    assert row(text, "What the models are worth", "USD1-USDT")[1:] == [
+        "86 %",
+        "52 %",
+        "20 %",
+        "85 %",
+        "87 %",
+        "+34.0 points",
+    ]
+    assert "an unfitted rule does as well or better" in text and "nothing is left" in text
+    assert "**A rule without training does as well**: USD1-USDT (reversal 85 %, the model 86 %)" in text
+    assert "**Nothing is left after fees**" in text
+
+
+def test_what_was_promoted_and_why_the_rest_was_not() -> None:
+    promotion = Promotion(
+        (Promoted(symbol="BTC-USD", uri="s3://m/promoted/new.pt", sha256="f" * 64),),
+        (NotPromoted(symbol="ETH-USD", reason="OlderTest", message="It was tested on older bars."),),
+    )
+    text = section(render(facts(original(), promotion=promotion)), "Promotion")
+    assert f"| BTC-USD | `s3://m/promoted/BTC-USD.json` | `s3://m/promoted/new.pt` | `{'f' * 64}` |" in text
+    assert "ETH-USD was not promoted: It was tested on older bars." in text
+    assert "SOL-USD was not promoted: its verdict is Fail." in text
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "policy", "why"),
+    [
+        (0.6, "Automatic", "the verdict on the run is Fail"),
+        (0.7, "Never", "spec.promotion.policy is Never."),
+        (0.7, "Manual", "it waits for approval, or was not approved."),
+    ],
+)
+def test_why_a_model_that_passes_is_not_promoted(accuracy: float, policy: str, why: str) -> None:
+    measurements = original() | {"ETH-USD": measured(accuracy)}
+    text = render(facts(measurements, promotion=Promotion(), spec={"promotion": {"policy": policy}}))
+    assert f"BTC-USD was not promoted: {why}" in section(text, "Promotion")
+
+
+def test_before_the_promotion_the_report_does_not_claim_one() -> None:
+    assert "was not when this report was" in section(render(facts(original())), "Promotion")
+
+
+def test_old_against_new() -> None:
+    champion = Champion(sha256="0" * 64, bars=9_000, accuracy=0.7, difference=0.012)
+    old = Previous(
+        uri="s3://m/promoted/old.pt",
+        sha256="0" * 64,
+        metrics=Metrics(accuracy=0.69, pnl=0.2),
+        test=TestPeriod(first_bar="2025-05-01", last_bar="2025-05-31"),
+    )
+    noted = measured(0.6, champion=Champion(sha256="0" * 64, note="its label is another"))
+    measurements = {"BTC-USD": measured(0.712, champion=champion), "ETH-USD": noted}
+    text = section(render(facts(measurements, before={"BTC-USD": old, "ETH-USD": None})), "Old against new")
+    assert "| BTC-USD | old | `old.pt` | 69 % | - | 20 % | 2025-05-31 |" in text
+    assert "| BTC-USD | new | `lstm_BTC-USD.pt` | 71.2 % | 4 % | 10 % | 2025-06-24T00:00:00Z |" in text
+    assert "| ETH-USD | old | none |" in text
+    assert "BTC-USD on the same 9,000 bars: the model promoted until now reads 70 %, the new one +1.2 points." in text
+    assert "ETH-USD: no comparison on the same bars (its label is another)." in text
+
+
+def test_the_data_is_named_and_dropping_flat_bars_is_not_hidden() -> None:
+    text = render(facts(original(), details={"warnings": ["2 gaps in time"]}))
+    cells = row(text, "Data", "BTC-USD")
+    assert cells[1:] == [
+        "2025-05-04 to 2025-06-24",
+        "73,139",
+        "2025-06-17T00:00:00Z to 2025-06-24T00:00:00Z",
+        "4.8 %",
+        "`dddddddddddd`",
+        "-",
+    ]
+    assert "Dropping them looks into the future: a trader can't know" in text
+    assert "BTC-USD: 2 gaps in time" in text
+    down = render(facts(original(), spec={"label": {"horizonBars": 1, "ties": "Down"}}))
+    assert "counted as not up" in down and "looks into the future" not in down
+    assert row(down, "Data", "BTC-USD")[4] == "5 %"
+
+
+ADVICE: list[tuple[str, dict[str, Any], dict[str, Any], str | None, str]] = [
+    ("suspect", {"suspicions": ("Accuracy is 99 %",)}, {}, "Too good to be believed", "`data.features`"),
+    ("flat as down", {"flat_bars": 4_100}, {"spec": {"label": {"ties": "Down"}}}, "Flat bars counted as down", "`label.ties`"),
+    ("flat dropped", {"flat_bars": 4_100}, {}, None, "Flat bars counted as down"),
+    ("no skill", {"baselines": Baselines(majority=0.72)}, {}, "No better than the majority", "`label.horizonBars`"),
+    ("poor on train too", {}, {"training": (0.525, 0.519)}, "Under-fitted", "`model.hiddenSize`"),
+    ("good on train", {}, {"training": (0.60, 0.519)}, None, "Under-fitted"),
+    ("last epoch best", {}, {"item": {"best_epoch": 50, "epochs": 50}}, "Stopped by the number of epochs", "`training.epochs`"),
+    ("an earlier one best", {}, {"item": {"best_epoch": 43, "epochs": 50}}, None, "Stopped by the number of epochs"),
+    ("remembers", {}, {"training": (0.75, 0.60)}, "Over-fitted", "`model.dropout`"),
+    ("does not remember", {}, {"training": (0.61, 0.60)}, None, "Over-fitted"),
+    ("validation better than test", {}, {"training": (0.7, 0.7)}, "The market changed", "`split.testPercent`"),
+    ("validation as test", {}, {"training": (0.6, 0.6)}, None, "The market changed"),
+    ("badly calibrated", {"calibration_error": 0.07}, {}, "Not calibrated", "`split.validationPercent`"),
+    ("not calibrated", {"calibration_error": 0.07}, {"spec": {"evaluation": {"calibration": "None"}}}, "Not calibrated", "`evaluation.calibration` to Platt"),
+    ("well calibrated", {"calibration_error": 0.03}, {}, None, "Not calibrated"),
+    ("wide interval", {"near_bounds": ((0.58, 0.55, 0.5),)}, {}, "Too few test bars", "`split.testPercent`"),
+    ("no interval", {"near_bounds": ()}, {}, "Too few test bars", "`split.testPercent`"),
+    ("narrow interval", {}, {}, None, "Too few test bars"),
+    ("rule as good", {"baselines": Baselines(majority=0.5, reversal=0.59)}, {}, "A rule without training", "`data.features`"),
+    ("fees", {"pnl": -0.5}, {}, "Nothing is left after fees", "`evaluation.backtest.threshold`"),
+    ("gain", {"pnl": 0.5}, {}, None, "Nothing is left after fees"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("numbers", "circumstances", "cause", "words"), [case[1:] for case in ADVICE], ids=[case[0] for case in ADVICE]
+)
+def test_next_steps_follow_from_the_numbers_and_name_the_field_to_change(
+    numbers: dict[str, Any], circumstances: dict[str, Any], cause: str | None, words: str
+) -> None:
+    metrics = measured(0.60, 0.04).metrics
+    moved = {name: numbers[name] for name in ("pnl", "calibration_error") if name in numbers}
+    rest = {name: value for name, value in numbers.items() if name not in moved}
+    measurement = measured(0.60, 0.04, **({"metrics": metrics.model_copy(update=moved)} | rest))
+    train, validation = circumstances.get("training", (None, None))
+    case = facts(
+        {"X-USD": measurement},
+        spec=circumstances.get("spec"),
+        details={"training": {"trainAccuracy": train, "validationAccuracy": validation}},
+        items={"X-USD": circumstances.get("item", {})},
+    )
+    steps = section(render(case), "Next steps")
+    assert (words in steps) is (cause is not None)
+    assert cause is None or f"**{cause}" in steps
+
+
+def test_one_cause_of_several_models_is_one_line_with_the_field_as_it_is_now() -> None:
+    text = section(render(facts(dict.fromkeys(SYMBOLS, measured(0.6, 0.07)))), "Next steps")
+    line = next(line for line in text.splitlines() if "Not calibrated" in line)
+    assert "BTC-USD (7 %, a perfectly calibrated model would read 1 %), ETH-USD (7 %" in line
+    assert line.endswith("Now: `split.validationPercent` 15.")
+
+
+def test_a_run_with_nothing_to_mend_says_so() -> None:
+    assert "Nothing: every model passes" in render(facts(dict.fromkeys(SYMBOLS, measured(0.75))))
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("a|b", "a\\|b"),
+        ("<img src=x>", "\\<img src=x\\>"),
+        ("[click](http://x)", "\\[click\\](http://x)"),
+        ("two\nlines", "two lines"),
+        ("rsi_14", "rsi_14"),
+        ("`code` *bold*", "\\`code\\` \\*bold\\*"),
+    ],
+)
+def test_words_from_a_file_stay_words(text: str, safe: str) -> None:
+    assert plain(text) == safe
+
+
+def test_every_table_is_a_table() -> None:
+    lines = render(facts(original(), promotion=Promotion())).splitlines()
+    widths: list[int] = []
+    for line in lines:
+        if not line.startswith("|"):
+            widths = []
+            continue
+        widths.append(line.count("|"))
+        assert len(set(widths)) == 1, line
+
+
+def test_the_results_file_is_enough_to_judge_again() -> None:
+    document = json.loads(json.dumps(results_document(facts(original())), allow_nan=False))
+    candidates = [
+        Candidate(entry["symbol"], Measurement.model_validate(entry["measurement"])) for entry in document["items"]
+    ]
+    again = judge(Gate.model_validate(document["spec"]["gate"]), document["judgement"]["required"], candidates)
+    assert to_wire(again) == document["judgement"]
