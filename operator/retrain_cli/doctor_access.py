@@ -1,0 +1,104 @@
+"""Which places a run reads and writes, with which credentials, and whether they are let in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from retrain_api.credentials import SECRET_KEYS, Credentials
+from retrain_api.errors import CredentialsError
+from retrain_api.names import credential_prefix, data_file_uri, folder
+from retrain_api.run import RetrainRun
+
+PATIENCE_SECONDS = 15.0
+"""How long a store may be out of reach before the doctor says so; a run waits minutes."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A location of the run. `purpose` is data, artifacts or a backup's name; `known_key` a key to ask for."""
+
+    purpose: str
+    uri: str
+    credentials: Credentials | None
+    known_key: str = ".doctor/none"
+    required: bool = True
+
+
+def places(run: RetrainRun) -> tuple[Place, Place, tuple[Place, ...]]:
+    """Data, artifacts and the backups, each with the credentials that hold for it."""
+    spec = run.spec
+    first = data_file_uri("", spec.data.filename, spec.symbols[0], spec.data.interval).lstrip("/")
+    return (
+        Place("data", spec.data.uri, spec.data.credentials or spec.credentials, first),
+        Place("artifacts", spec.artifacts.uri, spec.artifacts.credentials or spec.credentials),
+        tuple(
+            Place(backup.name, backup.uri, backup.credentials or spec.credentials, required=backup.required)
+            for backup in spec.backups
+        ),
+    )
+
+
+def open_place(place: Place, environ: Mapping[str, str]) -> Any:
+    """The store of a place, opened with its own credentials and little patience."""
+    from retrain_trainer.credentials import environ_for
+    from retrain_trainer.store import open_store
+
+    return open_store(folder(place.uri), environ_for(place.purpose, environ), PATIENCE_SECONDS)
+
+
+def probe_access(place: Place, environ: Mapping[str, str]) -> str:
+    """Where the credentials come from, once the store has accepted them. Raises what the store raises."""
+    said = source(place, environ) if place.uri.startswith("s3://") else "needs no credentials"
+    open_place(place, environ).head(place.known_key)
+    return f"{place.uri} answers; {said}"
+
+
+def source(place: Place, environ: Mapping[str, str]) -> str:
+    """Which variables or which part of boto3's chain give the credentials, never their values.
+
+    Raises CredentialsError("NoCredentials") that names what was looked for.
+    """
+    prefix = credential_prefix(place.purpose)
+    for key, secret in ((prefix + SECRET_KEYS[0], prefix + SECRET_KEYS[1]), SECRET_KEYS):
+        if not environ.get(key):
+            continue
+        if not environ.get(secret):
+            raise CredentialsError("NoCredentials", f"{key} is set and {secret} is not; set both.")
+        return f"credentials from {key} and {secret} here, {on_cluster(place)}"
+    method = _chain(environ)
+    if method is None:
+        raise CredentialsError(
+            "NoCredentials",
+            f"There are no credentials for {place.uri}: looked for {prefix}{SECRET_KEYS[0]}, {SECRET_KEYS[0]} and "
+            "boto3's chain (AWS_PROFILE, ~/.aws, web identity, instance role); "
+            f"set {SECRET_KEYS[0]} and {SECRET_KEYS[1]}.",
+        )
+    return f"credentials from boto3's chain ({method}) here, {on_cluster(place)}"
+
+
+def on_cluster(place: Place) -> str:
+    """What stands in for the environment on a cluster."""
+    given = place.credentials
+    if given is None:
+        return "and on a cluster those of the pod's service account (no credentials in the file)"
+    if given.secret_name:
+        return f"and on a cluster from Secret {given.secret_name}"
+    if given.service_account_name:
+        return f"and on a cluster from service account {given.service_account_name}"
+    return f"and on a cluster from Secret {given.rclone_config_secret_name} (rclone.conf)"
+
+
+def _chain(environ: Mapping[str, str]) -> str | None:
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        found = boto3.Session(profile_name=environ.get("AWS_PROFILE") or None).get_credentials()
+    except BotoCoreError as error:
+        raise CredentialsError(
+            "NoCredentials",
+            f"boto3's chain gives no credentials ({type(error).__name__}); check AWS_PROFILE and ~/.aws.",
+        ) from None
+    return None if found is None else str(found.method)

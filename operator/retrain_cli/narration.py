@@ -1,0 +1,78 @@
+"""What `retrain run` says of a run in words: summary of the trainings, verdict, what to do next. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+from retrain_api.names import ANNOTATION_APPROVE
+from retrain_api.run import RetrainRun
+from retrain_api.status import RetrainRunStatus, SymbolStatus
+from retrain_api.wording import measured
+
+
+def training_summary(status: RetrainRunStatus) -> list[str]:
+    """Minutes of each symbol and in total, once no training is left to wait for."""
+    lines = ["Training Summary"]
+    total = 0.0
+    for entry in status.symbols:
+        result = entry.result
+        if result is None or result.model is None:
+            lines.append(f"  {entry.symbol}: no model ({entry.reason}: {entry.message})")
+            continue
+        seconds = result.duration_seconds or 0.0
+        total += seconds
+        resumed = f", {result.resumed_epochs} resumed" if result.resumed_epochs else ""
+        epochs = f"{result.epochs} epochs{resumed}, best {result.best_epoch}"
+        lines.append(f"  {entry.symbol}: {seconds / 60:.1f} minutes, {epochs}, {result.model.uri.rsplit('/', 1)[-1]}")
+    return [*lines, f"  Total: {total / 60:.1f} minutes of training"]
+
+
+def closing(run: RetrainRun, status: RetrainRunStatus, status_path: Path) -> str:
+    """The verdict with its reasons, what was promoted, and where everything is."""
+    lines = ["", f"{run.metadata.name}: {status.state}", *_verdicts(status)]
+    if status.gate is not None:
+        lines += [f"Gate: {status.gate.verdict}, {status.gate.outcome}. {status.gate.summary}."]
+    elif status.message:
+        lines += [status.message]
+    lines += _promotion(run, status)
+    if status.report is not None and status.report.markdown:
+        lines += [f"Report: {status.report.markdown}   (retrain report {shlex.quote(run.metadata.name)})"]
+    return "\n".join([*lines, f"Status: {status_path}"])
+
+
+def _verdicts(status: RetrainRunStatus) -> Iterable[str]:
+    for entry in status.symbols:
+        yield f"  {entry.symbol}: {entry.verdict or entry.state}{_figures(entry)}"
+        for reason in entry.reasons or ((entry.message,) if entry.state == "Failed" and entry.message else ()):
+            yield f"      {reason}"
+
+
+def _figures(entry: SymbolStatus) -> str:
+    found = entry.result.metrics if entry.result else None
+    if found is None:
+        return ""
+    metrics = found.metrics
+    parts = [
+        f"accuracy {measured('accuracy', metrics.accuracy)}",
+        f"(majority {measured('accuracy', found.baselines.majority)})",
+        f"calibration error {measured('calibrationError', metrics.calibration_error)}",
+        f"PnL {measured('pnl', metrics.pnl)} in {found.trades} trades",
+    ]
+    return f"   {', '.join([' '.join(parts[:2]), *parts[2:]])}, on {found.bars} test bars"
+
+
+def _promotion(run: RetrainRun, status: RetrainRunStatus) -> list[str]:
+    promotion = status.promotion
+    if status.state == "AwaitingApproval" and status.gate is not None:
+        return [
+            "Promotion waits for a person. To approve exactly these models, put this into metadata.annotations and "
+            "run the same command again:",
+            f'  {ANNOTATION_APPROVE}: "{status.gate.digest} by YOUR NAME: YOUR REASON"',
+        ]
+    if status.state == "Passed":
+        return [f"Nothing was promoted: {(promotion.message if promotion else None) or 'promotion.policy is Never'}."]
+    if promotion is None or not promotion.models:
+        return ["Nothing was promoted."]
+    return [f"Promoted by {promotion.by}:", *(f"  {model.symbol}: {model.uri}" for model in promotion.models)]

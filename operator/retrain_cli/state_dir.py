@@ -1,0 +1,212 @@
+"""What `retrain run` remembers of a run on disk: status, identity, Jobs, logs. Every file is whole or absent."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from retrain_api.errors import ConfigurationError, SoftwareError
+from retrain_api.names import short_hash
+from retrain_api.run import RetrainRun
+from retrain_api.schema import to_wire
+from retrain_api.status import RetrainRunStatus
+
+from .local_jobs import JobRecord, from_json, to_json
+from .processes import kill_workers
+
+_PATIENCE = 30.0
+"""Seconds that the workers of a killed `retrain run` get to save and end, as a pod does."""
+_KILL_SECONDS = 5.0
+"""Seconds until a killed worker has let go of the lock."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """`<state-dir>/<namespace>/<name>/`."""
+
+    path: Path
+
+    def write_status(self, status: RetrainRunStatus) -> None:
+        """status.json, in the schema of `.status`."""
+        self._write("status.json", to_wire(status))
+
+    def read_status(self) -> RetrainRunStatus:
+        """The status as it was left; a fresh one where there is none."""
+        data = self._read("status.json")
+        try:
+            return RetrainRunStatus() if data is None else RetrainRunStatus.model_validate(data)
+        except ValidationError:
+            raise self._bad("status.json", "the status of a run") from None
+
+    def identify(self, run: RetrainRun) -> RetrainRun:
+        """The run with its status, the uid it got here when it was first seen, and a generation that counts changes
+        of its spec.
+        """
+        known = self._read("run.json") or {"uid": str(uuid.uuid4()), "generation": 0, "spec": ""}
+        spec = short_hash(run.spec.model_dump_json(), length=32)
+        try:
+            uid, generation, before = known["uid"], known["generation"], known["spec"]
+        except (KeyError, TypeError):
+            raise self._bad("run.json", "the identity of a run") from None
+        if before != spec:
+            generation += 1
+            self._write("run.json", {"uid": uid, "generation": generation, "spec": spec})
+        metadata = run.metadata.model_copy(update={"uid": uid, "generation": generation})
+        return run.model_copy(update={"metadata": metadata, "status": self.read_status()})
+
+    def write_job(self, record: JobRecord) -> None:
+        """The Job's record."""
+        self._write(f"jobs/{record.name}.json", to_json(record))
+
+    def forget_job(self, name: str) -> None:
+        """Remove the Job's record."""
+        (self.path / "jobs" / f"{name}.json").unlink(missing_ok=True)
+
+    def read_jobs(self) -> dict[str, JobRecord]:
+        """Every Job that was not deleted; a deletion that was under way is done."""
+        found = {}
+        for path in sorted((self.path / "jobs").glob("*.json")):
+            try:
+                record = from_json(self._read(f"jobs/{path.name}"))
+            except (KeyError, TypeError):
+                raise self._bad(f"jobs/{path.name}", "a Job of a run") from None
+            if record.deleting:
+                self.forget_job(record.name)
+            else:
+                found[record.name] = record
+        return found
+
+    def log_path(self, job: str, index: int, start: int) -> Path:
+        """Where a process's output goes."""
+        return self._file(f"logs/{job}-{index}-{start}.log")
+
+    def message_path(self, job: str, index: int) -> Path:
+        """Where a process leaves its termination message."""
+        return self._file(f"messages/{job}-{index}.json")
+
+    def _file(self, name: str) -> Path:
+        path = self.path / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SoftwareError("StateNotWritten", f"{path.parent} cannot be made: {error.strerror}.") from None
+        return path
+
+    def _read(self, name: str) -> Any:
+        try:
+            return json.loads((self.path / name).read_text())
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            raise self._bad(name, "JSON") from None
+        except OSError as error:
+            raise SoftwareError("StateNotRead", f"{self.path / name} cannot be read: {error.strerror}.") from None
+
+    def _bad(self, name: str, what: str) -> SoftwareError:
+        return SoftwareError(
+            "BadState", f"{self.path / name} is not {what}; move it away and start the same command again."
+        )
+
+    def _write(self, name: str, data: Any) -> None:
+        path = self._file(name)
+        part = path.with_name(f".{path.name}.part")
+        try:
+            with part.open("w") as file:
+                json.dump(data, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise SoftwareError("StateNotWritten", f"{path} cannot be written: {error.strerror}.") from None
+
+
+def open_folder(state_dir: Path, namespace: str, name: str) -> RunFolder:
+    """The run's folder, made where it is missing. Raises ConfigurationError("NotWritable")."""
+    path = state_dir / namespace / name
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError("NotWritable", f"{path} cannot be made: {error.strerror}; give --state-dir.") from None
+    return RunFolder(path)
+
+
+@dataclass(frozen=True)
+class RunLock:
+    """Two locks on a run, as open file descriptors; the system frees them when their holders die, however they die.
+
+    `own` is held by `retrain run` alone; `workers` is inherited by the worker processes, so that it is free only when
+    those of a killed `retrain run` have ended too: two trainings never write the same checkpoints.
+    """
+
+    own: int
+    workers: int
+
+    def release(self) -> None:
+        """Let both go."""
+        os.close(self.workers)
+        os.close(self.own)
+
+
+def take_lock(folder: RunFolder, tell: Callable[[str], None], patience: float = _PATIENCE) -> RunLock:
+    """The locks on a run. Workers of a killed `retrain run` save when they lose their parent; those that don't end
+    within `patience` seconds are killed. Raises SoftwareError("RunIsLocked").
+    """
+    own = _open_lock(folder.path / "lock")
+    if not _taken(own):
+        holder = os.pread(own, 32, 0).decode().strip()
+        os.close(own)
+        raise _locked_by(f"process {holder or 'unknown'}")
+    os.ftruncate(own, 0)
+    os.pwrite(own, str(os.getpid()).encode(), 0)
+    workers = _open_lock(folder.path / "workers.lock")
+    lock = RunLock(own, workers)
+    if not _taken(workers):
+        tell("Waiting for the workers of the last `retrain run` to save and end.")
+        if not _taken_within(workers, patience):
+            kill_workers(folder.path / "messages")
+            if not _taken_within(workers, _KILL_SECONDS):
+                lock.release()
+                raise _locked_by("workers of a killed one")
+    return lock
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise ConfigurationError(
+            "NotWritable", f"{path} cannot be written: {error.strerror}; give --state-dir."
+        ) from None
+
+
+def _taken_within(descriptor: int, patience: float) -> bool:
+    end = time.monotonic() + patience
+    while not _taken(descriptor):
+        if time.monotonic() >= end:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _locked_by(whom: str) -> SoftwareError:
+    return SoftwareError(
+        "RunIsLocked",
+        f"Another `retrain run` ({whom}) works on this run; wait for it, stop it, or give another --state-dir.",
+    )

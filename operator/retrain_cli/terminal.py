@@ -1,0 +1,178 @@
+"""Live progress: a table on a terminal, plain log lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol, TextIO
+
+from retrain_api.run import RetrainRun
+from retrain_api.status import Progress, RetrainRunStatus
+from retrain_operator.progress import Step, epoch_line, step_line
+
+from .executor import Display
+from .local_jobs import JobRecord
+from .narration import training_summary
+
+_REFRESH = 0.25
+
+
+class Lines(Protocol):
+    """Where lines go; a text file, or the space above the live table."""
+
+    def write(self, text: str, /) -> int:
+        """Take some text."""
+
+    def flush(self) -> None:
+        """Let it be read at once."""
+
+
+@dataclass
+class PlainDisplay:
+    """Each line of a task as it comes, with its symbol in front; a line for each state of the run."""
+
+    out: Lines
+    state: str = ""
+    summarised: bool = False
+
+    def line(self, job: JobRecord, index: int, text: str) -> None:
+        """Pass a log line on; in-epoch positions are for the table only."""
+        if text.strip() and step_line(text) is None:
+            self.say(f"[{label(job, index)}] {text}")
+
+    def status(self, status: RetrainRunStatus) -> None:
+        """Say a new state, and the summary once the trainings are over."""
+        if trainings_over(status) and not self.summarised:
+            self.summarised = True
+            self.say("\n".join(training_summary(status)))
+        if status.state != self.state:
+            self.state = status.state
+            self.say(f"{status.state}: {status.message}" if status.message else status.state)
+
+    def say(self, text: str) -> None:
+        """Print, and let it be read at once."""
+        print(text, file=self.out, flush=True)
+
+    def tick(self) -> None:
+        """Nothing moves here."""
+
+
+def label(job: JobRecord, index: int) -> str:
+    """Whose line it is: a symbol, or the phase and the index."""
+    phase = job.name.split("-")[-2] if job.symbol is None else ""
+    return job.symbol or (f"{phase} {index}" if len(job.indexes) > 1 else phase)
+
+
+def trainings_over(status: RetrainRunStatus) -> bool:
+    """No training is left to wait for, and at least one took place."""
+    going = {"Pending", "Queued", "Training"}
+    return bool(status.symbols) and not any(entry.state in going for entry in status.symbols)
+
+
+@dataclass
+class TableDisplay:
+    """A row a symbol: state, epoch, position in the epoch, losses, accuracy, learning rate, speed, time left."""
+
+    run: RetrainRun
+    plain: PlainDisplay
+    live: object
+    current: RetrainRunStatus = field(default_factory=RetrainRunStatus)
+    epochs: dict[str, Progress] = field(default_factory=dict)
+    steps: dict[str, Step] = field(default_factory=dict)
+    drawn: float = 0.0
+
+    def line(self, job: JobRecord, index: int, text: str) -> None:
+        """Take numbers from the line; show only lines that say something else."""
+        step, epoch = step_line(text), epoch_line(text)
+        if job.symbol and step:
+            self.steps[job.symbol] = step
+        elif job.symbol and epoch:
+            self.epochs[job.symbol] = epoch
+            self.steps.pop(job.symbol, None)
+        else:
+            self.plain.line(job, index, text)
+
+    def status(self, status: RetrainRunStatus) -> None:
+        """The table shows the new status."""
+        self.current = status
+        self.plain.status(status)
+        self.draw()
+
+    def tick(self) -> None:
+        """Draw again a few times a second."""
+        if time.monotonic() - self.drawn > _REFRESH:
+            self.draw()
+
+    def draw(self) -> None:
+        """Put the table on the screen."""
+        self.drawn = time.monotonic()
+        self.live.update(self._table(), refresh=True)  # type: ignore[attr-defined]
+
+    def _table(self) -> object:
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False)
+        for name in ("SYMBOL", "STATE", "EPOCH", "", "TRAIN LOSS", "VAL LOSS", "VAL ACC", "LR", "WINDOWS/S", "LEFT"):
+            table.add_column(name, justify="left" if name in ("SYMBOL", "STATE", "") else "right", no_wrap=True)
+        for symbol in self.run.spec.symbols:
+            state = self.current.symbol(symbol).state
+            table.add_row(symbol, state, *self._cells(symbol, state == "Training"))
+        return table
+
+    def _cells(self, symbol: str, training: bool) -> list[str]:
+        step, epoch = self.steps.get(symbol), self.epochs.get(symbol)
+        bar, rate, left = (_bar(step), f"{step.rate:.0f}", time_left(step)) if step and training else ("", "", "")
+        number = (
+            f"{step.epoch}/{step.epochs}" if step and training else f"{epoch.epoch}/{epoch.epochs}" if epoch else ""
+        )
+        if epoch is None:
+            return [number, bar, "", "", "", "", rate, left]
+        figures = [epoch.train_loss, epoch.validation_loss, epoch.validation_accuracy]
+        shown = ["" if value is None else f"{value:.4f}" for value in figures]
+        lr = "" if epoch.learning_rate is None else f"{epoch.learning_rate:.6f}"
+        return [number, bar, *shown, lr, rate, left]
+
+
+def _bar(step: Step, width: int = 12) -> str:
+    full = round(width * step.windows / max(step.of_windows, 1))
+    return "█" * full + "░" * (width - full)
+
+
+def time_left(step: Step) -> str:
+    """Time to the last epoch at the present speed; early stopping may end it sooner."""
+    windows = step.of_windows * (step.epochs - step.epoch + 1) - step.windows
+    seconds = windows / step.rate if step.rate > 0 else 0
+    return f"{int(seconds // 60)}:{int(seconds % 60):02d}"
+
+
+@contextmanager
+def open_display(run: RetrainRun, out: TextIO) -> Iterator[Display]:
+    """The display that fits `out`."""
+    if not out.isatty():
+        yield PlainDisplay(out)
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(file=out)
+    # No refresh thread: processes are forked from this one, and a fork beside a thread that holds a lock can hang.
+    with Live(console=console, auto_refresh=False, transient=False) as live:
+        yield TableDisplay(run, PlainDisplay(_Above(console)), live)
+
+
+class _Above:
+    """A text file whose lines appear above the live table."""
+
+    def __init__(self, console: object) -> None:
+        self._console = console
+
+    def write(self, text: str) -> int:
+        """Print whole lines; the newline that print() writes by itself is left out."""
+        if text.strip("\n"):
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)  # type: ignore[attr-defined]
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""

@@ -1,0 +1,121 @@
+"""What honest runs show on data that is known: a pinned pair passes, a leak is suspect."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from support.real_run import run_document, start, status_of
+
+SHARED = Path(os.environ.get("RETRAIN_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+USD1 = SHARED / "candles_USD1-USDT_5m.parquet"
+SEEDS = (0, 1, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not USD1.exists(), reason=f"{USD1.name} may not be copied into the project and is not beside it")
+def test_a_pair_pinned_to_its_mean_passes_the_plans_gate_honestly_over_several_seeds(tmp_path: Path) -> None:
+    """With flat bars dropped, USD1 returns to its mean: the direction one bar ahead can be predicted."""
+    names = [f"usd1-{seed}" for seed in SEEDS]
+    runs = [
+        run_document(
+            f"usd1-{seed}",
+            SHARED,
+            tmp_path / f"models-{seed}",
+            symbols=["USD1-USDT"],
+            data={"uri": f"file://{SHARED}/", "filename": "candles_{symbol}_{interval}.parquet", "interval": "5m"},
+            label={"horizonBars": 1, "ties": "Drop"},
+            model={"hiddenSize": 32, "layers": 1, "dropout": 0, "bidirectional": False, "lookbackBars": 20},
+            training={"epochs": 4, "batchSize": 128, "seed": seed},
+        )
+        for seed in SEEDS
+    ]
+    processes = [start(tmp_path, run) for run in runs]
+    outputs = [process.communicate(timeout=500)[0] for process in processes]
+    for name, process, output in zip(names, processes, outputs, strict=True):
+        status = status_of(tmp_path, name)
+        assert (process.returncode, status.state) == (0, "Promoted"), output
+        assert status.gate is not None
+        assert (status.gate.verdict, status.gate.outcome) == ("Pass", "Ideal")
+        result = status.symbol("USD1-USDT").result
+        assert result is not None
+        assert result.metrics is not None
+        metrics, baselines = result.metrics.metrics, result.metrics.baselines
+        assert metrics.accuracy is not None
+        assert metrics.calibration_error is not None
+        assert metrics.pnl is not None
+        assert metrics.accuracy > 0.72, "a margin of four points over the gate"
+        assert metrics.calibration_error < 0.05
+        assert baselines.reversal is not None
+        assert baselines.reversal > 0.7, "a rule that was never fitted is nearly as good"
+        assert metrics.pnl < 0, "accuracy is not money"
+        report = Path(str(status.report and status.report.markdown).removeprefix("file://")).read_text()
+        assert "after fees of 10 bps a fill nothing is left" in report
+        assert "| Reversal |" in report
+
+
+def leaking_features(path: Path, bars: int = 1500, horizon: int = 3) -> None:
+    """Noise, and a feature that is the return of the next bars."""
+    generator = np.random.default_rng(0)
+    close = 100 * np.exp(np.cumsum(generator.normal(0, 1e-3, bars)))
+    future = np.zeros(bars)
+    future[:-horizon] = close[horizon:] / close[:-horizon] - 1
+    columns = {
+        "timestamp": np.datetime64("2026-01-01", "ns") + np.arange(bars) * np.timedelta64(60, "s"),
+        "close": close,
+        "noise": generator.normal(size=bars),
+        "tomorrow": future,
+    }
+    pq.write_table(pa.table(columns), path)
+
+
+def test_a_feature_that_knows_the_future_is_suspect_and_not_promoted(tmp_path: Path) -> None:
+    leaking_features(tmp_path / "candles_LEAK-USD_1m.parquet")
+    run = run_document(
+        "leak",
+        tmp_path,
+        tmp_path / "models",
+        symbols=["LEAK-USD"],
+        label={"horizonBars": 3},
+        model={"hiddenSize": 8, "layers": 1, "dropout": 0, "bidirectional": False, "lookbackBars": 5},
+        training={"epochs": 5, "batchSize": 32, "learningRate": 0.01},
+    )
+    process = start(tmp_path, run)
+    output = process.communicate(timeout=200)[0]
+    status = status_of(tmp_path, "leak")
+    entry = status.symbol("LEAK-USD")
+    assert (process.returncode, status.state) == (4, "AwaitingApproval"), output
+    assert entry.verdict == "Suspect"
+    assert any("tomorrow" in reason for reason in entry.reasons)
+    assert not (tmp_path / "models" / "promoted").exists()
+    assert status.report is not None
+    assert status.report.markdown is not None, "whoever decides can read the report first"
+
+
+@pytest.mark.slow
+def test_real_prices_are_a_coin_toss_and_are_rejected(tmp_path: Path) -> None:
+    """More than 56 % on bars that were never seen would mean a leak."""
+    data = Path(__file__).resolve().parents[2] / "examples" / "data"
+    run = run_document(
+        "coin-toss",
+        data,
+        tmp_path / "models",
+        symbols=["BTC-USD", "ETH-USD", "SOL-USD"],
+        model={"hiddenSize": 16, "layers": 1, "dropout": 0, "bidirectional": False, "lookbackBars": 20},
+        training={"epochs": 2, "batchSize": 512},
+    )
+    process = start(tmp_path, run)
+    output = process.communicate(timeout=500)[0]
+    status = status_of(tmp_path, "coin-toss")
+    assert (process.returncode, status.state) == (3, "Rejected"), output
+    for entry in status.symbols:
+        assert entry.result is not None
+        assert entry.result.metrics is not None
+        assert 0.44 < (entry.result.metrics.metrics.accuracy or 0) < 0.56
+    conditions = {condition.type: (condition.status, condition.reason) for condition in status.conditions}
+    assert conditions["Stalled"] == ("True", "GateRejected")
+    assert (conditions["Finished"][0], conditions["Ready"][0]) == ("True", "False")

@@ -1,0 +1,315 @@
+"""`retrain doctor` against a real S3 server and real folders: what it lets pass, and what it finds."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from retrain_api.errors import ConfigurationError, RetrainError
+from retrain_api.run import parse_run
+from retrain_cli import doctor_command, doctor_machine
+from retrain_cli.doctor_access import Place, source
+from retrain_cli.doctor_command import diagnose
+from retrain_cli.doctor_finding import Finding
+from retrain_cli.doctor_store import probe_conditions, probe_written
+from retrain_trainer.store import Conflict, open_store
+
+ROWS = 3_000
+READER, READER_SECRET = "retrain-reader", "retrain-reader-secret"
+
+
+def candles(rows: int = ROWS, gap_after: int | None = None) -> bytes:
+    random = np.random.default_rng(3)
+    close = 100 * np.exp(np.cumsum(random.normal(0, 1e-3, rows)))
+    minutes = np.arange(rows)
+    if gap_after is not None:
+        minutes[gap_after:] += 10
+    columns = {
+        "timestamp": pa.array(np.datetime64("2025-05-04", "ns") + minutes * np.timedelta64(1, "m")),
+        "open": close * np.exp(random.normal(0, 1e-4, rows)),
+        "high": close * (1.001 + random.exponential(1e-4, rows)),
+        "low": close * (0.999 - random.exponential(1e-4, rows)),
+        "close": close,
+        "volume": random.exponential(10, rows),
+    }
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue().to_pybytes()
+
+
+def document(data: str, artifacts: str, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "retrain.crpbot.dev/v1alpha1",
+        "kind": "RetrainRun",
+        "metadata": {"name": "checked"},
+        "spec": {
+            "symbols": ["BTC-USD"],
+            "data": {"uri": data, "filename": "{symbol}.parquet"},
+            "artifacts": {"uri": artifacts},
+            "train": {"device": "CPU"},
+            **spec,
+        },
+    }
+
+
+def findings(written: dict[str, Any], environ: Mapping[str, str]) -> list[Finding]:
+    return list(diagnose(parse_run(written), environ))
+
+
+def failures(found: list[Finding]) -> list[str]:
+    return [f"{finding.subject}: {finding.sentence}" for finding in found if finding.ok is False]
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[str, str]:
+    """Locations of data, with a good file of BTC-USD, and of artifacts that are not there yet."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "BTC-USD.parquet").write_bytes(candles(gap_after=1_000))
+    return f"file://{tmp_path}/data/", f"file://{tmp_path}/artifacts/"
+
+
+@pytest.fixture(autouse=True)
+def _no_credentials_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith(("AWS_", "RETRAIN_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+
+
+def test_a_sound_local_run_passes_and_leaves_nothing_behind(folders: tuple[str, str], tmp_path: Path) -> None:
+    found = findings(document(*folders), {})
+    assert failures(found) == []
+    [data] = [finding for finding in found if finding.subject == "data BTC-USD"]
+    for said in ("2,940 bars of 1m", "2025-05-04T01:00:00Z to", "1 gap,", "31 features", "validation 441", "test 441"):
+        assert said in data.sentence
+    assert any("10 bars missing" in note for note in data.notes)
+    assert list((tmp_path / "artifacts").rglob("*")) == []
+
+
+def test_a_sound_run_in_s3_passes_and_leaves_nothing_behind(s3: Any, s3_root: str) -> None:
+    store = open_store(s3_root, s3.environ())
+    store.write("data/BTC-USD.parquet", candles())
+    found = findings(
+        document(s3_root + "data/", s3_root + "models/", credentials={"secretName": "aws-credentials"}), s3.environ()
+    )
+    assert failures(found) == []
+    text = "\n".join(map(str, found))
+    assert "credentials from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY here" in text
+    assert "on a cluster from Secret aws-credentials" in text
+    assert "of 8 writers at once exactly one won, 4 times" in text
+    assert not any(value in text for value in s3.environ().values() if not value.startswith("http"))
+    assert store.list("") == ["data/BTC-USD.parquet"]
+
+
+def without_bucket(root: str) -> str:
+    return "s3://no-such-bucket-here/" + root.split("/", 3)[3]
+
+
+@pytest.mark.parametrize(
+    ("changed", "where", "subject", "sentence"),
+    [
+        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, str, "data", "does not accept the credentials"),
+        ({"AWS_ACCESS_KEY_ID": "nobody"}, str, "data", "does not accept the credentials"),
+        ({"AWS_SECRET_ACCESS_KEY": ""}, str, "data", "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not"),
+        ({"AWS_ACCESS_KEY_ID": ""}, str, "data", "looked for RETRAIN_DATA_AWS_ACCESS_KEY_ID, AWS_ACCESS_KEY_ID"),
+        ({}, without_bucket, "data", "There is no bucket no-such-bucket-here"),
+        (
+            {"RETRAIN_ARTIFACTS_AWS_ACCESS_KEY_ID": READER, "RETRAIN_ARTIFACTS_AWS_SECRET_ACCESS_KEY": READER_SECRET},
+            str,
+            "artifacts",
+            "do not allow this",
+        ),
+    ],
+)
+def test_what_a_store_refuses_is_one_sentence(
+    s3: Any, s3_root: str, changed: dict[str, str], where: Callable[[str], str], subject: str, sentence: str
+) -> None:
+    open_store(s3_root, s3.environ()).write("BTC-USD.parquet", candles())
+    environ = s3.environ() | changed
+    found = findings(document(where(s3_root), where(s3_root)), environ)
+    told = [line for line in failures(found) if line.startswith(f"{subject}: ")]
+    assert len(told) == 1, failures(found)
+    assert sentence in told[0] and "\n" not in told[0]
+    assert "wrong" not in told[0] and READER_SECRET not in told[0]
+
+
+def test_a_store_out_of_reach_is_told_without_minutes_of_waiting(
+    monkeypatch: pytest.MonkeyPatch, short_pauses: None, folders: tuple[str, str]
+) -> None:
+    monkeypatch.setattr("retrain_cli.doctor_access.PATIENCE_SECONDS", 0.05)
+    environ = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    [told] = failures(findings(document(folders[0], "s3://bucket/models/"), environ))
+    assert told.startswith("artifacts: ") and "http://127.0.0.1:9" in told and "no usable answer" in told
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "There is no file"),
+        (b"timestamp,close\n", "not a parquet file"),
+        (candles()[:-50], "cut short"),
+        (candles(rows=200), "at least"),
+    ],
+)
+def test_data_that_training_would_refuse_is_refused_here(
+    folders: tuple[str, str], tmp_path: Path, content: bytes | None, sentence: str
+) -> None:
+    path = tmp_path / "data" / "BTC-USD.parquet"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    [told] = failures(findings(document(*folders), {}))
+    assert told.startswith("data BTC-USD: ") and sentence in told
+
+
+def test_every_symbol_has_its_own_line(folders: tuple[str, str]) -> None:
+    found = findings(document(*folders, symbols=["BTC-USD", "ETH-USD"]), {})
+    assert [finding.ok for finding in found if finding.subject in ("data BTC-USD", "data ETH-USD")] == [True, False]
+
+
+def test_a_folder_that_takes_no_file_is_told(folders: tuple[str, str], tmp_path: Path) -> None:
+    (tmp_path / "artifacts").write_text("a file where the folder should be")
+    [told] = failures(findings(document(*folders), {}))
+    assert told.startswith("artifacts: ") and "can't be written" in told
+
+
+@pytest.mark.parametrize(("required", "ok"), [(True, False), (False, None)])
+def test_a_backup_out_of_order_fails_only_where_it_is_required(
+    folders: tuple[str, str], tmp_path: Path, required: bool, ok: bool | None
+) -> None:
+    (tmp_path / "backup").write_text("")
+    backup = {"name": "disk", "uri": f"file://{tmp_path}/backup/", "required": required}
+    found = findings(document(*folders, backups=[backup]), {})
+    assert found[-1].subject == "backup disk" and found[-1].ok is ok
+
+
+def test_a_kind_of_store_that_the_trainer_does_not_know_is_told(folders: tuple[str, str]) -> None:
+    [told] = failures(findings(document(folders[0], "rclone://drive/models/"), {}))
+    assert "s3:// and file:// only" in told
+
+
+class Liar:
+    """A store that breaks its word about conditions in one way."""
+
+    def __init__(self, store: Any, lie: str) -> None:
+        self._store, self._lie, self._lock = store, lie, threading.Lock()
+        self._seen: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def write(self, key: str, data: bytes, **condition: Any) -> str:
+        if self._lie in condition:
+            return str(self._store.write(key, data))
+        if self._lie == "races":
+            with self._lock:  # the answer is yes to the first two writers, as if they had not seen each other
+                again = key in self._seen and self._store.head(key) is not None and condition
+                self._seen.symmetric_difference_update({key})
+            return str(self._store.write(key, data, **({} if again and data[:1].isdigit() else condition)))
+        if self._lie == "denies" and data[:1].isdigit():
+            raise Conflict("Conflict", "No.")
+        if self._lie == "swaps" and data[:1].isdigit():
+            return str(self._store.write(key, b"other" + data, **condition))
+        return str(self._store.write(key, data, **condition))
+
+
+@pytest.mark.parametrize(
+    ("lie", "sentence"),
+    [
+        ("if_absent", r"there must be no object yet\) did not hold"),
+        ("if_match", r"the object must be unchanged\) did not hold"),
+        ("races", r"of 8 writers at once [2-8] won"),
+        ("denies", r"of 8 writers at once 0 won"),
+        ("swaps", "the writer that won is not the one"),
+    ],
+)
+def test_a_store_that_lies_about_conditions_is_found_out(tmp_path: Path, lie: str, sentence: str) -> None:
+    store = open_store(f"file://{tmp_path}/", {})
+    probe_conditions(store)
+    with pytest.raises(ConfigurationError, match=sentence) as unsafe:
+        probe_conditions(Liar(store, lie))
+    assert unsafe.value.reason == "UnsafeStore"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_garbles_is_found_out_and_cleaned(tmp_path: Path) -> None:
+    class Garbling(Liar):
+        def read(self, key: str) -> Any:
+            return SimpleNamespace(data=self._store.read(key).data[:-1])
+
+    with pytest.raises(RetrainError, match="does not read as it was written"):
+        probe_written(Garbling(open_store(f"file://{tmp_path}/", {}), ""))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "ok", "sentence"),
+    [
+        ((0, "NVIDIA X\nNVIDIA Y\n", ""), True, "torch sees 2: NVIDIA X, NVIDIA Y"),
+        ((0, "\n", ""), False, "set spec.train.device to CPU"),
+        ((1, "", "Traceback\nModuleNotFoundError: No module named 'torch'\n"), False, "No module named 'torch'"),
+    ],
+)
+def test_the_gpu_is_looked_for_when_one_is_asked_for(
+    folders: tuple[str, str], monkeypatch: pytest.MonkeyPatch, answer: tuple[int, str, str], ok: bool, sentence: str
+) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda *args, **options: subprocess.CompletedProcess(args, *answer))
+    found = findings(document(*folders, train={"device": "GPU"}), {})
+    assert (found[-1].subject, found[-1].ok) == ("GPU", ok)
+    assert sentence in found[-1].sentence
+    assert "GPU" not in {finding.subject for finding in findings(document(*folders), {})}
+
+
+def test_a_full_temporary_folder_is_told(folders: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_machine.shutil, "disk_usage", lambda place: SimpleNamespace(free=2**20))
+    [told] = failures(findings(document(*folders), {}))
+    assert told.startswith("disk: ") and "1 MiB free" in told and "TMPDIR" in told
+
+
+def test_a_profile_is_named_by_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "credentials").write_text("[ml]\naws_access_key_id = k\naws_secret_access_key = hush\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    said = source(Place("data", "s3://bucket/data/", None), {"AWS_PROFILE": "ml"})
+    assert "boto3's chain (shared-credentials-file)" in said and "hush" not in said
+    with pytest.raises(RetrainError, match="check AWS_PROFILE"):
+        source(Place("data", "s3://bucket/data/", None), {"AWS_PROFILE": "gone"})
+
+
+def doctor(path: Path) -> int:
+    parser = argparse.ArgumentParser()
+    doctor_command.add_arguments(parser)
+    return doctor_command.run(parser.parse_args(["-f", str(path)]))
+
+
+def test_the_exit_code_says_whether_a_run_would_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(document("file://./data/", "file://./artifacts/")))
+    assert doctor(path) == 1
+    assert "FAILED  data BTC-USD: There is no file" in capsys.readouterr().out
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "BTC-USD.parquet").write_bytes(candles())
+    assert doctor(path) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"ok      file {path}: a valid RetrainRun (checked)"
+    assert lines[-1] == f"All 7 checks passed. Start it: retrain run -f {path}"
+
+
+@pytest.mark.parametrize("text", ["kind: Pod\n", "a: [", ""])
+def test_an_invalid_file_ends_it_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    assert doctor(path) == 2
+    assert capsys.readouterr().out.startswith(f"FAILED  file: {path}")
+    assert doctor(tmp_path / "absent.yaml") == 2

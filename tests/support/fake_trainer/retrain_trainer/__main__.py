@@ -1,0 +1,144 @@
+"""`python -m retrain_trainer KIND`, with the real one's documents, log lines and exit codes, and a script for the rest.
+
+All lies in the folder of the artifacts: `script.json` says what each symbol (or phase) does, `journal.jsonl` gets a
+line for each thing done, `epochs-SYMBOL` is the checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from retrain_api.documents import (
+    EvaluateResult,
+    EvaluateTask,
+    FileRef,
+    Promoted,
+    PublishResult,
+    PublishTask,
+    TaskFailure,
+    TrainTask,
+    decode_task,
+    encode_message,
+)
+from support.planning import passing, trained
+
+TASK = decode_task(os.environ["RETRAIN_TASK"])
+WORLD = Path(urlsplit(TASK.artifacts_uri).path)
+INDEX = int(os.environ["JOB_COMPLETION_INDEX"])
+WHO = (
+    TASK.symbol if isinstance(TASK, TrainTask) else f"evaluate {INDEX}" if isinstance(TASK, EvaluateTask) else TASK.kind
+)
+SCRIPT: dict[str, Any] = json.loads((WORLD / "script.json").read_text()).get(WHO, {})
+JOURNAL = WORLD / "journal.jsonl"
+
+
+def note(what: str, **more: Any) -> None:
+    line = json.dumps({"who": WHO, "what": what, "pid": os.getpid(), **more}) + "\n"
+    with JOURNAL.open("a") as file:
+        file.write(line)
+
+
+def starts() -> int:
+    lines = map(json.loads, JOURNAL.read_text().splitlines()) if JOURNAL.exists() else []
+    return sum(line["who"] == WHO and line["what"] == "start" for line in lines)
+
+
+def leave(message: str) -> None:
+    Path(os.environ["RETRAIN_TERMINATION_LOG"]).write_text(message)
+
+
+def stop(*_: object) -> None:
+    note("stopped")
+    while SCRIPT.get("saves") == "slowly" and not (WORLD / "go").exists():
+        time.sleep(0.02)
+    leave(encode_message(TaskFailure(reason="Interrupted", message="Stopped on request.")))
+    os._exit(75)
+
+
+def hold(place: str) -> None:
+    """Wait where the script says so, until the test lets go."""
+    if SCRIPT.get("hold") == place and not (WORLD / "go").exists():
+        note("holds")
+        while not (WORLD / "go").exists():
+            time.sleep(0.02)
+
+
+def train(task: TrainTask) -> None:
+    checkpoint, epochs = WORLD / f"epochs-{WHO}", SCRIPT.get("epochs", 2)
+    done = int(checkpoint.read_text()) if checkpoint.exists() else 0
+    for epoch in range(done + 1, epochs + 1):
+        print(f"Progress: epoch={epoch} epochs={epochs} windows=50/100 rate=456.1")
+        hold(f"epoch {epoch}")
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        note("epoch", epoch=epoch)
+        print(f"Epoch {epoch}/{epochs}: Train Loss=0.6543, Val Loss=0.6789, Val Acc=0.523, LR=0.001000")
+        checkpoint.write_text(str(epoch))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    result = trained(task).model_copy(update={"duration_seconds": 672.0, "resumed_epochs": done})
+    leave(encode_message(result))
+
+
+def evaluate(task: EvaluateTask) -> None:
+    item = task.items[INDEX]
+    result = EvaluateResult(
+        symbol=item.symbol,
+        evaluate_key=item.evaluate_key,
+        model_sha256=item.model.sha256,
+        measurement=passing(accuracy=SCRIPT.get("accuracy", 0.71)),
+        details=FileRef(uri=f"{task.artifacts_uri}evaluation.json", sha256="e" * 64),
+    )
+    leave(encode_message(result))
+
+
+def publish(task: PublishTask) -> None:
+    models = [(item.symbol, item.model) for item in task.items if item.promote and item.model]
+    promoted = [
+        Promoted(symbol=symbol, uri=f"{task.artifacts_uri}promoted/{Path(model.uri).name}", sha256=model.sha256)
+        for symbol, model in models
+    ]
+    note("publishes", number=task.number, promotes=[symbol for symbol, _ in models])
+    report = f"{task.artifacts_uri}reports/{task.number}/"
+    leave(
+        encode_message(
+            PublishResult(
+                publish_key=task.publish_key,
+                markdown=report + "report.md",
+                results=report + "results.json",
+                promoted=tuple(promoted),
+            )
+        )
+    )
+
+
+def main() -> int:
+    attempt = starts()
+    names = ("OMP_NUM_THREADS", "RETRAIN_PROGRESS", "PYTHONUNBUFFERED", *SCRIPT.get("shows", ()))
+    note("start", environment={name: os.environ.get(name) for name in names})
+    signal.signal(signal.SIGTERM, signal.SIG_IGN if SCRIPT.get("deaf") else stop)
+    hold("start")
+    for line in SCRIPT.get("says", ()):
+        print(line)
+    code = dict(enumerate(SCRIPT.get("codes", ()))).get(attempt, 0)
+    if code < 0:
+        os.kill(os.getpid(), -code)
+    if code:
+        leave(encode_message(TaskFailure(reason="Scripted", message=f"Ends with {code}.")))
+        return int(code)
+    if isinstance(TASK, TrainTask):
+        train(TASK)
+    elif isinstance(TASK, EvaluateTask):
+        evaluate(TASK)
+    elif isinstance(TASK, PublishTask):
+        publish(TASK)
+    note("done")
+    return 0
+
+
+sys.exit(main())
