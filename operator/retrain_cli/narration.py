@@ -35,7 +35,8 @@ def closing(run: RetrainRun, status: RetrainRunStatus, status_path: Path) -> str
     if status.gate is not None:
         lines += [f"Gate: {status.gate.verdict}, {status.gate.outcome}. {status.gate.summary}."]
     elif status.message:
-        lines += [status.message]
+        # The reasons of each symbol stand above already.
+        lines += [status.message.split(". ", 1)[0].rstrip(".") + "."]
     lines += _promotion(run, status)
     if status.report is not None and status.report.markdown:
         lines += [f"Report: {status.report.markdown}   (retrain report {shlex.quote(run.metadata.name)})"]

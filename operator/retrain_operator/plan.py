@@ -126,7 +126,7 @@ def _training(trained: training.Trained, premature: Steps) -> _Draft:
         message = f"{done} of {total} symbols are trained, {running} are training."
         return _Draft("Training", "Training", message, trained.symbols, steps)
     waits = next((entry for entry in trained.symbols if entry.message), None)
-    message = f"{waits.symbol}: {waits.message}" if waits else "Waits for pods to start."
+    message = f"{waits.symbol}: {waits.message}" if waits else "Waits to start."
     reason = (waits.reason if waits else None) or "Queued"
     return _Draft("Queued", reason, message, trained.symbols, steps)
 
@@ -134,8 +134,9 @@ def _training(trained: training.Trained, premature: Steps) -> _Draft:
 def _broken(context: Context, symbols: tuple[SymbolStatus, ...], steps: Steps) -> _Draft:
     failed = [entry for entry in symbols if entry.state == "Failed"]
     left = len(symbols) - len(failed)
-    why = "; ".join(f"{entry.symbol} failed ({entry.reason}): {entry.message}" for entry in failed)
-    message = f"{len(failed)} of {len(symbols)} symbols failed, so that {left} are left and {context.run.spec.required} must pass. {why}"
+    why = "; ".join(f"{entry.symbol} failed ({entry.reason}): {(entry.message or '').rstrip('.')}" for entry in failed)
+    head = f"{len(failed)} of {len(symbols)} symbols failed, which leaves {left}; {context.run.spec.required} must pass"
+    message = f"{head if left else f'All {len(symbols)} symbols failed'}. {why}."
     return _Draft("Failed", "QuorumUnreachable" if left else "AllFailed", message, symbols, steps)
 
 

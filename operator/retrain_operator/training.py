@@ -162,9 +162,7 @@ def _queued(known: SymbolStatus, started: bool) -> SymbolStatus:
     if started:
         if known.reason == "ResultLost":
             return known.model_copy(update={"state": "Queued"})
-        return known.model_copy(
-            update={"state": "Queued", "reason": "PodPending", "message": "Waits for its pod to start."}
-        )
+        return known.model_copy(update={"state": "Queued", "reason": "PodPending", "message": "Waits to start."})
     waits = "Waits for its turn: as many symbols train as spec.parallelism allows."
     return known.model_copy(update={"state": "Pending", "reason": "Parallelism", "message": waits})
 

@@ -113,7 +113,7 @@ def waiting(job: ObservedJob) -> tuple[str, str]:
         return pod.waiting_reason, pod.waiting_message or "The pod waits."
     if job.failure_reason:
         return job.failure_reason, job.failure_message or "No pod was created."
-    return "PodPending", "Waits for its pod to start."
+    return "PodPending", "Waits to start."
 
 
 def failure(job: ObservedJob, index: int = 0) -> tuple[str, str]:
