@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Protocol, TextIO
 
 from retrain_api.run import RetrainRun
-from retrain_api.status import Progress, RetrainRunStatus
+from retrain_api.status import FINAL_STATES, Progress, RetrainRunStatus
 from retrain_operator.progress import Step, epoch_line, step_line
 
 from .executor import Display
 from .local_jobs import JobRecord
-from .narration import training_summary
+from .narration import headline, training_summary
 
 _REFRESH = 0.25
 
@@ -49,7 +49,8 @@ class PlainDisplay:
             self.say("\n".join(training_summary(status)))
         if status.state != self.state:
             self.state = status.state
-            self.say(f"{status.state}: {status.message}" if status.message else status.state)
+            message = headline(status.message) if status.state in FINAL_STATES else status.message
+            self.say(f"{status.state}: {message}" if message else status.state)
 
     def say(self, text: str) -> None:
         """Print, and let it be read at once."""
