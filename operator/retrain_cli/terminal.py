@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from retrain_api.run import RetrainRun
 from retrain_api.status import FINAL_STATES, Progress, RetrainRunStatus
@@ -16,7 +16,18 @@ from .executor import Display
 from .local_jobs import JobRecord
 from .narration import headline, training_summary
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+
 _REFRESH = 0.25
+
+COLUMNS = ("SYMBOL", "STATE", "EPOCH", "", "TRAIN LOSS", "VAL LOSS", "VAL ACC", "LR", "WINDOWS/S", "LEFT")
+"""Of the live table; the one without a name is the bar of the epoch."""
+
+_LEFT_OUT = ("", "TRAIN LOSS", "WINDOWS/S", "LR", "VAL LOSS")
+"""Columns that a narrow terminal does without, in this order: better none than all of them cut."""
 
 
 class Lines(Protocol):
@@ -78,7 +89,7 @@ class TableDisplay:
 
     run: RetrainRun
     plain: PlainDisplay
-    live: object
+    live: Live
     current: RetrainRunStatus = field(default_factory=RetrainRunStatus)
     epochs: dict[str, Progress] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
@@ -109,18 +120,23 @@ class TableDisplay:
     def draw(self) -> None:
         """Put the table on the screen."""
         self.drawn = time.monotonic()
-        self.live.update(self._table(), refresh=True)  # type: ignore[attr-defined]
+        self.live.update(self._table(), refresh=True)
 
-    def _table(self) -> object:
+    def _table(self) -> Table:
         from rich.table import Table
 
-        table = Table(box=None, pad_edge=False)
-        for name in ("SYMBOL", "STATE", "EPOCH", "", "TRAIN LOSS", "VAL LOSS", "VAL ACC", "LR", "WINDOWS/S", "LEFT"):
+        rows = [self._row(symbol) for symbol in self.run.spec.symbols]
+        shown = fitting(rows, self.live.console.width)
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+        for name in (COLUMNS[column] for column in shown):
             table.add_column(name, justify="left" if name in ("SYMBOL", "STATE", "") else "right", no_wrap=True)
-        for symbol in self.run.spec.symbols:
-            state = self.current.symbol(symbol).state
-            table.add_row(symbol, state, *self._cells(symbol, state == "Training"))
+        for row in rows:
+            table.add_row(*(row[column] for column in shown))
         return table
+
+    def _row(self, symbol: str) -> list[str]:
+        state = self.current.symbol(symbol).state
+        return [symbol, state, *self._cells(symbol, state == "Training")]
 
     def _cells(self, symbol: str, training: bool) -> list[str]:
         step, epoch = self.steps.get(symbol), self.epochs.get(symbol)
@@ -141,11 +157,22 @@ def _bar(step: Step, width: int = 12) -> str:
     return "█" * full + "░" * (width - full)
 
 
+def fitting(rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Which of `COLUMNS` fit into a terminal of `width` characters, with a space between."""
+    needs = [max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True)]
+    shown = list(range(len(COLUMNS)))
+    for name in _LEFT_OUT:
+        if sum(needs[column] + 1 for column in shown) - 1 <= width:
+            break
+        shown.remove(COLUMNS.index(name))
+    return shown
+
+
 def time_left(step: Step) -> str:
-    """Time to the last epoch at the present speed; early stopping may end it sooner."""
+    """Time to the last epoch at the present speed, 4:05 or 12h34m; early stopping may end it sooner."""
     windows = step.of_windows * (step.epochs - step.epoch + 1) - step.windows
-    seconds = windows / step.rate if step.rate > 0 else 0
-    return f"{int(seconds // 60)}:{int(seconds % 60):02d}"
+    minutes, seconds = divmod(int(windows / step.rate), 60) if step.rate > 0 else (0, 0)
+    return f"{minutes}:{seconds:02d}" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
 
 
 @contextmanager
@@ -166,13 +193,13 @@ def open_display(run: RetrainRun, out: TextIO) -> Iterator[Display]:
 class _Above:
     """A text file whose lines appear above the live table."""
 
-    def __init__(self, console: object) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
 
     def write(self, text: str) -> int:
         """Print whole lines; the newline that print() writes by itself is left out."""
         if text.strip("\n"):
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)  # type: ignore[attr-defined]
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
         return len(text)
 
     def flush(self) -> None:

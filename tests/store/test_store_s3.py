@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 import time
 from dataclasses import replace
@@ -377,7 +378,8 @@ def test_an_endpoint_that_never_answers_is_named_with_bucket_and_time(s3: Any, s
     environ = s3.environ("k", "s3cr3t-w0rd", endpoint="http://user:s3cr3t-w0rd@127.0.0.1:1")
     with pytest.raises(StoreUnreachable) as refused:
         open_store("s3://bucket/", environ, patience_seconds=0.2).read("x")
-    assert "http://127.0.0.1:1 (bucket bucket) gave no usable answer for 0 s: connection refused" in str(refused.value)
+    said = r"http://127\.0\.0\.1:1 \(bucket bucket\) gave no usable answer for \d+ s: connection refused"
+    assert re.search(said, str(refused.value))
     assert "s3cr3t-w0rd" not in str(refused.value)
 
 
