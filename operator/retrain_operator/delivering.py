@@ -43,7 +43,7 @@ def advance(context: Context, published: Published) -> Delivered:
         return Delivered(before, serve.steps, settled=True, failed=_broken(context, before))
     job = serve.job
     if job is None or (job.state == "Complete" and not serve.lost and not isinstance(job.outcome(), DeliverResult)):
-        created = Steps(create=(manifest(context.run, task, key, context.image, again=job is not None),))
+        created = Steps(create=(manifest(context.run, task, key, context.judging_image, again=job is not None),))
         return Delivered(before, serve.steps + created, settled=False)
     late, again = overdue(context, job)
     if late:

@@ -16,6 +16,7 @@ from .work import (
     Context,
     Serving,
     Steps,
+    at_work,
     ended_late,
     failed_key,
     failure,
@@ -70,7 +71,7 @@ def _current(context: Context, entry: SymbolStatus) -> SymbolStatus:
 def _start(
     context: Context, known: tuple[SymbolStatus, ...], items: list[EvaluateItem], key: str, serve: Serving
 ) -> Evaluated:
-    job = manifest(context.run, evaluate_task(context.run, items), key, context.image)
+    job = manifest(context.run, evaluate_task(context.run, items), key, context.judging_image)
     return Evaluated(_evaluating(known, items), serve.steps + Steps(create=(job,)), settled=False)
 
 
@@ -89,7 +90,7 @@ def _follow(
     if late:
         failed = {item.symbol: kept_waiting(job) for item in items}
         return Evaluated(_mark_failed(context, known, failed), steps + ended_late(job), settled=False)
-    running = any(pod.phase == "Running" for pod in job.pods)
+    running = at_work(job)
     cause = None if running else waiting(job)[1]
     return Evaluated(_evaluating(known, items, cause), steps + Steps(look_again_at=again), settled=False)
 
@@ -117,7 +118,7 @@ def _harvest(
             failed[item.symbol] = ("ResultLost", "Its Job completed twice without a measurement.")
     if not results and not failed:
         task = evaluate_task(context.run, items)
-        again = manifest(context.run, task, key, context.image, again=True)
+        again = manifest(context.run, task, key, context.judging_image, again=True)
         return Evaluated(_evaluating(known, items), serve.steps + Steps(create=(again,)), settled=False)
     merged = _mark_failed(context, _measured(known, results), failed)
     missing = len(results) + len(failed) < len(items)
@@ -128,7 +129,9 @@ def _harvest(
 def _lost(job: ObservedJob, index: int) -> bool:
     """Done, and gone before its message was read."""
     pod = newest(job, index)
-    return job.state == "Complete" or (pod is not None and pod.phase == "Succeeded")
+    if job.state == "Complete" or (pod is not None and pod.phase == "Succeeded"):
+        return True
+    return bool(job.failed_indexes) and index not in (job.failed_indexes or ())
 
 
 def _measured(known: tuple[SymbolStatus, ...], results: dict[str, EvaluateResult]) -> tuple[SymbolStatus, ...]:

@@ -53,6 +53,8 @@ class ObservedJob:
     failure_message: str | None = None
     pods: tuple[ObservedPod, ...] = ()
     progress: Progress | None = None
+    failed_indexes: frozenset[int] | None = None
+    """Of an Indexed Job, those that failed for good; None where that is not known."""
 
     @property
     def live(self) -> bool:
@@ -66,10 +68,22 @@ class ObservedJob:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A Job that the API server would not create since a time. `lasting` says that asking again would change nothing."""
+
+    name: str
+    reason: str
+    message: str
+    lasting: bool
+    since: datetime
+
+
+@dataclass(frozen=True)
 class Observed:
-    """All Jobs that the run owns."""
+    """All Jobs that the run owns, and those that were refused."""
 
     jobs: tuple[ObservedJob, ...] = ()
+    refused: tuple[Refusal, ...] = ()
 
     def of_phase(self, phase: PhaseName) -> tuple[ObservedJob, ...]:
         """The Jobs of one phase."""
@@ -78,3 +92,7 @@ class Observed:
     def named(self, name: str) -> ObservedJob | None:
         """The Job of that name."""
         return next((job for job in self.jobs if job.name == name), None)
+
+    def refusal(self, name: str) -> Refusal | None:
+        """Why the Job of that name was not created."""
+        return next((refusal for refusal in self.refused if refusal.name == name), None)

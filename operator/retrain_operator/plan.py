@@ -6,10 +6,11 @@ all memory is in the status, the Jobs and the store.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from retrain_api.names import LABEL_SYMBOL
 from retrain_api.run import RetrainRun
 from retrain_api.status import FINAL_STATES, PromotionStatus, RetrainRunStatus, State, SymbolStatus
 
@@ -57,15 +58,40 @@ class _Draft:
 
 def plan(run: RetrainRun, observed: Observed, now: datetime, settings: Settings) -> Plan:
     """Decide about one run. `now` is an aware UTC time."""
-    context = Context(run, observed, now, _image(run, settings))
-    draft = _draft(context)
+    context = Context(run, observed, now, _image(run, settings), settings.evaluator_image)
+    if not settings.allows(context.image):
+        return _refused_image(context, settings)
+    draft = _refused_for_now(context, _draft(context))
     if run.spec.suspend and draft.state not in FINAL_STATES:
         draft = _suspended(context)
+    return _planned(context, draft)
+
+
+def _planned(context: Context, draft: _Draft) -> Plan:
     status = _status(context, draft)
     steps = draft.steps + (expired(context) if draft.state in FINAL_STATES else Steps())
-    return Plan(
-        steps.create, _once(steps.delete), status, _events(run.status, status, draft.reason), steps.look_again_at
-    )
+    events = _events(context.run.status, status, draft.reason)
+    return Plan(steps.create, _once(steps.delete), status, events, steps.look_again_at)
+
+
+def _refused_image(context: Context, settings: Settings) -> Plan:
+    """Nothing is started with an image that the operator's owner does not allow."""
+    known = tuple(context.run.status.symbol(symbol) for symbol in context.run.spec.symbols)
+    allowed = ", ".join(settings.allowed_images)
+    message = f"spec.pods.image {context.image} is not allowed here; this operator allows {allowed}."
+    return _planned(context, _Draft("Failed", "ImageNotAllowed", message, known, Steps()))
+
+
+def _refused_for_now(context: Context, draft: _Draft) -> _Draft:
+    """Says why a Job is not there yet although it is asked for: a quota, say."""
+    wanted = {one["metadata"]["name"]: one["metadata"]["labels"].get(LABEL_SYMBOL) for one in draft.steps.create}
+    refusals = [refusal for refusal in context.observed.refused if refusal.name in wanted]
+    if not refusals:
+        return draft
+    said = {wanted[one.name]: {"reason": one.reason, "message": one.message[:800]} for one in refusals}
+    symbols = tuple(entry.model_copy(update=said.get(entry.symbol, {})) for entry in draft.symbols)
+    message = f"The API server refuses a Job for now, and is asked again: {refusals[0].message}"
+    return replace(draft, reason=refusals[0].reason, message=message, symbols=symbols)
 
 
 def _image(run: RetrainRun, settings: Settings) -> str:

@@ -113,7 +113,7 @@ def _start(
 ) -> Published:
     decision, number = current.decision, current.report.number + 1
     task = publish_task(context.run, current.symbols, judgement, decision.promote, number, key, decision.by)
-    created = manifest(context.run, task, job_key, context.image, again=again)
+    created = manifest(context.run, task, job_key, context.judging_image, again=again)
     return replace(current, steps=current.steps + Steps(create=(created,)))
 
 

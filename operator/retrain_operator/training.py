@@ -12,7 +12,19 @@ from retrain_api.status import DataRef, ModelRef, SymbolResult, SymbolStatus
 from .jobs import manifest
 from .observed import ObservedJob
 from .tasks import train_task
-from .work import Context, Deletion, Steps, ended_late, failed_key, failure, kept_waiting, overdue, serving, waiting
+from .work import (
+    Context,
+    Deletion,
+    Steps,
+    at_work,
+    ended_late,
+    failed_key,
+    failure,
+    kept_waiting,
+    overdue,
+    serving,
+    waiting,
+)
 
 
 @dataclass(frozen=True)
@@ -97,7 +109,7 @@ def _follow(context: Context, known: SymbolStatus, job: ObservedJob, steps: Step
     late, again = overdue(context, job)
     if late:
         return _Look(_failed(context, known, job.name, *kept_waiting(job)), steps + ended_late(job))
-    running = any(pod.phase == "Running" for pod in job.pods)
+    running = at_work(job)
     cause = None if running else waiting(job)
     update = {
         "state": "Training" if running else "Queued",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import Any
 
 from retrain_api.documents import TaskFailure
@@ -19,6 +20,15 @@ class Settings:
     """What the operator's owner decides."""
 
     default_image: str = "retrain-trainer:latest"
+    evaluator_image: str = ""
+    """Image of all Jobs after training, whatever a run asks for; empty where a run may choose."""
+    allowed_images: tuple[str, ...] = ()
+    """Patterns (* and ?) of images that a run may ask for; empty where it may ask for any."""
+
+    def allows(self, image: str) -> bool:
+        """Whether Jobs may run this image; what the owner chose needs no leave."""
+        given = (self.default_image, self.evaluator_image)
+        return not self.allowed_images or image in given or any(fnmatchcase(image, one) for one in self.allowed_images)
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,12 @@ class Context:
     observed: Observed
     now: datetime
     image: str
+    evaluator_image: str = ""
+
+    @property
+    def judging_image(self) -> str:
+        """Image of the Jobs that measure and promote: the operator's owner may pin it."""
+        return self.evaluator_image or self.image
 
 
 @dataclass(frozen=True)
@@ -82,7 +98,27 @@ def serving(context: Context, phase: PhaseName, symbol: str | None, key: str, co
     first = context.observed.named(name_of(context.run, phase, symbol, key))
     held = [job for job in fitting if job.live or job.state == "Deleting"]
     known = next((job for job in [*filter(_told, fitting), *held]), None)
-    return Serving(known or second or first, lost=second is not None, steps=steps)
+    found = known or second or first
+    if found is not None or complete:
+        return Serving(found, lost=second is not None, steps=steps)
+    never, again = _never_made(context, phase, name_of(context.run, phase, symbol, key))
+    return Serving(never, steps=steps + Steps(look_again_at=again))
+
+
+def _never_made(context: Context, phase: PhaseName, name: str) -> tuple[ObservedJob | None, datetime | None]:
+    """A Job that the API server refuses for good, or for longer than it may wait, as one that failed."""
+    refusal = context.observed.refusal(name)
+    if refusal is None:
+        return None, None
+    limit = phase_spec(context.run.spec, phase).pending_deadline_seconds
+    end = refusal.since + timedelta(seconds=limit) if limit is not None else None
+    reason, message = refusal.reason, f"The API server refuses its Job: {refusal.message}"
+    if not refusal.lasting:
+        if end is None or context.now < end:
+            return None, end
+        reason, message = "PendingDeadlineExceeded", f"No Job was made within pendingDeadlineSeconds. {message}"
+    failed = ObservedJob(name, "", phase, "", "", "Failed", failure_reason=reason, failure_message=message[:800])
+    return failed, None
 
 
 def _told(job: ObservedJob) -> bool:
@@ -104,16 +140,31 @@ def newest(job: ObservedJob, index: int = 0) -> ObservedPod | None:
     return next((pod for pod in job.pods if pod.index == index), None)
 
 
+def at_work(job: ObservedJob) -> bool:
+    """Whether a pod runs, on a node that answers."""
+    return any(pod.phase == "Running" and pod.waiting_reason is None for pod in job.pods)
+
+
 def waiting(job: ObservedJob) -> tuple[str, str]:
     """Why a live Job has no running pod, as reason and sentence."""
     if job.state == "Suspended":
         return "JobSuspended", job.failure_message or "The Job is suspended; a queue lets it in when there is room."
-    pod = next((pod for pod in job.pods if pod.phase == "Pending"), None)
+    pod = next((pod for pod in job.pods if pod.phase in ("Pending", "Running") and pod.waiting_reason), None)
     if pod is not None and pod.waiting_reason:
         return pod.waiting_reason, pod.waiting_message or "The pod waits."
     if job.failure_reason:
         return job.failure_reason, job.failure_message or "No pod was created."
     return "PodPending", "Waits to start."
+
+
+_ENDS = {
+    "OOMKilled": "It needed more memory than its limit; raise spec.{phase}.resources.limits.memory.",
+    "EphemeralStorage": "It filled more disk than it may; raise spec.{phase}.resources.limits of ephemeral-storage.",
+    "Evicted": "It was evicted from its node, which ran short; ask for what it needs in spec.{phase}.resources.requests.",
+    "NodeLost": "Its node was lost; when nodes are lost often, raise spec.{phase}.backoffLimit.",
+    "Preempted": "A pod of higher priority took its place; raise spec.pods.priorityClassName or spec.{phase}.backoffLimit.",
+}
+"""What ended a pod from outside, and what a person can do about it."""
 
 
 def failure(job: ObservedJob, index: int = 0) -> tuple[str, str]:
@@ -123,8 +174,8 @@ def failure(job: ObservedJob, index: int = 0) -> tuple[str, str]:
         return "DeadlineExceeded", "It ran longer than activeDeadlineSeconds; raise it, or make the work smaller."
     if pod is not None and isinstance(pod.outcome, TaskFailure):
         return pod.outcome.reason, pod.outcome.message
-    if pod is not None and pod.ended_reason == "OOMKilled":
-        return "OOMKilled", f"It needed more memory than its limit; raise spec.{job.phase}.resources.limits.memory."
+    if pod is not None and pod.ended_reason in _ENDS:
+        return pod.ended_reason, _ENDS[pod.ended_reason].format(phase=job.phase)
     if pod is not None and pod.exit_code is not None:
         return pod.ended_reason or "PodFailed", f"Its process ended with code {pod.exit_code} and said nothing."
     return job.failure_reason or "JobFailed", job.failure_message or "Its Job failed and left no message."

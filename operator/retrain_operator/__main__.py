@@ -1,0 +1,5 @@
+"""python -m retrain_operator"""
+
+from .main import main
+
+main()

@@ -1,0 +1,112 @@
+"""What is read beside the watches, best effort and within a budget: events that explain a wait, and training logs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from . import paths
+from .api import Api, ApiError, Unreachable
+from .cache import Cache, Key
+from .events import read_note
+from .progress import last_epoch
+from .puzzles import PATIENCE, Puzzle, puzzles
+from .seen import SeenPod
+
+log = logging.getLogger(__name__)
+
+_NOTE_EVERY = 15.0
+"""Seconds between two readings of the same object's events: what makes a pod wait changes slowly."""
+_LOG_EVERY = 10.0
+"""Seconds between two readings of the same pod's log; an epoch usually takes longer."""
+_TAIL = {"tailLines": "20", "limitBytes": "16384", "container": "trainer"}
+
+
+@dataclass
+class Explainer:
+    """Reads the events of what waits without saying why."""
+
+    api: Api
+    cache: Cache
+    look_later: Callable[[Key, float], None]
+    asked: dict[str, float] = field(default_factory=dict)
+
+    async def explain(self, key: Key, run_uid: str) -> bool:
+        """Read what needs to be read for a run now; whether anything new was learnt. Asks to be called again."""
+        learnt = False
+        for puzzle in puzzles(self.cache.jobs_of(run_uid), self.cache.pods_of):
+            wait = self._wait(puzzle)
+            if wait <= 0:
+                self.asked[puzzle.uid] = time.monotonic()
+                learnt |= await self._ask(puzzle)
+                wait = _NOTE_EVERY
+            self.look_later(key, wait)
+        return learnt
+
+    def _wait(self, puzzle: Puzzle) -> float:
+        """Seconds until it may be asked for."""
+        age = (datetime.now(UTC) - puzzle.since).total_seconds()
+        before = self.asked.get(puzzle.uid)
+        rest = 0.0 if before is None else before + _NOTE_EVERY - time.monotonic()
+        return max(PATIENCE.total_seconds() - age, rest)
+
+    async def _ask(self, puzzle: Puzzle) -> bool:
+        self.asked = {uid: at for uid, at in self.asked.items() if time.monotonic() - at < 10 * _NOTE_EVERY}
+        try:
+            note = await read_note(self.api, puzzle.namespace, puzzle.uid)
+        except (ApiError, Unreachable) as error:
+            log.debug("events could not be read: %s", error)
+            return False
+        if note is None or self.cache.notes.get(puzzle.uid) == note:
+            return False
+        self.cache.notes[puzzle.uid] = note
+        return True
+
+
+@dataclass
+class LogReader:
+    """Reads the epochs of running trainings, the longest unread first, at most `rate` logs a second in all."""
+
+    api: Api
+    cache: Cache
+    add: Callable[[Key], None]
+    leading: Callable[[], bool]
+    rate: float
+    read: dict[str, float] = field(default_factory=dict)
+
+    async def work(self) -> None:
+        """Read for ever."""
+        while True:
+            await asyncio.sleep(1 / self.rate)
+            pod = self._next() if self.leading() else None
+            if pod is not None:
+                await self._read(pod)
+
+    def _next(self) -> SeenPod | None:
+        now = time.monotonic()
+        self.read = {uid: at for uid, at in self.read.items() if uid in self.cache.pods}
+        due = [pod for pod in self.cache.pods.values() if self._training(pod)]
+        due = [pod for pod in due if now - self.read.get(pod.uid, 0.0) >= _LOG_EVERY]
+        return min(due, key=lambda pod: self.read.get(pod.uid, 0.0), default=None)
+
+    def _training(self, pod: SeenPod) -> bool:
+        job = self.cache.jobs.get(pod.job_uid)
+        return pod.pod.phase == "Running" and job is not None and job.phase == "train" and not pod.deleting
+
+    async def _read(self, pod: SeenPod) -> None:
+        self.read[pod.uid] = time.monotonic()
+        job = self.cache.jobs[pod.job_uid]
+        try:
+            text = await self.api.text(f"{paths.one('pods', pod.namespace, pod.name)}/log", _TAIL)
+        except (ApiError, Unreachable) as error:
+            log.debug("a log could not be read: %s", error, extra={"symbol": job.symbol})
+            return
+        found = last_epoch(text.splitlines())
+        key = self.cache.key_of(job.owner)
+        if found is not None and key is not None and self.cache.progress.get(job.uid) != found:
+            self.cache.progress[job.uid] = found
+            self.add(key)

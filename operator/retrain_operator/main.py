@@ -1,0 +1,116 @@
+"""The command: one replica from its start to its clean stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+
+from kubernetes.aio.config import ConfigException
+
+from .api import Api, configuration
+from .controller import Controller
+from .health import Health
+from .lease import Lease, LeaseLost
+from .log_lines import configure
+from .metrics import Metrics
+from .settings import OperatorSettings, read
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Entry point of `retrain-operator`."""
+    settings = read(sys.argv[1:], os.environ)
+    configure(settings.log_format, settings.log_level)
+    try:
+        code = asyncio.run(_main(settings))
+    except ConfigException as error:
+        log.error("no cluster: %s; run inside a cluster, or set KUBECONFIG", error)
+        code = 2
+    sys.exit(code)
+
+
+async def _main(settings: OperatorSettings) -> int:
+    """Exit code: 0 after a clean stop, 1 where the Lease was lost (start again as a stand-by)."""
+    stop = _stop_signal()
+    metrics = Metrics()
+    api = Api(await configuration(), metrics.requested)
+    lease = Lease.of(api, settings) if settings.leader_election else None
+    leading = lease.held if lease is not None else _always
+    controller = Controller(api, settings, metrics, leading)
+    metrics.observe(controller.queue, controller.feed, leading)
+    try:
+        async with _served(settings, controller, metrics), _background(controller.follow()) as following:
+            return await _until(stop, following, _lead(controller, lease))
+    finally:
+        await controller.poster.drain()
+        if lease is not None:
+            await lease.release()
+        await api.close()
+
+
+def _always() -> bool:
+    return True
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _lead(controller: Controller, lease: Lease | None) -> None:
+    """Wait for the Lease, then lead until it is lost."""
+    if lease is None:
+        await controller.lead()
+        return
+    await lease.acquire()
+    log.info("leads now")
+    async with _background(controller.lead()) as leading, _background(lease.keep()) as keeping:
+        done, _ = await asyncio.wait({leading, keeping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+
+
+async def _until(stop: asyncio.Event, following: asyncio.Task[None], leading: Callable[[], None] | object) -> int:
+    async with _background(leading) as work, _background(stop.wait()) as stopped:
+        done, _ = await asyncio.wait({work, stopped, following}, return_when=asyncio.FIRST_COMPLETED)
+    if stopped in done:
+        log.info("stops")
+        return 0
+    for task in done:
+        try:
+            task.result()
+        except LeaseLost as error:
+            log.error("%s; ends, to start again as a stand-by", error)
+            return 1
+    return 1
+
+
+@contextlib.asynccontextmanager
+async def _background(coroutine: object) -> AsyncIterator[asyncio.Task[None]]:
+    """A task that ends with the block."""
+    task: asyncio.Task[None] = asyncio.ensure_future(coroutine)  # type: ignore[call-overload]
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task
+
+
+@contextlib.asynccontextmanager
+async def _served(settings: OperatorSettings, controller: Controller, metrics: Metrics) -> AsyncIterator[None]:
+    health = Health(settings.http_address, controller.stuck, controller.not_ready, metrics.render)
+    await health.start()
+    try:
+        yield
+    finally:
+        await health.stop()

@@ -1,0 +1,102 @@
+"""Prometheus metrics. No label names a run: their number must not grow with the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from retrain_api.status import FINAL_STATES, Condition, RetrainRunStatus
+
+from .paths import KINDS, Kind
+
+_SECONDS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
+_PHASES = (("train", None, "Trained"), ("evaluate", "Trained", "Evaluated"), ("publish", "Evaluated", "Reported"))
+
+
+class Depth(Protocol):
+    """What waits for a look."""
+
+    @property
+    def depth(self) -> int:
+        """How many."""
+
+
+class Aged(Protocol):
+    """What is heard of the cluster."""
+
+    def age(self, kind: Kind) -> float:
+        """Seconds since."""
+
+
+class Metrics:
+    """All metrics of one replica."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self._finished = Counter("retrain_runs_finished", "Runs that ended, by state", ["result"], registry=registry)
+        self._verdicts = Counter("retrain_verdicts", "Gate verdicts", ["verdict"], registry=registry)
+        self._failures = Counter("retrain_symbol_failures", "Symbols that failed", registry=registry)
+        self._phases = Histogram(
+            "retrain_phase_duration_seconds", "Duration of a phase", ["phase"], buckets=_SECONDS, registry=registry
+        )
+        self._looks = Histogram("retrain_reconcile_duration_seconds", "Duration of a look", registry=registry)
+        self._errors = Counter("retrain_reconcile_errors", "Looks that must be repeated", ["kind"], registry=registry)
+        self._requests = Counter(
+            "retrain_api_requests", "Requests to the API server", ["verb", "resource", "code"], registry=registry
+        )
+
+    def observe(self, queue: Depth, feed: Aged, leading: Callable[[], bool]) -> None:
+        """Ask these for the present values."""
+        registry = self.registry
+        Gauge("retrain_queue_depth", "Runs that wait for a look", registry=registry).set_function(lambda: queue.depth)
+        Gauge("retrain_is_leader", "Whether this replica leads", registry=registry).set_function(
+            lambda: float(leading())
+        )
+        ages = Gauge("retrain_watch_age_seconds", "Time since a watch told anything", ["kind"], registry=registry)
+        for kind in KINDS:
+            ages.labels(kind).set_function(partial(feed.age, kind))
+
+    def render(self) -> bytes:
+        """All of it in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def requested(self, verb: str, resource: str, code: int) -> None:
+        """The API server answered, or did not (code 0)."""
+        self._requests.labels(verb, resource, str(code)).inc()
+
+    def looked(self, seconds: float) -> None:
+        """A look took so long."""
+        self._looks.observe(seconds)
+
+    def failed(self, kind: str) -> None:
+        """A look failed."""
+        self._errors.labels(kind).inc()
+
+    def wrote(self, before: RetrainRunStatus, after: RetrainRunStatus) -> None:
+        """A status was written: count what it tells that the one before did not."""
+        if after.state in FINAL_STATES and before.state != after.state:
+            self._finished.labels(after.state).inc()
+        if after.gate is not None and (before.gate is None or before.gate.digest != after.gate.digest):
+            self._verdicts.labels(after.gate.verdict).inc()
+        known = {entry.symbol: entry.state for entry in before.symbols}
+        failed = [e for e in after.symbols if e.state == "Failed" and known.get(e.symbol) != "Failed"]
+        self._failures.inc(len(failed))
+        for phase, seconds in durations(before, after):
+            self._phases.labels(phase).observe(seconds)
+
+
+def durations(before: RetrainRunStatus, after: RetrainRunStatus) -> Iterator[tuple[str, float]]:
+    """The phases that ended just now and their seconds; a milestone's time is when it was reached."""
+    for phase, begins, ends in _PHASES:
+        reached, was = _reached(after, ends), _reached(before, ends)
+        start = after.start_time if begins is None else _reached(after, begins)
+        if reached is not None and was is None and start is not None:
+            yield phase, max((datetime.fromisoformat(reached) - datetime.fromisoformat(start)).total_seconds(), 0.0)
+
+
+def _reached(status: RetrainRunStatus, kind: str) -> str | None:
+    found: Condition | None = next((one for one in status.conditions if one.type == kind), None)
+    return found.last_transition_time if found is not None and found.status == "True" else None

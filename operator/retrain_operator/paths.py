@@ -1,0 +1,67 @@
+"""Where things are in the API: paths, and the rights that the operator needs. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from retrain_api.names import GROUP, PLURAL, VERSION
+
+Kind: TypeAlias = Literal["runs", "jobs", "pods"]
+KINDS: tuple[Kind, ...] = ("runs", "jobs", "pods")
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+OURS = f"{MANAGED_BY}=retrain-operator"
+"""Selects our Jobs and their pods among all others."""
+
+_ROOTS: dict[Kind, tuple[str, str]] = {
+    "runs": (f"/apis/{GROUP}/{VERSION}", PLURAL),
+    "jobs": ("/apis/batch/v1", "jobs"),
+    "pods": ("/api/v1", "pods"),
+}
+
+
+@dataclass(frozen=True)
+class Right:
+    """One right, as RBAC grants it. `own` is one that is needed in the operator's own namespace only."""
+
+    verb: str
+    group: str
+    resource: str
+    own: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource}{'.' + self.group if self.group else ''}"
+
+
+RIGHTS = (
+    *(Right(verb, GROUP, PLURAL) for verb in ("get", "list", "watch")),
+    Right("patch", GROUP, f"{PLURAL}/status"),
+    *(Right(verb, "batch", "jobs") for verb in ("get", "list", "watch", "create", "delete")),
+    *(Right(verb, "", "pods") for verb in ("list", "watch")),
+    Right("get", "", "pods/log"),
+    *(Right(verb, "", "events") for verb in ("list", "create")),
+    *(Right(verb, "coordination.k8s.io", "leases", own=True) for verb in ("get", "create", "update")),
+)
+"""All that the operator ever asks of the API server. A test compares the shipped roles with it."""
+
+
+def collection(kind: Kind, namespace: str | None) -> str:
+    """All objects of a kind, in one namespace or in all."""
+    root, plural = _ROOTS[kind]
+    return f"{root}/namespaces/{namespace}/{plural}" if namespace else f"{root}/{plural}"
+
+
+def one(kind: Kind, namespace: str, name: str) -> str:
+    """One object."""
+    return f"{collection(kind, namespace)}/{name}"
+
+
+def events(namespace: str) -> str:
+    """The events of a namespace."""
+    return f"/api/v1/namespaces/{namespace}/events"
+
+
+def selector(kind: Kind) -> dict[str, str]:
+    """The query that leaves out what is not ours."""
+    return {} if kind == "runs" else {"labelSelector": OURS}
