@@ -33,6 +33,7 @@ class ObservedPod:
     waiting_reason: str | None = None
     waiting_message: str | None = None
     ended_reason: str | None = None
+    ended_message: str | None = None
 
 
 @dataclass(frozen=True)

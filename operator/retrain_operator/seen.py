@@ -15,7 +15,7 @@ from retrain_api.names import ANNOTATION_KEY, ANNOTATION_TEMPLATE, KIND, LABEL_P
 
 from .jobs import CONTAINER
 from .observed import ObservedPod, PhaseName
-from .waits import ended_reason, stranded, waiting_for
+from .waits import ended_message, ended_reason, stranded, waiting_for
 
 Body: TypeAlias = Mapping[str, Any]
 
@@ -132,6 +132,7 @@ def _observed(body: Body) -> ObservedPod:
         waiting_reason=waits[0] if waits else None,
         waiting_message=waits[1] if waits else None,
         ended_reason=ended_reason(status, ended) if phase == "Failed" else None,
+        ended_message=ended_message(status, ended) if phase == "Failed" else None,
     )
 
 

@@ -21,6 +21,9 @@ _DISRUPTIONS = {
     "EvictionByEvictionAPI": "Evicted",
     "TerminationByKubelet": "Evicted",
 }
+_BY_KUBELET = {"Terminated": "NodeLost", "Preempting": "Preempted"}
+"""Ends of which the kubelet says only TerminationByKubelet: a node shut down, a critical pod that needed the room."""
+_NEVER_BEGAN = ("StartError", "ContainerCannotRun")
 
 
 def waiting_for(status: Body, container: Body) -> Why | None:
@@ -43,6 +46,8 @@ def ended_reason(status: Body, ended: Body) -> str | None:
         return "OOMKilled"
     if "ephemeral" in (status.get("message") or "").lower():
         return "EphemeralStorage"
+    if status.get("reason") in _BY_KUBELET:
+        return _BY_KUBELET[status["reason"]]
     disruption = _condition(status, "DisruptionTarget")
     if disruption is not None and disruption["status"] == "True":
         return _DISRUPTIONS.get(disruption.get("reason", ""), "Evicted")
@@ -52,11 +57,18 @@ def ended_reason(status: Body, ended: Body) -> str | None:
     return said if said not in (None, "Error", "Completed") else None
 
 
+def ended_message(status: Body, ended: Body) -> str | None:
+    """What the kubelet, or the runtime of a container that never began, said of the end."""
+    said = status.get("message") or (ended.get("message") if ended.get("reason") in _NEVER_BEGAN else None)
+    return said[:400] if said else None
+
+
 def stranded(body: Body) -> Why | None:
     """That the pod's node does not answer, so that nobody can tell what became of it."""
     status, node = body.get("status", {}), body.get("spec", {}).get("nodeName")
-    ready = _condition(status, "Ready")
-    dead = ready is not None and ready["status"] != "True" and ready.get("reason") == "NodeNotReady"
+    ready, containers = (_condition(status, kind) or {} for kind in ("Ready", "ContainersReady"))
+    # The node controller makes only Ready false, and gives no reason; a kubelet always changes both.
+    dead = ready.get("status") == "False" and containers.get("status") == "True"
     lost = status.get("reason") == "NodeLost" or status.get("phase") == "Unknown"
     if not node or not (dead or lost) or status.get("phase") in ("Succeeded", "Failed"):
         return None

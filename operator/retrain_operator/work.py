@@ -167,6 +167,10 @@ _ENDS = {
 """What ended a pod from outside, and what a person can do about it."""
 
 
+def _with_words(sentence: str, pod: ObservedPod) -> str:
+    return f"{sentence} The node says: {pod.ended_message}" if pod.ended_message else sentence
+
+
 def failure(job: ObservedJob, index: int = 0) -> tuple[str, str]:
     """Why a Job failed: its deadline, else the newest pod's own sentence or end, else the Job's condition."""
     pod = newest(job, index)
@@ -175,7 +179,9 @@ def failure(job: ObservedJob, index: int = 0) -> tuple[str, str]:
     if pod is not None and isinstance(pod.outcome, TaskFailure):
         return pod.outcome.reason, pod.outcome.message
     if pod is not None and pod.ended_reason in _ENDS:
-        return pod.ended_reason, _ENDS[pod.ended_reason].format(phase=job.phase)
+        return pod.ended_reason, _with_words(_ENDS[pod.ended_reason].format(phase=job.phase), pod)
+    if pod is not None and pod.ended_reason and pod.ended_message:
+        return pod.ended_reason, f"Its pod could not run: {pod.ended_message}"
     if pod is not None and pod.exit_code is not None:
         return pod.ended_reason or "PodFailed", f"Its process ended with code {pod.exit_code} and said nothing."
     return job.failure_reason or "JobFailed", job.failure_message or "Its Job failed and left no message."

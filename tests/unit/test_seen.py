@@ -149,8 +149,8 @@ def test_why_a_pod_died(status: dict[str, Any], reason: str, words: str) -> None
 
 
 def test_a_pod_on_a_dead_node_is_named_with_its_node() -> None:
-    ready = {"type": "Ready", "status": "False", "reason": "NodeNotReady"}
-    job = observed(job_body({"active": 1}), pod_body({"phase": "Running", "conditions": [ready]}))
+    unready = [{"type": "Ready", "status": "False"}, {"type": "ContainersReady", "status": "True"}]
+    job = observed(job_body({"active": 1}), pod_body({"phase": "Running", "conditions": unready}))
     reason, message = waiting(job)
     assert reason == "NodeLost"
     assert "node-a" in message

@@ -1,0 +1,109 @@
+"""docs/operator.md speaks of every setting, state, condition and column there is, and of none that is not."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from retrain_api.crd import crd
+from retrain_api.status import Condition, State
+from retrain_operator.metrics import Metrics
+from retrain_operator.paths import Kind
+from retrain_operator.settings import read
+from support.planning import Cluster
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = (DOCS / "operator.md").read_text()
+
+
+def section(title: str) -> str:
+    """The text below a heading, up to the next of its level or above."""
+    level, rest = next((line.split(" ", 1)[0], PAGE.split(f"\n{line}\n", 1)[1]) for line in headings() if title in line)
+    return re.split(rf"\n#{{1,{len(level)}}} ", rest, maxsplit=1)[0]
+
+
+def headings() -> list[str]:
+    return [line for line in PAGE.splitlines() if re.match("#+ ", line)]
+
+
+def first_cells(text: str) -> list[str]:
+    """First column of the tables in a text, without their heads."""
+    rows = re.findall(r"^\| ([^|]+?) +\|", text, re.MULTILINE)
+    return [cell.strip("`") for cell in rows if cell not in ("flag", "state", "type", "reason", "metric")]
+
+
+def test_every_setting_is_documented_with_its_variable(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        read(["--help"], {})
+    flags = set(re.findall(r"^ +(?:-h, )?(--[a-z-]+)", capsys.readouterr().out, re.MULTILINE)) - {"--help"}
+    documented = section("Settings")
+    assert set(first_cells(documented)) == flags
+    for flag in flags:
+        assert f"`RETRAIN_{flag[2:].upper().replace('-', '_')}`" in documented
+
+
+def test_every_state_has_its_row() -> None:
+    shown = section("What `kubectl get retrainruns` shows").split("\n### ", 1)[0]
+    assert first_cells(shown) == list(get_args(State))
+
+
+def seen_conditions() -> tuple[Condition, ...]:
+    """Of a run that is rejected, one that works, and one that is suspended; and one with backups."""
+    cluster = Cluster.of(backups=[{"name": "vault", "uri": "s3://vault/models/"}])
+    found = cluster.settle().status.conditions + cluster.to_the_end().status.conditions
+    return found + Cluster.of(suspend=True).settle().status.conditions
+
+
+def test_every_condition_has_its_row() -> None:
+    rows = first_cells(section("Conditions"))
+    assert {each.type for each in seen_conditions()} | {"Stalled"} == set(rows)
+    assert len(rows) == len(set(rows))
+
+
+@dataclass
+class Still:
+    """A queue and a feed at rest."""
+
+    depth: int = 0
+
+    def age(self, kind: Kind) -> float:
+        return 0.0
+
+
+def test_every_metric_has_its_row_with_its_labels() -> None:
+    metrics = Metrics()
+    metrics.observe(Still(), Still(), lambda: True)
+    rows = dict(re.findall(r"^\| `(retrain_\w+)` \| ([^|]*?) *\|", section("Metrics, health"), re.MULTILINE))
+    typed = re.findall(r"^# TYPE (\w+) (counter|gauge|histogram)$", metrics.render().decode(), re.MULTILINE)
+    assert set(rows) == {name for name, _ in typed if not name.endswith("_created")}
+    for name, labels in rows.items():
+        assert labels == ", ".join(label_names(metrics, name.removesuffix("_total")))
+
+
+def label_names(metrics: Metrics, name: str) -> list[str]:
+    """As the collector was declared, whether or not anything was counted yet."""
+    collector = metrics.registry._names_to_collectors[name]
+    return list(collector._labelnames)  # type: ignore[attr-defined]
+
+
+def test_the_columns_are_those_of_the_crd() -> None:
+    columns = crd()["spec"]["versions"][0]["additionalPrinterColumns"]
+    head = ["NAME", *(column["name"].upper() for column in columns if not column.get("priority"))]
+    assert " ".join(head) in re.sub(" +", " ", PAGE)
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target, _, anchor in re.findall(r"\]\(([\w./-]*\.md)?(#([\w-]+))?\)", page.read_text()):
+        other = (page.parent / target) if target else page
+        assert other.is_file(), f"{page.name} links to {target}"
+        slugs = {slug(line) for line in other.read_text().splitlines() if line.startswith("#")}
+        assert not anchor or anchor in slugs, f"{page.name} links to {target}#{anchor}"
+
+
+def slug(heading: str) -> str:
+    """The anchor that a heading gets."""
+    return re.sub(r"[^\w\- ]", "", heading.lstrip("# ").lower()).replace(" ", "-")
