@@ -16,8 +16,9 @@ lint: install
 format: install
 	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 
-generate: install   ## crds/ and docs/reference.md from the models
+generate: install   ## crds/ and docs/reference.md from the models, argocd-cm.yaml from its Lua
 	.venv/bin/python crds/generate.py
+	.venv/bin/python manifests/argocd/generate.py
 
 bench: install   ## ratios, with the reference beside ours
 	.venv/bin/python benchmarks/training_memory.py

@@ -103,8 +103,9 @@ class Controller:
             await asyncio.sleep(_AGAIN)
 
     async def _check_rights(self) -> None:
-        namespaces, own = self.settings.namespaces, self.settings.lease_namespace
-        self._trouble(await missing_rights(self.api, namespaces, own))
+        wanted = self.settings
+        lacking = await missing_rights(self.api, wanted.namespaces, wanted.lease_namespace, wanted.lease_name)
+        self._trouble(lacking)
 
     async def _prime(self) -> None:
         await prime(self.api, self.cache, self.settings.namespaces)

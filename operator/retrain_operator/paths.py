@@ -23,12 +23,16 @@ _ROOTS: dict[Kind, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Right:
-    """One right, as RBAC grants it. `own` is one that is needed in the operator's own namespace only."""
+    """One right, as RBAC grants it.
+
+    `own` is one that is needed in the operator's own namespace only, `named` one on its own Lease only.
+    """
 
     verb: str
     group: str
     resource: str
     own: bool = False
+    named: bool = False
 
     def __str__(self) -> str:
         return f"{self.verb} {self.resource}{'.' + self.group if self.group else ''}"
@@ -38,10 +42,11 @@ RIGHTS = (
     *(Right(verb, GROUP, PLURAL) for verb in ("get", "list", "watch")),
     Right("patch", GROUP, f"{PLURAL}/status"),
     *(Right(verb, "batch", "jobs") for verb in ("get", "list", "watch", "create", "delete")),
-    *(Right(verb, "", "pods") for verb in ("list", "watch")),
+    *(Right(verb, "", "pods") for verb in ("get", "list", "watch")),
     Right("get", "", "pods/log"),
     *(Right(verb, "", "events") for verb in ("list", "create")),
-    *(Right(verb, "coordination.k8s.io", "leases", own=True) for verb in ("get", "create", "update")),
+    Right("create", "coordination.k8s.io", "leases", own=True),
+    *(Right(verb, "coordination.k8s.io", "leases", own=True, named=True) for verb in ("get", "update")),
 )
 """All that the operator ever asks of the API server. A test compares the shipped roles with it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from retrain_api.documents import TrainResult
 from retrain_api.keys import train_key
@@ -56,8 +57,9 @@ def advance(context: Context) -> Trained:
     for look in looks:
         start = look.wants and free > 0
         free -= start
-        steps += Steps(create=_create(context, look.known.symbol)) if start else Steps()
-        known.append(_queued(look.known, start) if look.wants else look.known)
+        made = _create(context, look.known.symbol) if start else ()
+        steps += Steps(create=made)
+        known.append(_queued(look.known, made) if look.wants else look.known)
     settled = not any(look.wants or look.busy for look in looks)
     return Trained(tuple(known), steps, settled)
 
@@ -164,17 +166,17 @@ def _failed(context: Context, known: SymbolStatus, job: str, reason: str, messag
     return known.model_copy(update=said)
 
 
-def _create(context: Context, symbol: str) -> tuple[dict[str, object], ...]:
+def _create(context: Context, symbol: str) -> tuple[dict[str, Any], ...]:
     task = train_task(context.run, symbol)
     lost = any(job.state == "Complete" and job.key == task.train_key for job in context.observed.of_phase("train"))
     return (manifest(context.run, task, task.train_key, context.image, again=lost),)
 
 
-def _queued(known: SymbolStatus, started: bool) -> SymbolStatus:
-    if started:
-        if known.reason == "ResultLost":
-            return known.model_copy(update={"state": "Queued"})
-        return known.model_copy(update={"state": "Queued", "reason": "PodPending", "message": "Waits to start."})
+def _queued(known: SymbolStatus, made: tuple[dict[str, Any], ...]) -> SymbolStatus:
+    if made:
+        said = {"state": "Queued", "job": made[0]["metadata"]["name"]}
+        why = {} if known.reason == "ResultLost" else {"reason": "PodPending", "message": "Waits to start."}
+        return known.model_copy(update=said | why)
     waits = "Waits for its turn: as many symbols train as spec.parallelism allows."
     return known.model_copy(update={"state": "Pending", "reason": "Parallelism", "message": waits})
 
