@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 _AGAIN = 5.0
 """Seconds until the next try of what the start needs: rights, first lists, watches."""
+_LAST_LOOKS = 5.0
+"""Seconds that looks at work are given when the process is asked to stop; what is cut is done by the next leader."""
 _STUCK = 300.0
 """A look that takes longer than this hangs: every request in it ends by itself within 30 seconds."""
 
@@ -42,6 +44,7 @@ class Controller:
     primed: bool = False
     troubles: list[str] = field(default_factory=list)
     looking: dict[Key, float] = field(default_factory=dict)
+    resting: bool = False
 
     def __post_init__(self) -> None:
         self.feed = Feed(self.cache, self.queue.add)
@@ -79,6 +82,14 @@ class Controller:
             if self.settings.progress_reads_per_second > 0:
                 rate = self.settings.progress_reads_per_second
                 group.create_task(LogReader(self.api, self.cache, self.queue.add, self.leading, rate).work())
+
+    async def rest(self) -> None:
+        """Begin no look any more, and wait for those at work, for a moment."""
+        self.resting = True
+        end = time.monotonic() + _LAST_LOOKS
+        while self.looking and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+        await self.poster.drain()
 
     def not_ready(self) -> list[str]:
         """Why this replica could not take over now; nothing where it could."""
@@ -155,6 +166,8 @@ class Controller:
     async def _work(self) -> None:
         while True:
             key = await self.queue.get()
+            if self.resting:
+                return
             begun = self.looking[key] = time.monotonic()
             try:
                 await self._look(key)

@@ -42,3 +42,5 @@ def configure(form: str, level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in ("kopf", "aiohttp", "asyncio", "kubernetes"):
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
+    # kopf warns at each start that it leaves signals alone in a thread; they are ours.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)

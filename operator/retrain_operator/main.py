@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from kubernetes.aio.config import ConfigException
 
@@ -46,9 +46,8 @@ async def _main(settings: OperatorSettings) -> int:
     metrics.observe(controller.queue, controller.feed, leading)
     try:
         async with _served(settings, controller, metrics), _background(controller.follow()) as following:
-            return await _until(stop, following, _lead(controller, lease))
+            return await _until(stop, following, controller, lease)
     finally:
-        await controller.poster.drain()
         if lease is not None:
             await lease.release()
         await api.close()
@@ -79,12 +78,16 @@ async def _lead(controller: Controller, lease: Lease | None) -> None:
         task.result()
 
 
-async def _until(stop: asyncio.Event, following: asyncio.Task[None], leading: Callable[[], None] | object) -> int:
-    async with _background(leading) as work, _background(stop.wait()) as stopped:
+async def _until(
+    stop: asyncio.Event, following: asyncio.Task[None], controller: Controller, lease: Lease | None
+) -> int:
+    """Lead or stand by until asked to stop, or until that is over for another reason."""
+    async with _background(_lead(controller, lease)) as work, _background(stop.wait()) as stopped:
         done, _ = await asyncio.wait({work, stopped, following}, return_when=asyncio.FIRST_COMPLETED)
-    if stopped in done:
-        log.info("stops")
-        return 0
+        if stopped in done:
+            log.info("stops")
+            await controller.rest()
+            return 0
     for task in done:
         try:
             task.result()
