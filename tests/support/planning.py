@@ -29,7 +29,7 @@ from retrain_api.names import ANNOTATION_KEY, ANNOTATION_TEMPLATE, LABEL_PHASE, 
 from retrain_api.run import RetrainRun, parse_run
 from retrain_api.schema import to_wire
 from retrain_api.status import RetrainRunStatus
-from retrain_operator.observed import Observed, ObservedJob, ObservedPod
+from retrain_operator.observed import Observed, ObservedJob, ObservedPod, Refusal
 from retrain_operator.plan import Deletion, Event, Plan, Settings, plan
 
 START = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
@@ -92,6 +92,9 @@ class Cluster:
     """Deleted Jobs stay in state Deleting until `bury`."""
     dying: set[str] = field(default_factory=set)
     """Jobs that were deleted while their pods ran: these have until `bury`."""
+    refusing: str = ""
+    """How the API server answers creations: with "" it takes them; else "for now" or "for good"."""
+    refused: dict[str, Refusal] = field(default_factory=dict)
     stale: bool = False
     """Plans may be of an older observation; the server refuses what does not fit."""
 
@@ -100,7 +103,7 @@ class Cluster:
         return cls(parse_run(run_document(**spec)))
 
     def observed(self) -> Observed:
-        return Observed(tuple(self.jobs.values()))
+        return Observed(tuple(self.jobs.values()), tuple(self.refused.values()))
 
     def plan(self) -> Plan:
         return plan(self.run, self.observed(), self.now, Settings(default_image=self.default_image))
@@ -159,6 +162,11 @@ class Cluster:
         meta = manifest["metadata"]
         if self.stale and meta["name"] in self.jobs:
             return  # 409: already there
+        if self.refusing:
+            said = Refusal(meta["name"], "Forbidden", "no", self.refusing == "for good", self.now)
+            self.refused.setdefault(said.name, said)
+            return
+        self.refused.pop(meta["name"], None)
         assert meta["name"] not in self.jobs, f"{meta['name']} was made twice"
         key, working = meta["annotations"][ANNOTATION_KEY], [job for job in self.jobs.values() if job.live]
         working += [self.jobs[name] for name in self.dying if name in self.jobs]

@@ -102,6 +102,15 @@ class RunMachine(RuleBasedStateMachine):
         self.cluster.carry_out(plan(run, observed, self.cluster.now, Settings()))
         self.cluster.stale = False
 
+    @rule(how=st.sampled_from(["", "for now", "for good"]))
+    def refuse_creations(self, how: str) -> None:
+        self.cluster.refusing = how
+
+    @rule()
+    def forget_refusals(self) -> None:
+        """The operator starts anew: refusals are in its memory alone."""
+        self.cluster.refused.clear()
+
     # The pods
 
     @rule(number=st.integers(0, 9))
@@ -223,6 +232,7 @@ class RunMachine(RuleBasedStateMachine):
         if not hasattr(self, "cluster"):
             return
         self.cluster.edit(suspend=False)
+        self.cluster.refusing = ""
         self.cluster.bury()
         self.cluster.to_the_end()
         status = self.cluster.run.status
