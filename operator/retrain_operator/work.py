@@ -141,8 +141,8 @@ def newest(job: ObservedJob, index: int = 0) -> ObservedPod | None:
 
 
 def at_work(job: ObservedJob) -> bool:
-    """Whether a pod runs, on a node that answers."""
-    return any(pod.phase == "Running" and pod.waiting_reason is None for pod in job.pods)
+    """Whether a pod runs, on a node that answers, or has done its work: the Job hears of that a moment later."""
+    return any(pod.phase in ("Running", "Succeeded") and pod.waiting_reason is None for pod in job.pods)
 
 
 def waiting(job: ObservedJob) -> tuple[str, str]:
@@ -154,6 +154,9 @@ def waiting(job: ObservedJob) -> tuple[str, str]:
         return pod.waiting_reason, pod.waiting_message or "The pod waits."
     if job.failure_reason:
         return job.failure_reason, job.failure_message or "No pod was created."
+    if job.pods and job.pods[0].phase == "Failed":
+        reason, message = failure(job, job.pods[0].index)
+        return "Retrying", f"Its last pod ended ({reason}: {message.rstrip('.')}); it is tried again."
     return "PodPending", "Waits to start."
 
 

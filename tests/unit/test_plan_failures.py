@@ -431,3 +431,24 @@ def test_a_measurement_of_another_key_is_no_measurement() -> None:
     assert isinstance(said, EvaluateResult)
     cluster.finish(job, [said.model_copy(update={"evaluate_key": "0" * 16, "measurement": passing(0.99)})])
     assert cluster.settle().status.gate is None
+
+
+def test_a_pod_that_is_done_does_not_show_as_queued_until_its_job_has_heard_of_it() -> None:
+    cluster = Cluster.of()
+    cluster.settle()
+    job = cluster.job("BTC-USD")
+    cluster.start(job)
+    cluster.jobs[job.name] = replace(cluster.jobs[job.name], state="Waiting", pods=(ObservedPod(0, "Succeeded", 0),))
+    assert cluster.settle().status.symbol("BTC-USD").state == "Training"
+
+
+def test_between_two_pods_it_says_how_the_last_one_ended() -> None:
+    cluster = Cluster.of()
+    cluster.settle()
+    job = cluster.job("BTC-USD")
+    cluster.start(job)
+    pod = ObservedPod(0, "Failed", 70, TaskFailure(reason="SoftwareError", message="It broke."))
+    cluster.jobs[job.name] = replace(cluster.jobs[job.name], state="Waiting", pods=(pod,))
+    entry = cluster.settle().status.symbol("BTC-USD")
+    assert (entry.state, entry.reason) == ("Queued", "Retrying")
+    assert "SoftwareError: It broke" in (entry.message or "")
