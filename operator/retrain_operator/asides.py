@@ -19,8 +19,9 @@ from .seen import SeenPod
 
 log = logging.getLogger(__name__)
 
-_NOTE_EVERY = 15.0
-"""Seconds between two readings of the same object's events: what makes a pod wait changes slowly."""
+_NOTE_AGAIN, _NOTE_SELDOM = 15.0, 600.0
+"""Seconds until the same object's events are read again, doubled each time up to the second: what waits for hours in
+a queue must not cost hundreds of requests."""
 _LOG_EVERY = 10.0
 """Seconds between two readings of the same pod's log; an epoch usually takes longer."""
 _TAIL = {"tailLines": "20", "limitBytes": "16384", "container": "trainer"}
@@ -33,7 +34,8 @@ class Explainer:
     api: Api
     cache: Cache
     look_later: Callable[[Key, float], None]
-    asked: dict[str, float] = field(default_factory=dict)
+    asked: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """How often each object was asked for, and when it may be again."""
 
     async def explain(self, key: Key, run_uid: str) -> bool:
         """Read what needs to be read for a run now; whether anything new was learnt. Asks to be called again."""
@@ -41,21 +43,22 @@ class Explainer:
         for puzzle in puzzles(self.cache.jobs_of(run_uid), self.cache.pods_of):
             wait = self._wait(puzzle)
             if wait <= 0:
-                self.asked[puzzle.uid] = time.monotonic()
                 learnt |= await self._ask(puzzle)
-                wait = _NOTE_EVERY
+                wait = self._wait(puzzle)
             self.look_later(key, wait)
         return learnt
 
     def _wait(self, puzzle: Puzzle) -> float:
         """Seconds until it may be asked for."""
         age = (datetime.now(UTC) - puzzle.since).total_seconds()
-        before = self.asked.get(puzzle.uid)
-        rest = 0.0 if before is None else before + _NOTE_EVERY - time.monotonic()
-        return max(PATIENCE.total_seconds() - age, rest)
+        _, again = self.asked.get(puzzle.uid, (0, 0.0))
+        return max(PATIENCE.total_seconds() - age, again - time.monotonic())
 
     async def _ask(self, puzzle: Puzzle) -> bool:
-        self.asked = {uid: at for uid, at in self.asked.items() if time.monotonic() - at < 10 * _NOTE_EVERY}
+        now = time.monotonic()
+        self.asked = {uid: said for uid, said in self.asked.items() if now - said[1] < _NOTE_SELDOM}
+        times, _ = self.asked.get(puzzle.uid, (0, 0.0))
+        self.asked[puzzle.uid] = (times + 1, now + min(_NOTE_AGAIN * 2**times, _NOTE_SELDOM))
         try:
             note = await read_note(self.api, puzzle.namespace, puzzle.uid)
         except (ApiError, Unreachable) as error:
