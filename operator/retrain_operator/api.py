@@ -96,7 +96,8 @@ class Api:
         while True:
             asked = urlencode({**query, "limit": str(PAGE), **following})
             page = json_body(await self.request("GET", f"{path}?{asked}", None, headers, verb="list"))
-            yield page
+            # An empty list of metadata alone has null for its items (1.34).
+            yield page | {"items": page.get("items") or []}
             if not page["metadata"].get("continue"):
                 return
             following = {"continue": page["metadata"]["continue"]}

@@ -31,7 +31,7 @@ class Health:
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         host, _, port = self.address.rpartition(":")
-        await web.TCPSite(self._runner, host, int(port)).start()
+        await web.TCPSite(self._runner, host.strip("[]"), int(port)).start()
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:

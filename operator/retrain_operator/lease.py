@@ -112,9 +112,9 @@ class Lease:
 
     async def acquire(self) -> None:
         """Wait until it is ours."""
-        while not await self._tried(self._take):
+        while not (await self._tried() and self.held()):
             # A waiting replica asks often enough to take over soon after a release.
-            await self.sleep(min(2.0, self.seconds / 5))
+            await self.sleep(min(1.0, self.seconds / 5))
 
     async def keep(self) -> None:
         """Renew it for ever. Raises LeaseLost once it may be another's."""
@@ -122,7 +122,7 @@ class Lease:
             await self.sleep(self.seconds / 6)
             if not self.held():
                 break
-            await self._tried(self._take)
+            await self._tried()
             if self.record is not None and self.record.holder != self.identity:
                 break
         self.renewed = None
@@ -134,21 +134,27 @@ class Lease:
         if not self.held() or self.record is None:
             return
         self.renewed = None
-        spec = wished(self.record, self.identity, 1, datetime.now(UTC)) | {"holderIdentity": ""}
         try:
-            await self.client.replace(self._path, self.record.body | {"spec": spec})
+            # Read first: a renewal that was cut short may have been written.
+            self.record = await self._seen()
+            if self.record is not None and self.record.holder == self.identity:
+                spec = wished(self.record, self.identity, 1, datetime.now(UTC)) | {"holderIdentity": ""}
+                await self.client.replace(self._path, self.record.body | {"spec": spec})
         except (ApiError, Unreachable) as error:
             log.warning("the Lease could not be released; it runs out by itself: %s", error)
 
-    async def _tried(self, act: Callable[[], Awaitable[bool]]) -> bool:
-        """What an API server refuses or does not answer is tried again at the next turn."""
+    async def _tried(self) -> bool:
+        """Take or renew it. What an API server refuses or does not answer in time is tried again at the next turn."""
         try:
-            return await act()
+            # One request that hangs must not use up the time in which a second would succeed.
+            return await asyncio.wait_for(self._take(), self.seconds / 3)
         except ApiError as error:
             if error.status != 409:
                 log.warning("the Lease can't be written: %s", error)
         except Unreachable as error:
             log.warning("%s", error)
+        except TimeoutError:
+            log.warning("no answer about the Lease within %.1f s", self.seconds / 3)
         return False
 
     async def _take(self) -> bool:
@@ -162,9 +168,13 @@ class Lease:
         try:
             body = await self._written(spec)
         except ApiError as error:
-            if error.status == 409:
-                self.record = await self._seen()
-            raise
+            if error.status != 409:
+                raise
+            self.record = await self._seen()
+            if self.record is None or self.record.holder != self.identity:
+                raise
+            # Our own earlier write, whose answer was lost.
+            body = await self._written(spec)
         # From before the request: the server may have written it at any instant since.
         self.record, self.renewed = record_of(body, begun), begun
         return True

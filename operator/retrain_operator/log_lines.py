@@ -32,7 +32,8 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         told = [str(value) for name in _FIELDS if (value := getattr(record, name, None)) is not None]
-        return super().format(record) + (f"  [{' '.join(told)}]" if told else "")
+        line, *rest = super().format(record).split("\n")
+        return "\n".join([line + (f"  [{' '.join(told)}]" if told else ""), *rest])
 
 
 def configure(form: str, level: str) -> None:

@@ -32,6 +32,9 @@ def main() -> None:
     except ConfigException as error:
         log.error("no cluster: %s; run inside a cluster, or set KUBECONFIG", error)
         code = 2
+    except OSError as error:
+        log.error("can't listen at %s: %s; choose another --http-address", settings.http_address, error)
+        code = 2
     sys.exit(code)
 
 

@@ -13,6 +13,27 @@ from retrain_api.status import FINAL_STATES, Condition, RetrainRunStatus
 from .paths import KINDS, Kind
 
 _SECONDS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
+_REASONS = frozenset(
+    [
+        "OOMKilled",
+        "Evicted",
+        "NodeLost",
+        "Preempted",
+        "EphemeralStorage",
+        "DeadlineExceeded",
+        "PendingDeadlineExceeded",
+        "NoGPU",
+        "DataChanged",
+        "StoreUnreachable",
+        "LossNotFinite",
+        "ResultLost",
+        "PodFailed",
+        "QuotaExceeded",
+        "Invalid",
+        "Forbidden",
+    ]
+)
+"""Reasons that are counted by name; a trainer may say any other, and labels must not grow without bound."""
 _PHASES = (("train", None, "Trained"), ("evaluate", "Trained", "Evaluated"), ("publish", "Evaluated", "Reported"))
 
 
@@ -38,7 +59,7 @@ class Metrics:
         registry = self.registry = CollectorRegistry()
         self._finished = Counter("retrain_runs_finished", "Runs that ended, by state", ["result"], registry=registry)
         self._verdicts = Counter("retrain_verdicts", "Gate verdicts", ["verdict"], registry=registry)
-        self._failures = Counter("retrain_symbol_failures", "Symbols that failed", registry=registry)
+        self._failures = Counter("retrain_symbol_failures", "Symbols that failed", ["reason"], registry=registry)
         self._phases = Histogram(
             "retrain_phase_duration_seconds", "Duration of a phase", ["phase"], buckets=_SECONDS, registry=registry
         )
@@ -82,8 +103,9 @@ class Metrics:
         if after.gate is not None and (before.gate is None or before.gate.digest != after.gate.digest):
             self._verdicts.labels(after.gate.verdict).inc()
         known = {entry.symbol: entry.state for entry in before.symbols}
-        failed = [e for e in after.symbols if e.state == "Failed" and known.get(e.symbol) != "Failed"]
-        self._failures.inc(len(failed))
+        for entry in after.symbols:
+            if entry.state == "Failed" and known.get(entry.symbol) != "Failed":
+                self._failures.labels(entry.reason if entry.reason in _REASONS else "Other").inc()
         for phase, seconds in durations(before, after):
             self._phases.labels(phase).observe(seconds)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import socket
@@ -77,11 +78,13 @@ def _identity() -> str:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    names = _words(text)
-    for name in names:
-        if not _NAME.match(name):
-            raise argparse.ArgumentTypeError(f"{name!r} is no name of a namespace")
-    return names
+    return tuple(_name(word) for word in _words(text))
+
+
+def _name(text: str) -> str:
+    if not _NAME.match(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name that Kubernetes takes")
+    return text
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -94,8 +97,8 @@ def _number(kind: type[int] | type[float], least: float) -> Callable[[str], Any]
             value = kind(text)
         except ValueError:
             raise argparse.ArgumentTypeError(f"{text!r} is no {'whole ' if kind is int else ''}number") from None
-        if not value >= least:
-            raise argparse.ArgumentTypeError(f"{text} is less than {least:g}")
+        if not value >= least or math.isinf(value):
+            raise argparse.ArgumentTypeError(f"{text} is no number of {least:g} or more")
         return value
 
     return number
@@ -140,8 +143,8 @@ _FLAGS: tuple[tuple[str, Callable[[], str], Callable[[str], Any], str], ...] = (
         "debug, info (default), warning or error",
     ),
     ("http-address", _fixed("0.0.0.0:8080"), _address, "where /metrics, /healthz and /readyz are served"),
-    ("lease-namespace", _own_namespace, str, "namespace of the Lease; the operator's own by default"),
-    ("lease-name", _fixed("retrain-operator"), str, "name of the Lease"),
+    ("lease-namespace", _own_namespace, _name, "namespace of the Lease; the operator's own by default"),
+    ("lease-name", _fixed("retrain-operator"), _name, "name of the Lease"),
     ("lease-seconds", _fixed("15"), _number(float, 1), "a leader that is silent for so long is replaced (default 15)"),
     ("identity", _identity, str, "this replica's name in the Lease"),
     ("sweep-seconds", _fixed("300"), _number(float, 1), "time between two checks of the cache against the API server"),
