@@ -89,9 +89,38 @@ class Server:
             await self.world.sleep(delay)
 
 
-def candidate(server: Server, name: str) -> Lease:
+@dataclass
+class Line:
+    """One replica's way to the server, which now and then is cut for a while."""
+
+    server: Server
+    chance: random.Random
+    cut_until: float = 0.0
+
+    async def get(self, path: str) -> dict[str, Any]:
+        await self._fare()
+        return await self.server.get(path)
+
+    async def create(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        await self._fare()
+        return await self.server.create(path, body)
+
+    async def replace(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        await self._fare()
+        return await self.server.replace(path, body)
+
+    async def _fare(self) -> None:
+        world = self.server.world
+        if world.now >= self.cut_until and self.chance.random() < 0.03:
+            self.cut_until = world.now + self.chance.uniform(5, 60)
+        if world.now < self.cut_until:
+            await world.sleep(1)
+            raise Unreachable("nobody answers")
+
+
+def candidate(server: Server, name: str, line: Line | None = None) -> Lease:
     world = server.world
-    return Lease(server, "ns", "lease", name, DURATION, clock=lambda: world.now, sleep=world.sleep)
+    return Lease(line or server, "ns", "lease", name, DURATION, clock=lambda: world.now, sleep=world.sleep)
 
 
 async def compete(lease: Lease) -> None:
@@ -120,12 +149,12 @@ async def ended(*tasks: asyncio.Task[None]) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([(0, 0.1, 1), (0, 4, 9), (0, 0.1, 1, 4, 9, 20)]))
-def test_there_are_never_two_holders_whatever_the_delays(seed: int, delays: tuple[float, ...]) -> None:
+def test_there_are_never_two_holders_whatever_the_delays_and_cuts(seed: int, delays: tuple[float, ...]) -> None:
     chance = random.Random(seed)
     holders: list[int] = []
 
     async def act(world: World, server: Server) -> None:
-        leases = [candidate(server, f"c{number}") for number in range(3)]
+        leases = [candidate(server, f"c{number}", Line(server, chance)) for number in range(3)]
         tasks = [asyncio.ensure_future(compete(lease)) for lease in leases]
         await world.run(300, lambda: holders.append(sum(lease.held() for lease in leases)))
         await ended(*tasks)
