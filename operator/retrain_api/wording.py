@@ -48,3 +48,8 @@ def points(metric: str, value: float, bound: float) -> tuple[str, str]:
 def _trimmed(digits: str) -> str:
     text = digits.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
+
+
+def headline(sentence: str) -> str:
+    """A message up to its first reason; the reasons stand with their symbols."""
+    return sentence.split(";", 1)[0]

@@ -33,7 +33,7 @@ def closing(run: RetrainRun, status: RetrainRunStatus, status_path: Path) -> str
     """The verdict with its reasons, what was promoted, and where everything is."""
     lines = ["", f"{run.metadata.name}: {status.state}", *_verdicts(status)]
     if status.gate is not None:
-        lines += [f"Gate: {status.gate.verdict}, {status.gate.outcome}. {headline(status.gate.summary)}."]
+        lines += [f"Gate: {status.gate.verdict}, {status.gate.outcome}. {status.gate.summary}."]
     elif status.message:
         # The reasons of each symbol stand above already.
         lines += [status.message.split(". ", 1)[0].rstrip(".") + "."]
@@ -41,11 +41,6 @@ def closing(run: RetrainRun, status: RetrainRunStatus, status_path: Path) -> str
     if status.report is not None and status.report.markdown:
         lines += [f"Report: {status.report.markdown}   (retrain report {shlex.quote(run.metadata.name)})"]
     return "\n".join([*lines, f"Status: {status_path}"])
-
-
-def headline(sentence: str) -> str:
-    """A message up to its first reason; the reasons stand with their symbols."""
-    return sentence.split(";", 1)[0]
 
 
 def _verdicts(status: RetrainRunStatus) -> Iterable[str]:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 from retrain_api.run import RetrainRun
 from retrain_api.status import FINAL_STATES, Progress, RetrainRunStatus
+from retrain_api.wording import headline
 from retrain_operator.progress import Step, epoch_line, step_line
 
 from .executor import Display
 from .local_jobs import JobRecord
-from .narration import headline, training_summary
+from .narration import training_summary
 
 if TYPE_CHECKING:
     from rich.console import Console

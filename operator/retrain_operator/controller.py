@@ -158,6 +158,11 @@ class Controller:
         except (ApiError, Unreachable) as error:
             log.warning("the sweep failed: %s", error)
             return
+        except Exception:
+            # Watches and looks go on without it; /readyz tells once it has failed for too long.
+            self.metrics.failed("Software")
+            log.exception("a fault of this operator: the sweep failed")
+            return
         self.swept = time.monotonic()
         for key in found:
             log.warning("a watch had lost something", extra={"run": "/".join(key)})

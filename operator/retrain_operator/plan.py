@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from retrain_api.names import LABEL_SYMBOL
 from retrain_api.run import RetrainRun
-from retrain_api.status import FINAL_STATES, PromotionStatus, RetrainRunStatus, State, SymbolStatus
+from retrain_api.status import FINAL_STATES, GateStatus, PromotionStatus, RetrainRunStatus, State, SymbolStatus
+from retrain_api.wording import headline
 
 from . import delivering, evaluating, publishing, training
 from .conditions import conditions
@@ -219,7 +220,7 @@ def _status(context: Context, draft: _Draft) -> RetrainRunStatus:
             "completion_time": (before.completion_time or now) if final else None,
             "last_handled_rerun": context.run.rerun,
             "image": None if context.run.spec.pods.image else context.image,
-            "gate": published.gate if published else None,
+            "gate": _brief(published.gate) if published else None,
             "promotion": published.promotion if published else before.promotion,
             "report": published.report if published else before.report,
             "history": published.history if published else before.history,
@@ -229,6 +230,11 @@ def _status(context: Context, draft: _Draft) -> RetrainRunStatus:
     status = status.model_copy(update=_columns(status))
     suspended = draft.state == "Suspended"
     return status.model_copy(update={"conditions": conditions(status, draft.reason, suspended, context.now)})
+
+
+def _brief(gate: GateStatus) -> GateStatus:
+    """Without the reasons, which stand with their symbols and in the run's message."""
+    return gate.model_copy(update={"summary": headline(gate.summary)})
 
 
 def _columns(status: RetrainRunStatus) -> dict[str, str]:
