@@ -6,6 +6,7 @@ Of two versions of an object the newer one stays, whichever arrives first, so th
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -50,7 +51,10 @@ def seen_run(body: Mapping[str, Any]) -> SeenRun:
 
 @dataclass
 class Cache:
-    """All runs, Jobs and pods. `progress` is by Job, `notes` by Job or pod, `refused` by run and Job name."""
+    """All runs, Jobs and pods. `progress` is by Job, `notes` by Job or pod, `refused` by run and Job name.
+
+    `begun` counts each Job's pods that were seen to run, also those that are gone.
+    """
 
     runs: dict[Key, SeenRun] = field(default_factory=dict)
     jobs: dict[str, SeenJob] = field(default_factory=dict)
@@ -58,6 +62,7 @@ class Cache:
     progress: dict[str, Progress] = field(default_factory=dict)
     notes: dict[str, Note] = field(default_factory=dict)
     refused: dict[str, dict[str, Refusal]] = field(default_factory=dict)
+    begun: Counter[str] = field(default_factory=Counter)
     _keys: dict[str, Key] = field(default_factory=dict)
     _jobs_of: dict[str, set[str]] = field(default_factory=dict)
     _pods_of: dict[str, set[str]] = field(default_factory=dict)
@@ -73,6 +78,7 @@ class Cache:
             self.jobs[seen.uid] = seen
             self._jobs_of.setdefault(seen.owner, set()).add(seen.uid)
             return self._keys.get(seen.owner)
+        self._count(self.pods.get(seen.uid), seen)
         self.pods[seen.uid] = seen
         self._pods_of.setdefault(seen.job_uid, set()).add(seen.uid)
         return self._key_of_job(seen.job_uid)
@@ -88,6 +94,7 @@ class Cache:
         if kind == "jobs":
             job = self.jobs.pop(uid)
             self.progress.pop(uid, None)
+            self.begun.pop(uid, None)
             _take_out(self._jobs_of, job.owner, uid)
             return self._keys.get(job.owner)
         pod = self.pods.pop(uid)
@@ -104,7 +111,7 @@ class Cache:
     def observed(self, run_uid: str) -> Observed:
         """All that is known of a run's Jobs."""
         refused = self.refused.get(run_uid, {})
-        return observe(self.jobs_of(run_uid), self.pods_of, self.notes, self.progress, refused.values())
+        return observe(self.jobs_of(run_uid), self.pods_of, self.notes, self.progress, refused.values(), self.begun)
 
     def jobs_of(self, run_uid: str) -> list[SeenJob]:
         """The Jobs that a run owns."""
@@ -127,6 +134,10 @@ class Cache:
     def admit(self, run_uid: str, name: str) -> None:
         """Forget that a Job was refused: it is there now."""
         self.refused.get(run_uid, {}).pop(name, None)
+
+    def _count(self, before: SeenPod | None, now: SeenPod) -> None:
+        if now.pod.phase != "Pending" and (before is None or before.pod.phase == "Pending"):
+            self.begun[now.job_uid] += 1
 
     def _put_run(self, body: Mapping[str, Any]) -> Key | None:
         meta = body["metadata"]

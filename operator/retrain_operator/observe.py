@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal
 
 from retrain_api.status import Progress
@@ -26,14 +27,17 @@ def observe(
     notes: Mapping[str, Note],
     progress: Mapping[str, Progress],
     refused: Iterable[Refusal] = (),
+    begun: Mapping[str, int] = MappingProxyType({}),
 ) -> Observed:
-    """One run's Jobs with their pods. `pods` and `progress` go by a Job's UID, `notes` by that or a pod's."""
+    """One run's Jobs with their pods. `pods`, `progress` and `begun` go by a Job's UID, `notes` by that or a pod's."""
     ordered = sorted(jobs, key=lambda job: (job.created, job.name))
-    seen = tuple(_job(job, list(pods(job.uid)), notes, progress.get(job.uid)) for job in ordered)
+    seen = tuple(_job(job, list(pods(job.uid)), notes, progress.get(job.uid), begun.get(job.uid, 0)) for job in ordered)
     return Observed(seen, tuple(refused))
 
 
-def _job(job: SeenJob, pods: list[SeenPod], notes: Mapping[str, Note], progress: Progress | None) -> ObservedJob:
+def _job(
+    job: SeenJob, pods: list[SeenPod], notes: Mapping[str, Note], progress: Progress | None, begun: int
+) -> ObservedJob:
     newest_first = sorted(pods, key=lambda pod: (pod.created, pod.name), reverse=True)
     why = _why(job, pods, notes.get(job.uid))
     return ObservedJob(
@@ -44,7 +48,8 @@ def _job(job: SeenJob, pods: list[SeenPod], notes: Mapping[str, Note], progress:
         template=job.template,
         state=_state(job, pods),
         symbol=job.symbol,
-        attempts=max(job.attempts, sum(pod.pod.phase != "Pending" for pod in pods)),
+        # The Job does not count a pod that was evicted and is gone.
+        attempts=max(job.attempts, sum(pod.pod.phase != "Pending" for pod in pods), begun),
         # A suspended Job has no start time: what it waits in a queue is in no deadline.
         created=job.started or job.created,
         finished=job.finished,

@@ -17,7 +17,10 @@ from pathlib import Path
 
 import pytest
 from support.control_plane import PATIENCE, ControlPlane
+from support.fates import Fates
 from support.kubelet import Kubelet
+from support.life import Life
+from support.operator_process import OperatorProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 Require = Callable[[object, str], None]
@@ -65,3 +68,21 @@ def kubelet(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Iter
     kubelet.start()
     yield kubelet
     kubelet.stop()
+
+
+@pytest.fixture(scope="module")
+def operator(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """An operator for all namespaces, shared by the tests of a module."""
+    folder = tmp_path_factory.mktemp("operator")
+    flags = ("--namespaces=", "--lease-namespace=default", "--progress-reads-per-second=20")
+    with OperatorProcess(control_plane, "default", folder, flags=flags) as operator:
+        yield operator
+        assert operator.running(), operator.said()
+        operator.stop()
+
+
+@pytest.fixture
+def life(control_plane: ControlPlane, namespace: str, kubelet: Kubelet, operator: OperatorProcess) -> Life:
+    """A namespace in which a run can live, its pods succeeding at once."""
+    kubelet.fate = Fates()
+    return Life(control_plane, namespace, kubelet, operator)

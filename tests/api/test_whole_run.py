@@ -20,7 +20,16 @@ ROOT = Path(__file__).resolve().parents[2]
 USD1 = ROOT.parent / "shared" / "data" / "candles_USD1-USDT_5m.parquet"
 ENDED = ("Promoted", "Passed", "Rejected", "Failed")
 # What belongs to one execution: its clock, its image, and digests of what names its folder or uid.
-OWN = {"at", "startTime", "completionTime", "lastTransitionTime", "durationSeconds", "image", "publishKey", "detailsSha256"}
+OWN = {
+    "at",
+    "startTime",
+    "completionTime",
+    "lastTransitionTime",
+    "durationSeconds",
+    "image",
+    "publishKey",
+    "detailsSha256",
+}
 
 
 def quickstart() -> dict[str, Any]:

@@ -96,3 +96,11 @@ def test_whatever_the_order_the_newest_version_stays(bodies: list[dict[str, obje
     for body in bodies:
         cache.put("jobs", body)
     assert cache.version("jobs", "job-1") == "11"
+
+
+def test_pods_that_ran_and_are_gone_still_count_as_attempts() -> None:
+    cache = filled()
+    for number in (1, 2):
+        cache.put("pods", pod_body(uid=f"pod-{number}", version=f"{50 + number}", status={"phase": "Running"}))
+        cache.drop("pods", f"pod-{number}")
+    assert [job.attempts for job in cache.observed("run-1").jobs] == [2]
