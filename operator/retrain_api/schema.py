@@ -6,6 +6,7 @@ Field types that occur in more than one document are here too, with the bounds t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
@@ -38,6 +39,13 @@ class FieldError(ValueError):
     def __init__(self, broken: dict[str, str]) -> None:
         super().__init__(broken["message"])
         self.field_path = broken.get("fieldPath", "")
+
+
+def each_once(names: Sequence[str]) -> None:
+    """Raises FieldError for the first entry of a list that an earlier one names already."""
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise FieldError({"message": f"{name} is there twice", "fieldPath": f"[{index}]"})
 
 
 def validations(*rules: dict[str, str]) -> dict[str, Any]:

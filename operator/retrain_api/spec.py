@@ -7,7 +7,7 @@ from typing import Annotated, Self, TypeAlias
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from .credentials import Credentials
-from .schema import FieldError, ObjectName, Seconds, Strict, Symbol, Uri, rule, validations
+from .schema import FieldError, ObjectName, Seconds, Strict, Symbol, Uri, each_once, rule, validations
 from .spec_data import Data, Evaluation, Label, Model, Split, Training
 from .spec_gate import Gate, Promotion
 from .spec_pods import Evaluate, Pods, Publish, Train
@@ -110,15 +110,13 @@ class RetrainRunSpec(Strict):
     @field_validator("symbols")
     @classmethod
     def _each_symbol_once(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(symbols)) < len(symbols):
-            raise ValueError("must not name a symbol twice")
+        each_once(symbols)
         return symbols
 
     @field_validator("backups")
     @classmethod
     def _each_backup_once(cls, backups: tuple[Backup, ...]) -> tuple[Backup, ...]:
-        if len({backup.name for backup in backups}) < len(backups):
-            raise ValueError("must not name a backup twice")
+        each_once([backup.name for backup in backups])
         return backups
 
     @model_validator(mode="after")

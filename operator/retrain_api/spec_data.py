@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from .credentials import Credentials
-from .schema import INTERVAL_PATTERN, WEIGHT_PATTERN, Strict, Uri, rule, validations
+from .schema import INTERVAL_PATTERN, WEIGHT_PATTERN, Strict, Uri, each_once, rule, validations
 
 FeatureName: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
@@ -48,8 +48,7 @@ class Data(Strict):
     @field_validator("features")
     @classmethod
     def _distinct(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if names is not None and len(set(names)) < len(names):
-            raise ValueError("must not name a feature twice")
+        each_once(names or ())
         return names
 
 

@@ -6,7 +6,7 @@ from typing import Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from .schema import Strict, Uri, rule, validations
+from .schema import Strict, Uri, each_once, rule, validations
 
 Metric: TypeAlias = Literal[
     "accuracy", "calibrationError", "f1", "auc", "brier", "winRate", "pnl", "sharpe", "maxDrawdown"
@@ -78,8 +78,7 @@ class Gate(Strict):
     @field_validator("criteria")
     @classmethod
     def _one_for_each_metric(cls, criteria: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
-        if len({criterion.metric for criterion in criteria}) < len(criteria):
-            raise ValueError("must not judge a metric twice")
+        each_once([criterion.metric for criterion in criteria])
         return criteria
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, StringConstraints, field_validator
 
-from .schema import QUANTITY_PATTERN, ObjectName, Seconds, Strict, Text, rule, validations
+from .schema import QUANTITY_PATTERN, ObjectName, Seconds, Strict, Text, each_once, rule, validations
 
 Quantity: TypeAlias = int | Annotated[str, StringConstraints(pattern=QUANTITY_PATTERN, max_length=32)]
 KubernetesObject: TypeAlias = dict[str, Any]
@@ -78,8 +78,7 @@ class Pods(Strict):
     @field_validator("env")
     @classmethod
     def _each_once(cls, env: tuple[EnvVar, ...]) -> tuple[EnvVar, ...]:
-        if len({variable.name for variable in env}) < len(env):
-            raise ValueError("must not name a variable twice")
+        each_once([variable.name for variable in env])
         return env
 
 

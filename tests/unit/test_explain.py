@@ -141,11 +141,11 @@ OURS = "names that begin with RETRAIN_ or AWS_ are set by the operator; use cred
 SHARES = "validationPercent and testPercent must add up to 80 or less, so that 20 percent are left to train on"
 
 RULES: list[tuple[str, Any, str]] = [
-    ("spec.symbols", ["BTC-USD", "BTC-USD", "ETH-USD"], "spec.symbols: must not name a symbol twice"),
-    ("spec.data.features", ["rsi", "rsi"], "spec.data.features: must not name a feature twice"),
-    ("spec.backups", [{"name": "a", "uri": "s3://aaa/"}] * 2, "spec.backups: must not name a backup twice"),
-    ("spec.gate.criteria", [{"metric": "f1", "atLeast": 0}] * 2, "spec.gate.criteria: must not judge a metric twice"),
-    ("spec.pods.env", [{"name": "A"}] * 2, "spec.pods.env: must not name a variable twice"),
+    ("spec.symbols", ["BTC-USD", "BTC-USD", "ETH-USD"], "spec.symbols[1]: BTC-USD is there twice"),
+    ("spec.data.features", ["rsi", "rsi"], "spec.data.features[1]: rsi is there twice"),
+    ("spec.backups", [{"name": "a", "uri": "s3://aaa/"}] * 2, "spec.backups[1]: a is there twice"),
+    ("spec.gate.criteria", [{"metric": "f1", "atLeast": 0}] * 2, "spec.gate.criteria[1]: f1 is there twice"),
+    ("spec.pods.env", [{"name": "A"}] * 2, "spec.pods.env[1]: A is there twice"),
     (
         "spec.data.filename",
         "all.parquet",
