@@ -47,6 +47,8 @@ def _version() -> dict[str, Any]:
         {"name": name, "type": "string", "jsonPath": path, "description": text} for name, path, text in _COLUMNS
     ]
     columns += [
+        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+        # Last, for it is long: the columns after it would be out of sight.
         {
             "name": "Message",
             "type": "string",
@@ -54,7 +56,6 @@ def _version() -> dict[str, Any]:
             "priority": 1,
             "description": "What the state means.",
         },
-        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
     ]
     return {
         "name": VERSION,
