@@ -63,8 +63,27 @@ def _version() -> dict[str, Any]:
         "storage": True,
         "subresources": {"status": {}},
         "additionalPrinterColumns": columns,
-        "schema": {"openAPIV3Schema": root_schema()},
+        "schema": {"openAPIV3Schema": _told(root_schema())},
     }
+
+
+def _told(node: dict[str, Any]) -> dict[str, Any]:
+    """With each plain default in the description too: `kubectl explain` shows no defaults."""
+    inner = {name: _told(child) for name, child in node.get("properties", {}).items()}
+    told = node | ({"properties": inner} if inner else {})
+    if "properties" in node.get("items", {}):
+        told["items"] = _told(node["items"])
+    default = node.get("default")
+    if isinstance(default, str | int | float) and default != "":
+        told["description"] = f"{node['description']} Default: {_plain(default)}."
+    return told
+
+
+def _plain(default: str | float) -> str:
+    """A default as a person writes it in YAML: true, 0.00001."""
+    if isinstance(default, float):
+        return f"{default:.9f}".rstrip("0").rstrip(".")
+    return str(default).lower() if isinstance(default, bool) else str(default)
 
 
 def root_schema() -> dict[str, Any]:
@@ -138,7 +157,7 @@ def _int_or_string(node: Mapping[str, Any]) -> dict[str, Any]:
         if name in ("description", "default", "x-kubernetes-validations", "maxLength", "pattern")
     }
     for option in node.get("anyOf", ()):
-        kept |= {name: option[name] for name in ("pattern", "maxLength") if name in option}
+        kept |= {name: option[name] for name in ("minimum", "pattern", "maxLength") if name in option}
     return {"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, {"type": "string"}], **kept}
 
 

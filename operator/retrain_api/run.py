@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
@@ -64,15 +66,36 @@ def parse_run(document: Mapping[str, Any]) -> RetrainRun:
     each wrong field.
     """
     try:
-        return RetrainRun.model_validate_json(json.dumps(as_stored(document), default=str), strict=True)
+        stored = as_stored(document, _schema())
+        return RetrainRun.model_validate_json(json.dumps(stored, default=str), strict=True)
     except ValidationError as error:
         raise ConfigurationError("InvalidRun", "\n".join(sentences(error))) from None
 
 
-def as_stored(value: Any) -> Any:
-    """`value` as the API server takes it: without fields that are null, whole floats as integers, at every depth."""
+@cache
+def _schema() -> dict[str, Any]:
+    from .crd import root_schema
+
+    return root_schema()
+
+
+def as_stored(value: Any, schema: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """`value` as the API server takes it: without fields that are null, whole floats as integers, at every depth.
+
+    A null in a field that the schema does not know stays: the API server refuses it like any other unknown field.
+    """
     if isinstance(value, Mapping):
-        return {name: as_stored(part) for name, part in value.items() if part is not None}
+        known = schema.get("properties")
+        return {
+            name: as_stored(part, _below(schema, name))
+            for name, part in value.items()
+            if part is not None or (known is not None and name not in known)
+        }
     if isinstance(value, list):
-        return [as_stored(part) for part in value]
+        return [as_stored(part, schema.get("items", {})) for part in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _below(schema: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = schema.get("properties", {}).get(name, {})
+    return found

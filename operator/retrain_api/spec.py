@@ -50,7 +50,10 @@ class Git(Strict):
     """A repository that the report is committed and pushed to."""
 
     url: str = Field(
-        pattern=r"^https?://[^@\s]+$", max_length=1024, description="Of the repository; no user or token in it."
+        # Not \s: that is more characters here than on the API server.
+        pattern=r"^https?://[^@ \t\n\v\f\r]+$",
+        max_length=1024,
+        description="Of the repository; no user or token in it.",
     )
     branch: str = Field("main", min_length=1, max_length=255, description="The branch that is pushed to.")
     path: str = Field(

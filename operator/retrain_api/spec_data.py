@@ -97,6 +97,9 @@ class Model(Strict):
     lookback_bars: int = Field(60, ge=1, le=4096, description="Bars in a window.")
 
 
+_WEIGHT_WORDS = "must be Auto or a positive number below 1000000 (a fraction in quotes)"
+
+
 class Loss(Strict):
     """Weighted binary cross-entropy on logits."""
 
@@ -110,8 +113,8 @@ class Loss(Strict):
                 rule(
                     "type(self) == string ? (self == 'Auto' || (self.matches('"
                     + WEIGHT_PATTERN.replace("\\", "\\\\")
-                    + "') && double(self) > 0.0)) : int(self) > 0",
-                    "must be Auto or a positive number (a fraction in quotes)",
+                    + "') && double(self) > 0.0)) : 0 < int(self) && int(self) <= 999999",
+                    _WEIGHT_WORDS,
                 )
             ),
         },
@@ -121,10 +124,10 @@ class Loss(Strict):
     @classmethod
     def _auto_or_positive(cls, value: object) -> object:
         if isinstance(value, bool) or not isinstance(value, int | str):
-            raise ValueError("must be Auto or a positive number (a fraction in quotes)")
+            raise ValueError(_WEIGHT_WORDS)
         text = str(value)
         if not re.fullmatch(WEIGHT_PATTERN, text) or (text != "Auto" and float(text) <= 0):
-            raise ValueError("must be Auto or a positive number (a fraction in quotes)")
+            raise ValueError(_WEIGHT_WORDS)
         return value
 
     @property
@@ -196,11 +199,19 @@ class Training(Strict):
     early_stopping: EarlyStopping = Field(default=EarlyStopping(), description="When to stop early.")
 
 
+# The API server compares a whole number with the whole part of a minimum: it would take a threshold of 0.
+_THRESHOLD_RULE = rule("self >= 0.5", "must be at least 0.5")
+
+
 class Backtest(Strict):
     """A plain strategy on the test bars: long or short when the probability is clear enough."""
 
     threshold: float = Field(
-        0.5, ge=0.5, lt=1, description="Long above it, short when the probability of down is above it."
+        0.5,
+        ge=0.5,
+        lt=1,
+        description="Long above it, short when the probability of down is above it.",
+        json_schema_extra=validations(_THRESHOLD_RULE),
     )
     fee_bps: float = Field(10, ge=0, le=1000, description="Fee of each fill, in hundredths of a percent.")
 

@@ -8,7 +8,8 @@ from pydantic import Field, StringConstraints, field_validator
 
 from .schema import QUANTITY_PATTERN, ObjectName, Seconds, Strict, Text, each_once, rule, validations
 
-Quantity: TypeAlias = int | Annotated[str, StringConstraints(pattern=QUANTITY_PATTERN, max_length=32)]
+_Whole: TypeAlias = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Quantity: TypeAlias = _Whole | Annotated[str, StringConstraints(pattern=QUANTITY_PATTERN, max_length=32)]
 KubernetesObject: TypeAlias = dict[str, Any]
 """Passed on to the pod as it stands; the API server checks it when the Job is created."""
 

@@ -64,7 +64,9 @@ def _progress(status: RetrainRunStatus, reason: str) -> Iterable[Said]:
     if not final and status.state not in ("Suspended", "AwaitingApproval"):
         yield Said("Reconciling", "True", reason, status.message)
     if stalled:
-        yield Said("Stalled", "True", reason, _short(status.message))
+        # GitOps tools show this one sentence. What failed is said in it; why the gate rejects stands with each symbol.
+        message = status.message if status.state == "Failed" else _short(status.message)
+        yield Said("Stalled", "True", reason, message)
     yield Said("Finished", _flag(final), reason)
 
 
@@ -90,6 +92,7 @@ def _milestones(status: RetrainRunStatus) -> Iterable[Said]:
         "GatePassed",
         verdict,
         "NotJudged" if gate is None else f"Gate{gate.verdict}",
+        "" if gate is None else f"{gate.passed} of {gate.total} pass, {gate.required} required.",
     )
     yield _promoted(status)
     reported = status.report is not None and status.report.markdown is not None

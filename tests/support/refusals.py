@@ -242,12 +242,13 @@ HARMLESS = frozenset(
 
 _BOTH = _CREDENTIALS | {"serviceAccountName": "trainer"}
 _SCHEDULER, _FIRST = ("training", "scheduler"), ("gate", "criteria", 0)
-_WEIGHT = ("training", "loss", "positiveWeight")
+_WEIGHT, _THRESHOLD = ("training", "loss", "positiveWeight"), ("evaluation", "backtest", "threshold")
 RULES: tuple[tuple[Steps, str, str, Steps, tuple[Any, ...]], ...] = (
     ((), "minPassed must not", "spec.gate.minPassed", ("gate", "minPassed"), (3,)),
     ((), "with more than one symbol", "spec.data.filename", ("data", "filename"), ("one.parquet",)),
     (("split",), "validationPercent and", "spec.split.testPercent", ("split", "testPercent"), (50,)),
-    (_WEIGHT, "must be Auto", field(_WEIGHT), _WEIGHT, ("auto", "-1", "0", 0, -3, "1e3", "")),
+    (_WEIGHT, "must be Auto", field(_WEIGHT), _WEIGHT, ("auto", "-1", "0", 0, -3, 1000000, "1e3", "")),
+    (_THRESHOLD, "must be at least 0.5", field(_THRESHOLD), _THRESHOLD, (0,)),
     (_SCHEDULER, "t0, tMult and", field(_SCHEDULER), (*_SCHEDULER, "type"), ("Constant",)),
     (_FIRST, "exactly one of atLeast", field(_FIRST), (*_FIRST, "atMost"), (0.9,)),
     (_FIRST, "calibrationError, brier", field(_FIRST), (*_FIRST, "metric"), ("maxDrawdown",)),
@@ -291,8 +292,10 @@ def by_rule(steps: Steps, node: Node) -> Iterator[Case]:
 
 
 def unknown(steps: Steps, node: Node) -> Iterator[Case]:
-    """A field that the schema does not have, in every object of its own fields."""
-    if "properties" in node:
+    """A field that the schema does not have, in every object of its own fields; without a value too."""
+    if "properties" not in node:
+        return
+    for value in (1, None):
         spec = full_for(steps)
-        at(steps, spec)["noSuchField"] = 1
-        yield Case(f"{field(steps)} unknown field", f"{field(steps)}.noSuchField", spec)
+        at(steps, spec)["noSuchField"] = value
+        yield Case(f"{field(steps)} unknown field: {value}", f"{field(steps)}.noSuchField", spec)

@@ -51,7 +51,11 @@ def wrong_kinds(node: dict[str, Any]) -> Iterator[tuple[Any, str]]:
         yield "/" if node["type"] == "string" else 91, f"must be {listed(node['enum'])}"
     elif node.get("x-kubernetes-int-or-string"):
         auto = bool(node.get("x-kubernetes-validations"))
-        words = "must be Auto or a positive number (a fraction in quotes)" if auto else "must be an integer or a string"
+        words = (
+            "must be Auto or a positive number below 1000000 (a fraction in quotes)"
+            if auto
+            else "must be an integer or a string"
+        )
         yield from ((value, words) for value in (1.5, True))
     else:
         words, values = KINDS[node["type"]]
@@ -136,7 +140,7 @@ ONE_SOURCE = "exactly one of secretName, serviceAccountName and rcloneConfigSecr
 ONE_BOUND = "exactly one of atLeast and atMost must be given"
 DIRECTION = "calibrationError, brier and maxDrawdown take atMost; every other metric takes atLeast"
 CONSTANT = "t0, tMult and etaMin belong to type CosineAnnealingWarmRestarts; leave them out with type Constant"
-WEIGHT = "must be Auto or a positive number (a fraction in quotes)"
+WEIGHT = "must be Auto or a positive number below 1000000 (a fraction in quotes)"
 OURS = "names that begin with RETRAIN_ or AWS_ are set by the operator; use credentials for AWS_*"
 SHARES = "validationPercent and testPercent must add up to 80 or less, so that 20 percent are left to train on"
 
@@ -167,7 +171,9 @@ RULES: list[tuple[str, Any, str]] = [
     ("spec.gate.criteria[0]", {"metric": "f1", "atLeast": 1, "atMost": 1}, f"spec.gate.criteria[0]: {ONE_BOUND}"),
     ("spec.pods.env[0].name", "RETRAIN_TASK", f"spec.pods.env[0].name: {OURS}, is 'RETRAIN_TASK'"),
     ("spec.pods.env[0].name", "AWS_REGION", f"spec.pods.env[0].name: {OURS}, is 'AWS_REGION'"),
-    ("spec.report.git.url", "https://me:token@git.example/r", "spec.report.git.url: must match ^https?://[^@\\s]+$, is 'https://me:token@git.example/r'"),
+    ("spec.training.loss.positiveWeight", 1000000, f"spec.training.loss.positiveWeight: {WEIGHT}, is 1000000"),
+    ("spec.evaluation.backtest.threshold", 0, "spec.evaluation.backtest.threshold: must be at least 0.5, is 0"),
+    ("spec.report.git.url", "https://me:token@git.example/r", "spec.report.git.url: must match ^https?://[^@ \\t\\n\\v\\f\\r]+$, is 'https://me:token@git.example/r'"),
 ]  # fmt: skip
 RULES += [
     ("spec.gate.criteria[0]", {"metric": metric, side: 0.5}, f"spec.gate.criteria[0]: {DIRECTION}")
@@ -220,6 +226,9 @@ def test_every_cel_rule_and_every_set_has_a_case() -> None:
         ("spec.gate.criteria[0].atleast", 5, "spec.gate.criteria[0].atleast: unknown field; did you mean atLeast?"),
         ("spec.backups[0].url", "x", "spec.backups[0].url: unknown field; did you mean uri?"),
         ("spec.xyzzy", 5, "spec.xyzzy: unknown field"),
+        ("spec.xyzzy", None, "spec.xyzzy: unknown field"),
+        ("spec.training.epoch", None, "spec.training.epoch: unknown field; did you mean epochs?"),
+        ("spec.gate.criteria[0].atleast", None, "spec.gate.criteria[0].atleast: unknown field; did you mean atLeast?"),
     ],
 )
 def test_an_unknown_field_and_the_one_that_was_meant(where: str, value: Any, sentence: str) -> None:
