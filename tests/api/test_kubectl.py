@@ -1,0 +1,227 @@
+"""What a person sees and does with kubectl alone, on a real API."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from retrain_api.crd import spec_schema
+from support.control_plane import ControlPlane
+from support.fates import Fates, fails, measured, succeeds
+from support.life import NAME, Life
+from support.operator_process import until
+from support.planning import run_document
+
+LABEL = {"team": "alpha"}
+
+
+def document(life: Life, **spec: Any) -> dict[str, Any]:
+    """A run as a person writes it into a file."""
+    return run_document(**spec) | {"metadata": {"name": NAME, "namespace": life.namespace}}
+
+
+def apply(life: Life, body: dict[str, Any], *flags: str) -> str:
+    """What `kubectl apply` says."""
+    return life.plane.kubectl("apply", *flags, "-f", "-", input=yaml.safe_dump(body)).stdout
+
+
+def say(life: Life, *args: str) -> str:
+    """What kubectl prints, its runs of blanks as one."""
+    return " ".join(life.plane.kubectl("-n", life.namespace, *args).stdout.split())
+
+
+def label(life: Life) -> None:
+    """Server-side apply of a label alone. Not with kubectl, which would take the file of an earlier apply over."""
+    body = {"apiVersion": "retrain.crpbot.dev/v1alpha1", "kind": "RetrainRun"}
+    meta = {"name": NAME, "namespace": life.namespace, "labels": LABEL}
+    path = f"{life.runs.path(NAME)}?fieldManager=labeller"
+    life.plane.request("PATCH", path, body | {"metadata": meta}, kind="apply-patch+yaml")
+
+
+@contextmanager
+def beside(life: Life, log: Path, *args: str) -> Iterator[subprocess.Popen[bytes]]:
+    """kubectl at work beside the test, its words in a file."""
+    command = [str(life.plane.binaries / "kubectl"), f"--kubeconfig={life.plane.kubeconfig('admin')}"]
+    with log.open("wb") as out:
+        process = subprocess.Popen([*command, "-n", life.namespace, *args], stdout=out, stderr=out)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def rejecting() -> Fates:
+    return Fates(evaluate=lambda item: succeeds(measured(item, accuracy=0.5)))
+
+
+@pytest.mark.parametrize("flags", [(), ("--server-side",)], ids=["client-side", "server-side"])
+def test_applying_the_same_file_again_changes_nothing(life: Life, flags: tuple[str, ...]) -> None:
+    apply(life, document(life), *flags)
+    life.ends("Promoted")
+    before = life.runs.get(NAME)
+    said = apply(life, document(life), *flags)
+    assert said.endswith(" unchanged\n" if not flags else " serverside-applied\n")
+    assert life.runs.get(NAME) == before
+
+
+def test_another_manager_s_label_stays_and_nobody_fights_over_it(life: Life) -> None:
+    gate = threading.Event()
+    life.kubelet.fate = Fates(hold={"train": gate})
+    apply(life, document(life))
+    life.ends("Training")
+    label(life)
+    gate.set()
+    life.ends("Promoted")
+    before = life.runs.get(NAME)
+    label(life)
+    apply(life, document(life))
+    after = life.runs.get(NAME)
+    assert (after["metadata"]["labels"], after) == (LABEL, before)
+    assert len(life.made()) == len(set(life.made())) == 5, "three trainings, a measurement and a report"
+
+
+def test_the_operator_owns_the_status_and_no_other_field(life: Life) -> None:
+    apply(life, document(life), "--server-side", "--field-manager=person")
+    life.ends("Promoted")
+    text = life.plane.kubectl("-n", life.namespace, "get", "rtr", NAME, "-o", "yaml", "--show-managed-fields").stdout
+    owned = {
+        (entry.get("subresource", ""), part)
+        for entry in yaml.safe_load(text)["metadata"]["managedFields"]
+        if entry["manager"] != "person"
+        for part in entry["fieldsV1"]
+    }
+    assert owned == {("status", "f:status")}
+
+
+@pytest.mark.parametrize(
+    ("fate", "final", "ready"), [(Fates(), "Promoted", "true"), (rejecting(), "Rejected", "false")]
+)
+def test_kubectl_wait_returns_when_a_run_is_finished_and_tells_whether_it_is_ready(
+    life: Life, tmp_path: Path, fate: Fates, final: str, ready: str
+) -> None:
+    gate = threading.Event()
+    fate.hold = {"publish": gate}
+    life.kubelet.fate = fate
+    apply(life, document(life))
+    life.ends("Publishing")
+    unmet = life.plane.kubectl(
+        "-n", life.namespace, "wait", "--for=condition=Finished", f"rtr/{NAME}", "--timeout=0", check=False
+    )
+    assert unmet.returncode != 0
+    with beside(life, tmp_path / "wait", "wait", "--for=condition=Finished", f"rtr/{NAME}", "--timeout=2m") as wait:
+        gate.set()
+        assert wait.wait(timeout=150) == 0, (tmp_path / "wait").read_text()
+    assert life.status()["state"] == final
+    assert "condition met" in say(life, "wait", f"--for=condition=Ready={ready}", f"rtr/{NAME}", "--timeout=0")
+
+
+def test_a_watch_shows_the_states_in_their_order(life: Life, tmp_path: Path) -> None:
+    log, gate = tmp_path / "watch", threading.Event()
+    life.kubelet.fate = Fates(hold={"train": gate})
+    with beside(life, log, "get", "retrainruns", "-w"):
+        apply(life, document(life))
+        life.ends("Training")
+        gate.set()
+        life.ends("Promoted")
+        until(lambda: " Promoted " in log.read_text(), log.read_text)
+    header, *rows = [line.split() for line in log.read_text().splitlines()]
+    assert header == ["NAME", "STATE", "TRAINED", "GATE", "PROMOTED", "AGE"]
+    order = ["Pending", "Queued", "Training", "Evaluating", "Publishing", "Promoted"]
+    states = [order.index(row[1]) for row in rows if row[1] in order]
+    assert states == sorted(states)
+    assert {order.index("Training"), order.index("Promoted")} <= set(states)
+    assert rows[-1][1:-1] == ["Promoted", "3/3", "3/3", "Pass", "BTC-USD,ETH-USD,SOL-USD"]
+
+
+def test_the_table_says_how_a_run_ended_and_the_wide_one_says_why(life: Life) -> None:
+    life.kubelet.fate = rejecting()
+    apply(life, document(life))
+    message = life.ends("Rejected")["message"]
+    for name in ("retrainruns", "retrainrun", "rtr", "all"):
+        assert " Rejected 3/3 0/3 Fail " in say(life, "get", name)
+    wide = say(life, "get", "rtr", "-o", "wide")
+    assert wide.startswith("NAME STATE TRAINED GATE PROMOTED AGE MESSAGE ")
+    assert wide.endswith(message), "what is long comes last"
+
+
+def test_describe_says_what_was_judged_how_each_model_did_and_what_happened(life: Life) -> None:
+    life.kubelet.fate = rejecting()
+    apply(life, document(life))
+    status = life.ends("Rejected")
+    until(lambda: any(event["reason"] == "GateRejected" for event in life.runs.events(NAME)), life.operator.said)
+    text = say(life, "describe", "rtr", NAME)
+    told = [status["message"], status["gate"]["summary"], status["report"]["markdown"], "Type: Stalled"]
+    told += [reason for entry in status["symbols"] for reason in entry["reasons"]]
+    assert [words for words in told if words not in text] == []
+    events = text.rpartition("Events:")[2]
+    assert all(reason in events for reason in ("Training", "Evaluating", "Publishing", "Warning GateRejected"))
+
+
+def test_describe_says_why_nothing_happens(life: Life) -> None:
+    life.kubelet.offer({})
+    apply(life, document(life))
+    life.until_symbol("SOL-USD", reason="Unschedulable")
+    assert "Insufficient nvidia.com/gpu" in say(life, "describe", "rtr", NAME)
+    assert "Insufficient nvidia.com/gpu" in say(life, "get", "rtr", "-o", "wide")
+
+
+def test_what_failed_is_said_in_full_where_gitops_tools_look(life: Life) -> None:
+    life.kubelet.fate = Fates(train=lambda task: None if task.symbol == "BTC-USD" else fails(78, "NoGPU", "No GPU."))
+    apply(life, document(life))
+    life.ends("Failed")
+    stalled = say(life, "get", "rtr", NAME, "-o", 'jsonpath={.status.conditions[?(@.type=="Stalled")].message}')
+    assert stalled == (
+        "2 of 3 symbols failed, which leaves 1; 2 must pass. "
+        "ETH-USD failed (NoGPU): No GPU; SOL-USD failed (NoGPU): No GPU."
+    )
+
+
+def explained(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every field of the spec that has fields of its own, as kubectl names it."""
+    inner = schema.get("items", schema)
+    if "properties" in inner:
+        yield path, inner["properties"]
+        for name, child in inner["properties"].items():
+            yield from explained(child, f"{path}.{name}")
+
+
+EXPLAINED = dict(explained(spec_schema()))
+
+
+@pytest.mark.parametrize("path", ["", ".gate", ".gate.criteria", ".training", ".train"])
+def test_kubectl_explains_every_field_in_words(control_plane: ControlPlane, path: str) -> None:
+    text = " ".join(control_plane.kubectl("explain", f"retrainrun.spec{path}").stdout.split())
+    described = {name: " ".join(field.get("description", "").split()) for name, field in EXPLAINED[path].items()}
+    assert [name for name, words in described.items() if not words or words not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("field", "default"),
+    [
+        ("training.epochs", "50"),
+        ("training.weightDecay", "0.00001"),
+        ("training.deterministic", "false"),
+        ("gate.whenUnreachable", "Stop"),
+        ("train.gpu.resourceName", "nvidia.com/gpu"),
+    ],
+)
+def test_kubectl_explains_what_holds_where_nothing_is_said(
+    control_plane: ControlPlane, field: str, default: str
+) -> None:
+    text = " ".join(control_plane.kubectl("explain", f"retrainrun.spec.{field}").stdout.split())
+    assert f"Default: {default}." in text
+
+
+def test_no_field_is_left_without_words() -> None:
+    assert "horizonBars" in EXPLAINED[".label"]
+    described = (
+        (f"{path}.{name}", field.get("description")) for path, of in EXPLAINED.items() for name, field in of.items()
+    )
+    assert [name for name, words in described if not words] == []
