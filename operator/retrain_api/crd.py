@@ -12,7 +12,7 @@ from typing import Any
 from .names import GROUP, KIND, PLURAL, VERSION
 from .schema import to_wire
 from .spec import RetrainRunSpec
-from .status import RetrainRunStatus
+from .status import UNSEEN, RetrainRunStatus
 
 _DROPPED = frozenset({"title", "$defs", "additionalProperties", "const", "discriminator"})
 
@@ -97,7 +97,8 @@ def root_schema() -> dict[str, Any]:
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
             "spec": spec_schema(),
-            "status": _structural(RetrainRunStatus.model_json_schema(by_alias=True, mode="serialization")),
+            "status": _structural(RetrainRunStatus.model_json_schema(by_alias=True, mode="serialization"))
+            | {"default": UNSEEN},
         },
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -23,6 +23,9 @@ State: TypeAlias = Literal[
     "Failed",
 ]
 FINAL_STATES: frozenset[str] = frozenset({"Passed", "Promoted", "Rejected", "Failed"})
+
+NEVER = "1970-01-01T00:00:00Z"
+"""Time of the condition that a run has before the operator looked at it: it says that there is none."""
 
 SymbolState: TypeAlias = Literal[
     "Pending", "Queued", "Training", "Trained", "Evaluating", "Evaluated", "Stopped", "Failed"
@@ -205,3 +208,19 @@ class RetrainRunStatus(Lenient):
     def symbol(self, name: str) -> SymbolStatus:
         """What is known of a symbol; a fresh entry where nothing is."""
         return next((entry for entry in self.symbols if entry.symbol == name), SymbolStatus(symbol=name))
+
+
+UNSEEN: dict[str, Any] = {
+    "state": "Pending",
+    "message": "Waits for the operator.",
+    "conditions": [
+        {
+            "type": "Reconciling",
+            "status": "True",
+            "reason": "Pending",
+            "message": "Waits for the operator.",
+            "lastTransitionTime": NEVER,
+        }
+    ],
+}
+"""The status of a run that no operator has seen yet. By kstatus a resource without conditions would be in order."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from retrain_api.status import FINAL_STATES, Condition, RetrainRunStatus
+from retrain_api.status import FINAL_STATES, NEVER, Condition, RetrainRunStatus
 
 from .work import stamp
 
@@ -45,7 +45,7 @@ def _flag(holds: bool) -> Flag:
 
 
 def _timed(said: Said, before: Condition | None, now: datetime) -> Condition:
-    same = before is not None and before.status == said.status
+    same = before is not None and before.status == said.status and before.last_transition_time != NEVER
     return Condition(
         type=said.type,
         status=said.status,

@@ -6,6 +6,7 @@ all memory is in the status, the Jobs and the store.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -150,12 +151,19 @@ def _training(trained: training.Trained, premature: Steps) -> _Draft:
     done = sum(entry.result is not None and entry.result.model is not None for entry in trained.symbols)
     running = sum(entry.state == "Training" for entry in trained.symbols)
     if running or done:
-        message = f"{done} of {total} symbols are trained, {running} are training."
+        message = f"{done} of {total} symbols trained, {running} training.{_kept_waiting(trained.symbols)}"
         return _Draft("Training", "Training", message, trained.symbols, steps)
     waits = next((entry for entry in trained.symbols if entry.message), None)
     message = f"{waits.symbol}: {waits.message}" if waits else "Waits to start."
     reason = (waits.reason if waits else None) or "Queued"
     return _Draft("Queued", reason, message, trained.symbols, steps)
+
+
+def _kept_waiting(symbols: Sequence[SymbolStatus]) -> str:
+    """Why the first symbol waits that waits for more than its start or its turn."""
+    usual = (None, "PodPending", "Parallelism")
+    waits = next((entry for entry in symbols if entry.state == "Queued" and entry.reason not in usual), None)
+    return f" {waits.symbol} waits: {waits.message}" if waits else ""
 
 
 def _broken(context: Context, symbols: tuple[SymbolStatus, ...], steps: Steps) -> _Draft:
@@ -261,7 +269,8 @@ def _events(before: RetrainRunStatus, after: RetrainRunStatus, reason: str) -> t
         for entry in after.symbols
         if entry.state == "Failed" and known.get(entry.symbol) != "Failed"
     )
-    if before.state == after.state:
+    # That a new run's pods are awaited is no news: its Jobs' own events say so at the same time.
+    if before.state == after.state or (after.state == "Queued" and reason == "PodPending"):
         return failures
     kind: Literal["Normal", "Warning"] = "Warning" if after.state in ("Rejected", "Failed") else "Normal"
     return (*failures, Event(kind, reason if after.state in FINAL_STATES else after.state, after.message))

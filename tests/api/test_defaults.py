@@ -17,6 +17,7 @@ import pytest
 from retrain_api.errors import ConfigurationError
 from retrain_api.run import parse_run
 from retrain_api.schema import to_wire
+from retrain_api.status import UNSEEN
 from retrain_cli.yaml_input import load_run
 from support.control_plane import ApiRefusal, ControlPlane
 from support.whole import WHOLE, nodes, put, steps
@@ -193,7 +194,7 @@ def path(control_plane: ControlPlane, namespace: str) -> str:
 def test_the_status_is_not_taken_from_who_writes_the_spec(control_plane: ControlPlane, path: str) -> None:
     change = {"spec": {"suspend": True}, "status": {"state": "Promoted"}}
     after = control_plane.request("PATCH", path, change, kind="merge-patch+json")
-    assert after["spec"]["suspend"] is True and "status" not in after
+    assert after["spec"]["suspend"] is True and after["status"] == UNSEEN
     assert after["metadata"]["generation"] == 2
 
 
@@ -204,7 +205,7 @@ def test_the_spec_is_not_taken_from_who_writes_the_status(control_plane: Control
         "status": {"state": "Training", "observedGeneration": 1},
     }
     after = control_plane.request("PATCH", f"{path}/status", change, kind="merge-patch+json")
-    assert after["status"] == {"state": "Training", "observedGeneration": 1}
+    assert after["status"] == UNSEEN | {"state": "Training", "observedGeneration": 1}
     assert after["spec"]["suspend"] is False and "labels" not in after["metadata"]
     assert after["metadata"]["generation"] == 1
 
@@ -212,7 +213,7 @@ def test_the_spec_is_not_taken_from_who_writes_the_status(control_plane: Control
 def test_a_status_in_a_new_run_is_left_out(control_plane: ControlPlane, namespace: str) -> None:
     runs = RUNS.format(namespace=namespace)
     made = control_plane.request("POST", runs, run(SMALL) | {"status": {"state": "Promoted"}})
-    assert "status" not in made
+    assert made["status"] == UNSEEN
 
 
 @pytest.mark.parametrize(

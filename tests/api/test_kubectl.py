@@ -15,7 +15,7 @@ from retrain_api.crd import spec_schema
 from support.control_plane import ControlPlane
 from support.fates import Fates, fails, measured, succeeds
 from support.life import NAME, Life
-from support.operator_process import until
+from support.operator_process import Runs, until
 from support.planning import run_document
 
 LABEL = {"team": "alpha"}
@@ -225,3 +225,17 @@ def test_no_field_is_left_without_words() -> None:
         (f"{path}.{name}", field.get("description")) for path, of in EXPLAINED.items() for name, field in of.items()
     )
     assert [name for name, words in described if not words] == []
+
+
+def test_a_run_that_no_operator_has_seen_waits_and_is_not_in_order(control_plane: ControlPlane, namespace: str) -> None:
+    """By kstatus a resource without conditions is in order: a GitOps tool would go on with its next wave."""
+    runs = Runs(control_plane, namespace)
+    runs.create(run_document())
+    status = runs.get(NAME)["status"]
+    assert status["state"] == "Pending"
+    (condition,) = status["conditions"]
+    assert (condition["type"], condition["status"], condition["message"]) == (
+        "Reconciling",
+        "True",
+        "Waits for the operator.",
+    )

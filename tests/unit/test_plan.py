@@ -146,7 +146,6 @@ def test_one_event_a_transition() -> None:
     cluster.to_the_end()
     cluster.settle()
     assert [(event.type, event.reason) for event in cluster.events] == [
-        ("Normal", "Queued"),
         ("Normal", "Training"),
         ("Normal", "Evaluating"),
         ("Normal", "Publishing"),
