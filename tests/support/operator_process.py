@@ -168,7 +168,8 @@ class Runs:
             with contextlib.suppress(OSError):
                 seen.clear()
                 seen.update(self.get(name).get("status") or {})
-            return bool(seen) and holds(seen)
+            # Before that no operator has seen it.
+            return "observedGeneration" in seen and holds(seen)
 
         until(check, lambda: f"{json.dumps(seen, indent=1)}\n{said()}")
         return seen
