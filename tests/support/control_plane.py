@@ -41,6 +41,8 @@ GROUPS = {
     "admin": "system:masters",
     "kubelet": "system:masters",
     "manager": "system:masters",
+    "scheduler": "system:masters",
+    "kwok": "system:masters",
     "operator": "",
     "someone": "",
 }

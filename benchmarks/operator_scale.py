@@ -1,0 +1,172 @@
+"""The operator under load: requests, waiting, processor time and memory for N runs of three symbols.
+
+Each N gets a fresh etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok, whose pods run 2 seconds:
+6 seconds are the floor of a run. Prints one JSON line for each measurement, and a table with the peers beside ours:
+measured in the same run where --peers names a folder with bins/ and src/, else as stored (docs/scale.md says how).
+
+    python benchmarks/operator_scale.py [--runs 1 100] [--peers FOLDER] [--keep]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
+
+from scale.figures import counted, quantile  # noqa: E402
+from scale.plane import PROGRAMS, ScalePlane, cpu_seconds, machine_ticks, peak_mib  # noqa: E402
+from scale.subjects import Argo, JobSet, Ours, Subject, started  # noqa: E402
+from scale.table import table  # noqa: E402
+
+CONNECTIONS = 8
+SETTLED = 8.0
+"""Seconds that a controller is given to start, and afterwards to write what it still holds back."""
+CAP = 600.0
+
+
+def measured(subject: Subject, runs: int, binaries: Path, keep: bool) -> dict[str, Any]:
+    """One measurement, as the JSON line says it."""
+    folder = Path(tempfile.mkdtemp(prefix="scale-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    plane = ScalePlane(binaries, folder)
+    controller: subprocess.Popen[bytes] | None = None
+    try:
+        plane.start_all()
+        subject.install(plane)
+        controller = started(subject, plane)
+        time.sleep(SETTLED)
+        assert controller.poll() is None, (folder / f"{subject.name}.log").read_text()[-2000:]
+        return _measure(subject, runs, plane, controller)
+    finally:
+        if controller is not None:
+            controller.kill()
+        plane.stop()
+        if keep:
+            print(f"kept {folder}", file=sys.stderr)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _measure(subject: Subject, runs: int, plane: ScalePlane, controller: subprocess.Popen[bytes]) -> dict[str, Any]:
+    idle = cpu_seconds(controller.pid)
+    time.sleep(5)
+    idle = (cpu_seconds(controller.pid) - idle) / 5
+    resting, skipped = peak_mib(controller.pid), len(plane.audit())
+    busy, ticks = machine_ticks()
+    before, spent, begun = plane.cpu(), cpu_seconds(controller.pid), time.time()
+    submit(subject, runs, plane)
+    done = until_done(subject, runs, plane, begun)
+    ended = time.time()
+    time.sleep(SETTLED)
+    spent = cpu_seconds(controller.pid) - spent
+    after, (busy_after, ticks_after) = plane.cpu(), machine_ticks()
+    found = counted(plane.audit()[skipped:], "operator", "admin", subject.resource, subject.child)
+    waits, ends = found.waits(found.first), found.waits(found.last)
+    return {
+        "subject": subject.name,
+        "runs": runs,
+        "done": done,
+        "all_complete_s": round(ended - begun, 1),
+        "first_child_s": {"p50": quantile(waits, 0.5), "p99": quantile(waits, 0.99)},
+        "complete_s": {"p50": quantile(ends, 0.5), "max": quantile(ends, 1.0)},
+        "requests_per_run": round(found.requests.total() / runs, 2),
+        "requests": {what: round(count / runs, 2) for what, count in found.requests.most_common(12)},
+        "refused": dict(found.refused),
+        "children": found.children,
+        "cpu_ms_per_run": round(spent / runs * 1000, 1),
+        "idle_cpu": round(idle, 4),
+        "rss_idle_mib": round(resting),
+        "rss_peak_mib": round(peak_mib(controller.pid)),
+        "status_bytes": status_bytes(subject, plane),
+        "cpu_s": {"controller": round(spent, 1)} | {name: round(after[name] - before[name], 1) for name in after},
+        "machine_busy": round((busy_after - busy) / max(1, ticks_after - ticks), 2),
+        "cores": os.cpu_count(),
+    }
+
+
+def submit(subject: Subject, runs: int, plane: ScalePlane) -> None:
+    """All objects over several connections."""
+    names, lock, wrong = iter(f"o{number:05d}" for number in range(runs)), threading.Lock(), list[str]()
+
+    def work() -> None:
+        link = http.client.HTTPSConnection("127.0.0.1", plane.port, timeout=60, context=plane.trust)
+        headers = {"Authorization": f"Bearer {plane.tokens['admin']}", "Content-Type": "application/json"}
+        while True:
+            with lock:
+                name = next(names, None)
+            if name is None:
+                return
+            link.request("POST", subject.path, json.dumps(subject.document(name)), headers)
+            answer = link.getresponse()
+            said = answer.read()
+            if answer.status != 201:
+                wrong.append(said.decode()[:500])
+
+    threads = [threading.Thread(target=work) for _ in range(min(CONNECTIONS, runs))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong, wrong[0]
+
+
+def until_done(subject: Subject, runs: int, plane: ScalePlane, begun: float) -> int:
+    """How many are complete when all are, or when it takes too long."""
+    done = 0
+    while done < runs and time.time() - begun < CAP:
+        time.sleep(0.5 if runs < 10 else 2 if runs < 500 else 5)
+        with contextlib.suppress(OSError):
+            done = subject.done(plane)
+    return done
+
+
+def status_bytes(subject: Subject, plane: ScalePlane) -> int:
+    """Of a finished object, as compact JSON."""
+    items = plane.request("GET", f"{subject.path}?limit=20")["items"]
+    sizes = [len(json.dumps(item.get("status", {}), separators=(",", ":"))) for item in items]
+    return round(sum(sizes) / len(sizes))
+
+
+def subjects(peers: Path | None) -> Iterator[Subject]:
+    """Ours, and the peers whose binaries are there."""
+    yield Ours()
+    if peers is not None and (peers / "bins" / "jobset-manager").exists():
+        yield JobSet(peers / "bins", peers / "src")
+    if peers is not None and (peers / "bins" / "workflow-controller").exists():
+        yield Argo(peers / "bins", peers / "src")
+
+
+def main() -> None:
+    """Measure, a line each, and a table at the end."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, nargs="+", default=[1, 100], help="how many at once, one after the other")
+    parser.add_argument("--peers", type=Path, help="folder with bins/ and src/ of the peers")
+    parser.add_argument("--keep", action="store_true", help="keep logs and audit log")
+    asked = parser.parse_args()
+    got = subprocess.run(
+        [ROOT / "scripts" / "kube_binaries.sh", *PROGRAMS], stdout=subprocess.PIPE, text=True, check=True
+    )
+    binaries = Path(got.stdout.strip().splitlines()[-1])
+    lines = []
+    for runs, subject in itertools.product(asked.runs, subjects(asked.peers)):
+        lines.append(measured(subject, runs, binaries, asked.keep))
+        print(json.dumps(lines[-1]), flush=True)
+    print(table(lines))
+
+
+if __name__ == "__main__":
+    main()
