@@ -36,6 +36,8 @@ from scale.table import table  # noqa: E402
 CONNECTIONS = 8
 SETTLED = 8.0
 """Seconds that a controller is given to start, and afterwards to write what it still holds back."""
+ALONE = 5
+"""For N = 1, so many one after the other: the figures are medians, and the first pays for what is loaded lazily."""
 CAP = 600.0
 
 
@@ -68,9 +70,12 @@ def _measure(subject: Subject, runs: int, plane: ScalePlane, controller: subproc
     resting, skipped = peak_mib(controller.pid), len(plane.audit())
     busy, ticks = machine_ticks()
     before, spent, begun = plane.cpu(), cpu_seconds(controller.pid), time.time()
-    submit(subject, runs, plane)
-    done = until_done(subject, runs, plane, begun)
+    done = 0
+    for number in range(ALONE if runs == 1 else 1):
+        submit(subject, range(number, number + 1) if runs == 1 else range(runs), plane)
+        done = until_done(subject, number + 1 if runs == 1 else runs, plane)
     ended = time.time()
+    objects = max(done, 1)
     time.sleep(SETTLED)
     spent = cpu_seconds(controller.pid) - spent
     after, (busy_after, ticks_after) = plane.cpu(), machine_ticks()
@@ -83,11 +88,11 @@ def _measure(subject: Subject, runs: int, plane: ScalePlane, controller: subproc
         "all_complete_s": round(ended - begun, 1),
         "first_child_s": {"p50": quantile(waits, 0.5), "p99": quantile(waits, 0.99)},
         "complete_s": {"p50": quantile(ends, 0.5), "max": quantile(ends, 1.0)},
-        "requests_per_run": round(found.requests.total() / runs, 2),
-        "requests": {what: round(count / runs, 2) for what, count in found.requests.most_common(12)},
+        "requests_per_run": round(found.requests.total() / objects, 2),
+        "requests": {what: round(count / objects, 2) for what, count in found.requests.most_common(12)},
         "refused": dict(found.refused),
         "children": found.children,
-        "cpu_ms_per_run": round(spent / runs * 1000, 1),
+        "cpu_ms_per_run": round(spent / objects * 1000, 1),
         "idle_cpu": round(idle, 4),
         "rss_idle_mib": round(resting),
         "rss_peak_mib": round(peak_mib(controller.pid)),
@@ -98,9 +103,9 @@ def _measure(subject: Subject, runs: int, plane: ScalePlane, controller: subproc
     }
 
 
-def submit(subject: Subject, runs: int, plane: ScalePlane) -> None:
-    """All objects over several connections."""
-    names, lock, wrong = iter(f"o{number:05d}" for number in range(runs)), threading.Lock(), list[str]()
+def submit(subject: Subject, numbers: range, plane: ScalePlane) -> None:
+    """Objects with these numbers, over several connections."""
+    names, lock, wrong = iter(f"o{number:05d}" for number in numbers), threading.Lock(), list[str]()
 
     def work() -> None:
         link = http.client.HTTPSConnection("127.0.0.1", plane.port, timeout=60, context=plane.trust)
@@ -116,7 +121,7 @@ def submit(subject: Subject, runs: int, plane: ScalePlane) -> None:
             if answer.status != 201:
                 wrong.append(said.decode()[:500])
 
-    threads = [threading.Thread(target=work) for _ in range(min(CONNECTIONS, runs))]
+    threads = [threading.Thread(target=work) for _ in range(min(CONNECTIONS, len(numbers)))]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -124,9 +129,9 @@ def submit(subject: Subject, runs: int, plane: ScalePlane) -> None:
     assert not wrong, wrong[0]
 
 
-def until_done(subject: Subject, runs: int, plane: ScalePlane, begun: float) -> int:
+def until_done(subject: Subject, runs: int, plane: ScalePlane) -> int:
     """How many are complete when all are, or when it takes too long."""
-    done = 0
+    done, begun = 0, time.time()
     while done < runs and time.time() - begun < CAP:
         time.sleep(0.5 if runs < 10 else 2 if runs < 500 else 5)
         with contextlib.suppress(OSError):

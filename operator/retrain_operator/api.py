@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
+from urllib.request import getproxies
 
 import aiohttp
 from kubernetes.aio import client, config
@@ -57,6 +58,8 @@ class Api:
     def __init__(self, found: client.Configuration, answered: Watcher | None = None) -> None:
         # TCP connections, not requests: without HTTP/2 each request at work holds one.
         found.connection_pool_maxsize = 64
+        # With trust_env aiohttp also looks for a .netrc, in a thread and at every request.
+        found.client_session_kwargs = {"trust_env": bool(getproxies())}
         self._client = client.ApiClient(found)
         self._configuration = found
         self._answered = answered or (lambda verb, resource, code: None)

@@ -58,6 +58,7 @@ class Controller:
             self.metrics,
             self.settings.for_plan(),
             self.settings.identity,
+            self.settings.progress_seconds,
         )
         self.swept = time.monotonic()
 

@@ -20,7 +20,7 @@ from . import delivering, evaluating, publishing, training
 from .conditions import conditions
 from .observed import Observed
 from .publishing import Published
-from .work import Context, Deletion, Settings, Steps, expired, stamp
+from .work import Context, Deletion, Settings, Steps, expired, held_up, stamp
 
 __all__ = ["Deletion", "Event", "Plan", "Settings", "plan"]
 
@@ -161,8 +161,7 @@ def _training(trained: training.Trained, premature: Steps) -> _Draft:
 
 def _kept_waiting(symbols: Sequence[SymbolStatus]) -> str:
     """Why the first symbol waits that waits for more than its start or its turn."""
-    usual = (None, "PodPending", "Parallelism")
-    waits = next((entry for entry in symbols if entry.state == "Queued" and entry.reason not in usual), None)
+    waits = next((entry for entry in symbols if entry.state == "Queued" and held_up(entry)), None)
     return f" {waits.symbol} waits: {waits.message}" if waits else ""
 
 

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from .seen import SeenJob, SeenPod
 
-PATIENCE = timedelta(seconds=3)
-"""A Job usually has its pod within tens of milliseconds, and a volume is mounted within a second or two."""
+PATIENCE = timedelta(seconds=6)
+"""A Job usually has its pod within tens of milliseconds, and a volume is mounted within a second or two; where a
+hundred runs begin at once pods come seconds late, and asking why would make them later."""
 
 
 @dataclass(frozen=True)

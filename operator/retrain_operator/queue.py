@@ -19,7 +19,7 @@ class Queue(Generic[K]):
 
     def __init__(
         self,
-        quiet: float = 0.1,
+        quiet: float = 0.03,
         first: float = 0.25,
         longest: float = 60.0,
         spread: Callable[[], float] = random.random,

@@ -19,12 +19,9 @@ from .cache import Cache, Key
 from .events import event_body
 from .plan import Plan, plan
 from .unreadable import unreadable
-from .work import Settings
+from .work import Settings, held_up
 
 log = logging.getLogger(__name__)
-
-_MINOR_EVERY = 2.0
-"""Seconds between two status writes that tell only of a symbol's small steps."""
 
 
 class Counted(Protocol):
@@ -36,7 +33,10 @@ class Counted(Protocol):
 
 @dataclass
 class Reconciler:
-    """Looks at runs; its memory is the cache, and when it last wrote each status."""
+    """Looks at runs; its memory is the cache, and when it last wrote each status.
+
+    `minor_every`: seconds between two status writes that tell only of a symbol's small steps.
+    """
 
     cache: Cache
     writer: Writer
@@ -46,6 +46,7 @@ class Reconciler:
     counted: Counted
     settings: Settings
     identity: str
+    minor_every: float
     wrote_at: dict[Key, float] = field(default_factory=dict)
 
     async def look(self, key: Key) -> None:
@@ -75,7 +76,7 @@ class Reconciler:
         """Seconds that this plan can wait, because a write now would tell nobody anything that he waits for."""
         if decided.create or decided.delete or decided.events or not minor(before, decided.status):
             return 0.0
-        return self.wrote_at.get(key, 0.0) + _MINOR_EVERY - time.monotonic()
+        return self.wrote_at.get(key, 0.0) + self.minor_every - time.monotonic()
 
     async def _carry_out(self, key: Key, body: Mapping[str, Any], before: RetrainRunStatus, decided: Plan) -> None:
         meta = body["metadata"]
@@ -102,11 +103,13 @@ class Reconciler:
 
 
 def minor(before: RetrainRunStatus, after: RetrainRunStatus) -> bool:
-    """Whether nothing changed that a person or a tool waits for: state, generation, a condition's status."""
+    """Whether nothing changed that a person or a tool waits for: state, generation, a condition's status, a symbol's
+    failure or why it is held up."""
 
     def told(status: RetrainRunStatus) -> tuple[Any, ...]:
         flags = tuple((condition.type, condition.status) for condition in status.conditions)
-        return status.state, status.observed_generation, status.gate, status.promotion, flags
+        symbols = tuple((entry.symbol, entry.state == "Failed", held_up(entry)) for entry in status.symbols)
+        return status.state, status.observed_generation, status.gate, status.promotion, flags, symbols
 
     return told(before) == told(after)
 

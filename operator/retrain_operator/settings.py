@@ -38,6 +38,7 @@ class OperatorSettings:
     leader_election: bool
     sweep_seconds: float
     progress_reads_per_second: float
+    progress_seconds: float
 
     def for_plan(self) -> Settings:
         """The part that decisions go by."""
@@ -153,5 +154,11 @@ _FLAGS: tuple[tuple[str, Callable[[], str], Callable[[str], Any], str], ...] = (
         _fixed("2"),
         _number(float, 0),
         "logs read a second in all, for progress; 0 for none",
+    ),
+    (
+        "progress-seconds",
+        _fixed("10"),
+        _number(float, 0),
+        "time between two writes of a status that tell only of progress (default 10)",
     ),
 )

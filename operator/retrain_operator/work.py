@@ -10,6 +10,7 @@ from typing import Any
 from retrain_api.documents import TaskFailure
 from retrain_api.keys import digest
 from retrain_api.run import RetrainRun
+from retrain_api.status import SymbolStatus
 
 from .jobs import name_of, phase_spec, template_key
 from .observed import Observed, ObservedJob, ObservedPod, PhaseName
@@ -138,6 +139,11 @@ def _started(job: ObservedJob) -> bool:
 def newest(job: ObservedJob, index: int = 0) -> ObservedPod | None:
     """The newest pod of an index."""
     return next((pod for pod in job.pods if pod.index == index), None)
+
+
+def held_up(entry: SymbolStatus) -> str | None:
+    """Why a symbol waits for more than its start or its turn."""
+    return None if entry.reason in (None, "PodPending", "Parallelism") else entry.reason
 
 
 def at_work(job: ObservedJob) -> bool:

@@ -55,7 +55,7 @@ class OperatorProcess:
         """Start it, without waiting for anything."""
         command = [sys.executable, "-m", "retrain_operator", f"--namespaces={self.namespace}"]
         command += [f"--http-address=127.0.0.1:{self.port}", f"--lease-namespace={self.namespace}"]
-        command += [f"--trainer-image={self.image}", "--log-format=text", *self.flags]
+        command += [f"--trainer-image={self.image}", "--log-format=text", "--progress-seconds=0.5", *self.flags]
         environ = os.environ | {"KUBECONFIG": str(self.kubeconfig or self.plane.kubeconfig(self.user))}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
