@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -28,16 +29,19 @@ def digest(parts: Mapping[str, Any]) -> str:
 
 def changed(document: BaseModel) -> dict[str, Any]:
     """What differs from the default, at every depth, in camelCase."""
-    defaults = {
-        name: field.get_default(call_default_factory=True) for name, field in type(document).model_fields.items()
-    }
-    differing = {}
+    defaults, differing = _defaults(type(document)), {}
     for name, field in type(document).model_fields.items():
         value = getattr(document, name)
         if value == defaults[name]:
             continue
         differing[field.alias or name] = _wire(value)
     return differing
+
+
+@cache
+def _defaults(model: type[BaseModel]) -> dict[str, Any]:
+    """Made once: pydantic copies a default at every call, and keys are made at every look at a run."""
+    return {name: field.get_default(call_default_factory=True) for name, field in model.model_fields.items()}
 
 
 def _wire(value: Any) -> Any:

@@ -72,6 +72,14 @@ def parse_run(document: Mapping[str, Any]) -> RetrainRun:
         raise ConfigurationError("InvalidRun", "\n".join(sentences(error))) from None
 
 
+def parse_stored(text: bytes, document: Mapping[str, Any]) -> RetrainRun:
+    """As `parse_run`, of JSON and the mapping that it says, as the API server stores it: mostly with nothing to change."""
+    try:
+        return RetrainRun.model_validate_json(text, strict=True)
+    except ValidationError:
+        return parse_run(document)
+
+
 @cache
 def _schema() -> dict[str, Any]:
     from .crd import root_schema

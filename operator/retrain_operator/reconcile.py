@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from retrain_api.errors import ConfigurationError
-from retrain_api.run import parse_run
+from retrain_api.run import parse_stored
 from retrain_api.status import RetrainRunStatus
 
 from .apply import Writer
@@ -53,11 +53,11 @@ class Reconciler:
         """Bring the run a step on. Raises Superseded, ApiError, Unreachable and NotLeading: look again later."""
         seen = self.cache.runs.get(key)
         body = seen.body if seen is not None else None
-        if body is None or "deletionTimestamp" in body["metadata"]:
+        if seen is None or body is None or "deletionTimestamp" in body["metadata"]:
             self.wrote_at.pop(key, None)
             return
         try:
-            run = parse_run(body)
+            run = parse_stored(seen.text, body)
         except ConfigurationError as error:
             await self._write(key, body, None, unreadable(body, str(error), datetime.now(UTC)))
             return
