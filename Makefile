@@ -22,6 +22,7 @@ generate: install   ## crds/ and docs/reference.md from the models, argocd-cm.ya
 
 bench: install   ## ratios, with the reference beside ours
 	.venv/bin/python benchmarks/training_memory.py
+	.venv/bin/python benchmarks/operator_scale.py
 
 constraints:   ## write the versions that are installed now
 	./scripts/constraints.sh

@@ -56,12 +56,19 @@ def is_whole(life: Life, status: Status) -> None:
     assert set(Counter(fates.started).values()) == {1}, "no work was done twice"
 
 
+def named(asked: Asked) -> str:
+    """A write by what it does: the Job that it makes, or the state that it tells of."""
+    if asked.creates("jobs"):
+        return str(asked.body["metadata"]["name"])
+    return f"{asked.method} {asked.resource} {asked.body['status'].get('state', '')}"
+
+
 @pytest.mark.parametrize("carried_out", [False, True], ids=["before", "after"])
 def test_an_operator_that_is_killed_at_every_single_write_comes_to_the_same_end(
     control_plane: ControlPlane, kubelet: Kubelet, namespace: str, tmp_path: Path, carried_out: bool
 ) -> None:
     kubelet.fate = Fates()
-    done, kills = [0], list[int]()
+    met, kills = set[str](), list[str]()
     with ApiProxy(control_plane) as proxy:
         operator = OperatorProcess(
             control_plane, namespace, tmp_path, kubeconfig=proxy.kubeconfig("admin"), flags=ALONE
@@ -71,12 +78,17 @@ def test_an_operator_that_is_killed_at_every_single_write_comes_to_the_same_end(
         def fault(asked: Asked) -> Fault:
             if not asked.writes:
                 return None
-            if done[0] in kills:
-                done[0] += 1  # it was killed here before
+            if not operator.running():
+                return Cut()  # what the dead one still had on its way
+            write = named(asked)
+            if write in met:
                 return None
-            kills.append(done[0])
-            done[0] += carried_out
-            return Cut(operator.kill, carried_out)
+            met.add(write)
+            return Cut(lambda: kill(write), carried_out)
+
+        def kill(write: str) -> None:
+            kills.extend([write] if operator.running() else [])
+            operator.kill()
 
         proxy.fault = fault
         life.create()
@@ -88,7 +100,9 @@ def test_an_operator_that_is_killed_at_every_single_write_comes_to_the_same_end(
             time.sleep(0.02)
         operator.kill()
     is_whole(life, life.status())
-    assert len(kills) >= 9, "five Jobs and four changes of the status at the least"
+    # The three trainings are created together: one kill may stand for all of them.
+    assert len(met) >= 10, met
+    assert len(kills) >= 8, kills
 
 
 def first(number: int, which: Callable[[Asked], bool], answer: Fault) -> Callable[[Asked], Fault]:
@@ -182,7 +196,6 @@ def test_watches_that_end_are_opened_again_and_miss_nothing(
         release = held(kubelet)
         life.create()
         life.until(lambda status: status.get("state") == "Training")
-        broken.clear()
         proxy.watched = watched
         release.set()
         is_whole(life, life.ends(*ENDED))
@@ -211,6 +224,7 @@ def test_a_deletion_that_nobody_told_of_is_found_by_the_sweep(
         until(lambda: [j["metadata"]["uid"] for j in life.jobs("train")] not in ([], [job["metadata"]["uid"]]))
         release.set()
         life.ends("Promoted")
+        assert len([name for name in life.made() if "-train-" in name]) == 2
 
 
 def delete(life: Life, job: dict[str, Any]) -> None:
@@ -229,6 +243,7 @@ def test_a_job_deleted_by_hand_is_made_again(
         until(lambda: len(life.made()) == 2)
         release.set()
         life.ends("Promoted")
+        assert len([name for name in life.made() if "-train-" in name]) == 2
 
 
 def test_a_result_that_is_lost_with_its_pod_is_read_from_the_store_by_a_second_job(
@@ -261,6 +276,9 @@ def test_an_api_server_that_is_away_for_half_a_minute_costs_only_that(
         control_plane.stop_apiserver()
         time.sleep(30)
         control_plane.start_apiserver()
+        # Or it would wait out a back-off of its own, up to a minute.
+        control_plane.stop_controller_manager()
+        control_plane.start_controller_manager()
         release.set()
         status = life.ends(*ENDED)
         assert operator.running()

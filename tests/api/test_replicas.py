@@ -13,8 +13,8 @@ from support.control_plane import ControlPlane
 from support.fates import Fates, succeeds
 from support.kubelet import Kubelet
 from support.life import NAME, Life
-from support.operator_process import OperatorProcess, until
-from support.planning import trained
+from support.operator_process import OperatorProcess, Runs, until
+from support.planning import run_document, trained
 
 FLAGS = ("--lease-seconds=3", "--sweep-seconds=2")
 WRITES = ("create", "update", "patch", "delete")
@@ -152,3 +152,5 @@ def test_a_leader_whose_lease_is_given_to_another_by_hand_stops(
         assert operator.process is not None
         assert operator.process.returncode == 1
         assert "somebody" in operator.said()
+        Runs(control_plane, namespace).create(run_document())
+        assert Runs(control_plane, namespace).jobs() == []

@@ -159,15 +159,17 @@ def test_what_ended_a_pod_from_outside_is_named_with_what_to_do(
     life.ends("Promoted")
 
 
-def test_an_evicted_pod_is_replaced_and_no_retry_is_used_up(life: Life) -> None:
+@pytest.mark.parametrize("evicted", [True, False], ids=["evicted", "deleted by hand"])
+def test_a_pod_that_is_taken_away_is_replaced_and_no_retry_is_used_up(life: Life, evicted: bool) -> None:
     release = threading.Event()
-    life.kubelet.fate = Fates(hold={"train": release})
+    life.kubelet.fate = Fates(train=lambda task: succeeds(trained(task), hold=release))
     life.create(symbols=["BTC-USD"], gate={"minPassed": 1}, train={"backoffLimit": 0})
     life.until_symbol("BTC-USD", state="Training")
     (pod,) = life.pods("train")
     name = pod["metadata"]["name"]
+    path = f"/api/v1/namespaces/{life.namespace}/pods/{name}"
     body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": life.namespace}}
-    life.plane.request("POST", f"/api/v1/namespaces/{life.namespace}/pods/{name}/eviction", body)
+    life.plane.request(*(("POST", f"{path}/eviction", body) if evicted else ("DELETE", path)))
     until(lambda: [p["metadata"]["name"] for p in life.pods("train")] not in ([], [name]))
     release.set()
     status = life.ends("Promoted")
