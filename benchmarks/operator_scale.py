@@ -75,7 +75,7 @@ def _measure(subject: Subject, runs: int, plane: ScalePlane, controller: subproc
         submit(subject, range(number, number + 1) if runs == 1 else range(runs), plane)
         done = until_done(subject, number + 1 if runs == 1 else runs, plane)
     ended = time.time()
-    objects = max(done, 1)
+    objects = ALONE if runs == 1 else runs
     time.sleep(SETTLED)
     spent = cpu_seconds(controller.pid) - spent
     after, (busy_after, ticks_after) = plane.cpu(), machine_ticks()

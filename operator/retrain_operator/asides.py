@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 _NOTE_AGAIN, _NOTE_SELDOM = 15.0, 600.0
 """Seconds until the same object's events are read again, doubled each time up to the second: what waits for hours in
 a queue must not cost hundreds of requests."""
+_NOTES_PER_SECOND = 5.0
+"""For all runs together: where a thousand begin at once every one of them waits, and asking why makes it longer."""
+_NO_ROOM = 20.0
+"""Seconds until one for whom there was no room tries again."""
 _LOG_EVERY = 10.0
 """Seconds between two readings of the same pod's log; an epoch usually takes longer."""
 _TAIL = {"tailLines": "20", "limitBytes": "16384", "container": "trainer"}
@@ -36,17 +40,27 @@ class Explainer:
     look_later: Callable[[Key, float], None]
     asked: dict[str, tuple[int, float]] = field(default_factory=dict)
     """How often each object was asked for, and when it may be again."""
+    free_at: float = 0.0
 
     async def explain(self, key: Key, run_uid: str) -> bool:
         """Read what needs to be read for a run now; whether anything new was learnt. Asks to be called again."""
         learnt = False
         for puzzle in puzzles(self.cache.jobs_of(run_uid), self.cache.pods_of):
             wait = self._wait(puzzle)
-            if wait <= 0:
+            if wait <= 0 and self._room():
                 learnt |= await self._ask(puzzle)
                 wait = self._wait(puzzle)
-            self.look_later(key, wait)
+            self.look_later(key, wait if wait > 0 else _NO_ROOM)
         return learnt
+
+    def _room(self) -> bool:
+        """Whether one may be asked now; takes the room."""
+        now = time.monotonic()
+        if now < self.free_at:
+            return False
+        # A second's worth may be asked at once.
+        self.free_at = max(self.free_at, now - 1.0) + 1 / _NOTES_PER_SECOND
+        return True
 
     def _wait(self, puzzle: Puzzle) -> float:
         """Seconds until it may be asked for."""
