@@ -304,3 +304,21 @@ def published(task: PublishTask) -> PublishResult:
     return PublishResult(
         publish_key=task.publish_key, markdown=folder + "report.md", results=folder + "results.json", promoted=promoted
     )
+
+
+def at_phase(phase: str, **spec: Any) -> tuple[Cluster, ObservedJob]:
+    """A run whose first Job of a phase was just made."""
+    cluster = Cluster.of(**spec)
+    cluster.settle()
+    while not cluster.of_phase(phase):
+        cluster.finish_all()
+        cluster.settle()
+    return cluster, cluster.of_phase(phase)[0]
+
+
+def approve(
+    cluster: Cluster, verb: str = "approve", by: str = " by Ann: looks right", digest: str | None = None
+) -> None:
+    gate = cluster.run.status.gate
+    assert gate is not None and gate.digest is not None
+    cluster.annotate(**{verb: (digest or gate.digest) + by})

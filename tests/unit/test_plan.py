@@ -8,7 +8,7 @@ import pytest
 from retrain_api.documents import DeliverTask, EvaluateTask, PublishTask, TrainTask
 from retrain_api.measurement import Measurement
 from retrain_api.status import RetrainRunStatus
-from support.planning import Cluster, passing, task_of
+from support.planning import Cluster, approve, passing, task_of
 
 BACKUP = {"name": "vault", "uri": "s3://vault/models/"}
 
@@ -30,18 +30,6 @@ def finish(cluster: Cluster, *phases: str) -> None:
             if job.live:
                 cluster.finish(job)
     cluster.settle()
-
-
-def suspect(accuracy: float = 0.99) -> Measurement:
-    return passing(accuracy).model_copy(update={"suspicions": ("its accuracy is above 97 %",)})
-
-
-def approve(
-    cluster: Cluster, verb: str = "approve", by: str = " by Ann: looks right", digest: str | None = None
-) -> None:
-    gate = cluster.run.status.gate
-    assert gate is not None and gate.digest is not None
-    cluster.annotate(**{verb: (digest or gate.digest) + by})
 
 
 def test_a_whole_run_step_by_step() -> None:
@@ -381,33 +369,6 @@ def test_automatic_then_manual_asks_nobody_about_what_is_promoted() -> None:
     cluster.annotate(rerun="1")
     assert cluster.to_the_end().status.state == "AwaitingApproval"
     assert cluster.run.status.promoted == "BTC-USD,ETH-USD,SOL-USD"
-
-
-def test_a_suspect_model_makes_automatic_wait_for_a_person() -> None:
-    cluster = Cluster.of()
-    cluster.measurements["SOL-USD"] = suspect()
-    status = cluster.to_the_end().status
-    assert (status.state, status.promoted) == ("AwaitingApproval", "")
-    assert status.symbol("SOL-USD").verdict == "Suspect"
-    approve(cluster)
-    assert cluster.to_the_end().status.promoted == "BTC-USD,ETH-USD,SOL-USD"
-
-
-def test_suspects_alone_are_promoted_when_a_person_says_so() -> None:
-    cluster = Cluster.of()
-    cluster.measurements = dict.fromkeys(("BTC-USD", "ETH-USD", "SOL-USD"), suspect())
-    assert cluster.to_the_end().status.state == "AwaitingApproval"
-    assert cluster.run.status.gate is not None and cluster.run.status.gate.verdict == "Suspect"
-    approve(cluster)
-    status = cluster.to_the_end().status
-    assert (status.state, status.promoted) == ("Promoted", "BTC-USD,ETH-USD,SOL-USD")
-    assert condition(status, "Ready") == ("True", "Promoted")
-
-
-def test_suspects_that_miss_the_bar_are_rejected() -> None:
-    cluster = Cluster.of()
-    cluster.measurements = dict.fromkeys(("BTC-USD", "ETH-USD", "SOL-USD"), suspect(0.5))
-    assert cluster.to_the_end().status.state == "Rejected"
 
 
 # Copies
