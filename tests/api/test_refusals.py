@@ -12,14 +12,14 @@ from retrain_api.errors import ConfigurationError
 from retrain_api.run import parse_run
 from retrain_api.schema import to_wire
 from support.control_plane import ApiRefusal, ControlPlane
-from support.refusals import COUNTED, FULL, HARMLESS, Case, Document, broken, by_rule, document, nodes, unknown
+from support.refusals import COUNTED, HARMLESS, WHOLE, Case, Document, broken, by_rule, document, nodes, unknown
 
 ROOT = Path(__file__).resolve().parents[2]
 PATH = "/apis/retrain.crpbot.dev/v1alpha1/namespaces/default/retrainruns?dryRun=All&fieldValidation=Strict"
 NODES = list(nodes())
 CASES = [case for steps, node in NODES for case in (*broken(steps, node), *by_rule(steps, node))]
 UNKNOWN = [case for steps, node in NODES for case in unknown(steps, node)]
-OPTIONAL = [document({name: FULL[name] for name in ("symbols", "data", "artifacts", other)}) for other in FULL]
+OPTIONAL = [document({name: WHOLE[name] for name in ("symbols", "data", "artifacts", other)}) for other in WHOLE]
 
 
 def said_here(spec: Document) -> str:
@@ -78,7 +78,7 @@ def given(value: Any) -> Any:
 
 def right() -> list[Document]:
     examples = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "examples").glob("*.yaml"))]
-    return [*examples, document(FULL), *OPTIONAL]
+    return [*examples, document(WHOLE), *OPTIONAL]
 
 
 @pytest.mark.parametrize("wanted", right(), ids=lambda wanted: wanted["metadata"]["name"])

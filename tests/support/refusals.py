@@ -9,86 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from retrain_api.crd import spec_schema
+from support.whole import SECRET, WHOLE
 
 Document = dict[str, Any]
 Steps = tuple[str | int, ...]
 Node = Mapping[str, Any]
-
-_CREDENTIALS = {"secretName": "aws"}
-_GPU = {"resourceName": "nvidia.com/gpu", "count": 1}
-_RESOURCES = {"requests": {"cpu": "1"}, "limits": {"memory": "4Gi"}}
-_DEADLINES = {"backoffLimit": 2, "activeDeadlineSeconds": 3600, "pendingDeadlineSeconds": 600}
-FULL: Document = {
-    "symbols": ["BTC-USD", "ETH-USD"],
-    "data": {
-        "uri": "s3://bucket/features/",
-        "filename": "features_{symbol}.parquet",
-        "interval": "5m",
-        "features": ["rsi"],
-        "credentials": _CREDENTIALS,
-    },
-    "label": {"horizonBars": 5, "ties": "Down"},
-    "split": {"validationPercent": 40, "testPercent": 20},
-    "model": {"hiddenSize": 64, "layers": 2, "dropout": 0.1, "bidirectional": False, "lookbackBars": 30},
-    "training": {
-        "epochs": 5,
-        "batchSize": 64,
-        "learningRate": 0.01,
-        "weightDecay": 0.0001,
-        "seed": 1,
-        "precision": "Float32",
-        "deterministic": True,
-        "loss": {"positiveWeight": "1.5"},
-        "scheduler": {"type": "CosineAnnealingWarmRestarts", "t0": 5, "tMult": 1, "etaMin": 0.00001},
-        "earlyStopping": {"patience": 3, "minDelta": 0.01},
-    },
-    "evaluation": {"calibration": "None", "calibrationBins": 10, "backtest": {"threshold": 0.6, "feeBps": 5}},
-    "gate": {
-        "criteria": [{"metric": "accuracy", "atLeast": 0.7}, {"metric": "brier", "atMost": 0.2}],
-        "minPassed": 1,
-        "whenUnreachable": "Continue",
-        "confidencePercent": 95,
-    },
-    "promotion": {"policy": "Manual", "requireImprovement": True, "baseline": {"uri": "s3://bucket/old.pt"}},
-    "artifacts": {"uri": "s3://bucket/models/", "credentials": _CREDENTIALS},
-    "backups": [
-        {"name": "drive", "uri": "rclone://drive/models", "credentials": {"secretName": "rclone"}, "required": True}
-    ],
-    "report": {
-        "git": {"url": "https://git.example/results.git", "branch": "main", "path": "reports", "secretName": "git"}
-    },
-    "credentials": _CREDENTIALS,
-    "pods": {
-        "image": "trainer:1",
-        "imagePullPolicy": "Never",
-        "imagePullSecrets": [{"name": "pull"}],
-        "nodeSelector": {"disk": "ssd"},
-        "tolerations": [{"operator": "Exists"}],
-        "affinity": {"nodeAffinity": {}},
-        "runtimeClassName": "nvidia",
-        "priorityClassName": "low",
-        "volumes": [{"name": "cache", "emptyDir": {}}],
-        "volumeMounts": [{"name": "cache", "mountPath": "/cache"}],
-        "env": [{"name": "LEVEL", "value": "1"}],
-        "labels": {"team": "a"},
-        "annotations": {"note": "b"},
-        "fsGroup": 1000,
-    },
-    "train": {"resources": _RESOURCES, **_DEADLINES, "device": "GPU", "gpu": _GPU},
-    "evaluate": {"resources": _RESOURCES, **_DEADLINES, "device": "GPU", "gpu": _GPU},
-    "publish": {"resources": _RESOURCES, **_DEADLINES},
-    "parallelism": 2,
-    "jobTTLSecondsAfterFinished": 3600,
-    "suspend": True,
-}
-"""The spec of a RetrainRun with every field set."""
 
 _INSTEAD: dict[str, Document] = {
     "serviceAccountName": {"serviceAccountName": "trainer"},
     "rcloneConfigSecretName": {"rcloneConfigSecretName": "rclone"},
     "atMost": {"metric": "maxDrawdown", "atMost": 0.3},
 }
-"""Fields that FULL can't have beside others, and the object that has them."""
+"""Fields that WHOLE can't have beside others, and the object that has them."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +40,8 @@ def document(spec: Document) -> Document:
 
 
 def nodes() -> Iterator[tuple[Steps, Node]]:
-    """Every place of the spec that the schema describes, with the first entry of each list and map of FULL."""
-    yield from _nodes(spec_schema(), (), FULL)
+    """Every place of the spec that the schema describes, with the first entry of each list and map of WHOLE."""
+    yield from _nodes(spec_schema(), (), WHOLE)
 
 
 def _nodes(node: Node, steps: Steps, value: Any) -> Iterator[tuple[Steps, Node]]:
@@ -136,17 +68,17 @@ def at(steps: Steps, spec: Document) -> Any:
     return value
 
 
-def full_for(steps: Steps) -> Document:
-    """FULL, with the alternative that a place belongs to."""
-    spec = copy.deepcopy(FULL)
+def whole_for(steps: Steps) -> Document:
+    """WHOLE, with the alternative that a place belongs to."""
+    spec = copy.deepcopy(WHOLE)
     if steps and (instead := _INSTEAD.get(str(steps[-1]))):
         at(steps[:-2], spec)[steps[-2]] = dict(instead)
     return spec
 
 
 def with_value(steps: Steps, value: Any, spec: Document | None = None) -> Document:
-    """FULL, or another spec, with another value at a place."""
-    spec = full_for(steps) if spec is None else spec
+    """WHOLE, or another spec, with another value at a place."""
+    spec = whole_for(steps) if spec is None else spec
     at(steps[:-1], spec)[steps[-1]] = value
     return spec
 
@@ -177,11 +109,11 @@ def _many(count: int, sample: Any, key: str | None) -> list[Any]:
 def broken(steps: Steps, node: Node) -> Iterator[Case]:
     """A case for every constraint of a place but its CEL rules."""
     where = field(steps)
-    value = at(steps, full_for(steps)) if steps else FULL
+    value = at(steps, whole_for(steps)) if steps else WHOLE
     for name, wrong in _wrong_values(node, value):
         yield Case(f"{where} {name}", where, with_value(steps, wrong) if steps else wrong)
     for needed in node.get("required", ()):
-        spec = full_for(steps)
+        spec = whole_for(steps)
         del at(steps, spec)[needed]
         yield Case(f"{where} required {needed}", f"{where}.{needed}", spec)
     yield from _doubles(steps, node, value)
@@ -240,13 +172,19 @@ HARMLESS = frozenset(
 """Keywords that refuse nothing, or belong to one above: a format's range is wider than its bounds."""
 
 
-_BOTH = _CREDENTIALS | {"serviceAccountName": "trainer"}
+_BOTH = SECRET | {"serviceAccountName": "trainer"}
 _SCHEDULER, _FIRST = ("training", "scheduler"), ("gate", "criteria", 0)
 _WEIGHT, _THRESHOLD = ("training", "loss", "positiveWeight"), ("evaluation", "backtest", "threshold")
 RULES: tuple[tuple[Steps, str, str, Steps, tuple[Any, ...]], ...] = (
-    ((), "minPassed must not", "spec.gate.minPassed", ("gate", "minPassed"), (3,)),
+    ((), "minPassed must not", "spec.gate.minPassed", ("gate", "minPassed"), (4,)),
     ((), "with more than one symbol", "spec.data.filename", ("data", "filename"), ("one.parquet",)),
-    (("split",), "validationPercent and", "spec.split.testPercent", ("split", "testPercent"), (50,)),
+    (
+        ("split",),
+        "validationPercent and",
+        "spec.split.testPercent",
+        ("split",),
+        ({"validationPercent": 41, "testPercent": 40},),
+    ),
     (_WEIGHT, "must be Auto", field(_WEIGHT), _WEIGHT, ("auto", "-1", "0", 0, -3, 1000000, "1e3", "")),
     (_THRESHOLD, "must be at least 0.5", field(_THRESHOLD), _THRESHOLD, (0,)),
     (_SCHEDULER, "t0, tMult and", field(_SCHEDULER), (*_SCHEDULER, "type"), ("Constant",)),
@@ -286,7 +224,7 @@ def by_rule(steps: Steps, node: Node) -> Iterator[Case]:
                 yield Case(
                     f"{where} rule {begins}: {value!r}",
                     named,
-                    with_value(changed, value, copy.deepcopy(FULL)),
+                    with_value(changed, value, copy.deepcopy(WHOLE)),
                     rule["message"],
                 )
 
@@ -296,6 +234,6 @@ def unknown(steps: Steps, node: Node) -> Iterator[Case]:
     if "properties" not in node:
         return
     for value in (1, None):
-        spec = full_for(steps)
+        spec = whole_for(steps)
         at(steps, spec)["noSuchField"] = value
         yield Case(f"{field(steps)} unknown field: {value}", f"{field(steps)}.noSuchField", spec)
