@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 _AGAIN = 5.0
 """Seconds until the next try of what the start needs: rights, first lists, watches."""
+_SETTLING = (1.0, 5.0, 30.0)
+"""Seconds between the first sweeps: kopf lists by itself, after us, and what is deleted between the two lists is in no
+watch; by the last of them kopf's list is read."""
 _LAST_LOOKS = 5.0
 """Seconds that looks at work are given when the process is asked to stop; what is cut is done by the next leader."""
 _STUCK = 300.0
@@ -149,6 +152,9 @@ class Controller:
             await self._mend()
 
     async def _sweep(self) -> None:
+        for seconds in _SETTLING:
+            await asyncio.sleep(min(seconds, self.settings.sweep_seconds))
+            await self._mend()
         while True:
             await asyncio.sleep(self.settings.sweep_seconds)
             await self._mend()

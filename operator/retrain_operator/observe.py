@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
@@ -61,12 +61,17 @@ def _job(
     )
 
 
+def _stale(pod: SeenPod) -> bool:
+    """Of a finished Job: that the watch of pods lags behind that of Jobs, and what this one said is still to come."""
+    return pod.pod.phase in ("Pending", "Running") and not pod.deleting
+
+
 def _state(
-    job: SeenJob, pods: Iterable[SeenPod]
+    job: SeenJob, pods: Collection[SeenPod]
 ) -> Literal["Waiting", "Running", "Suspended", "Complete", "Failed", "Deleting"]:
     if job.deleting:
         return "Deleting"
-    if job.finished is not None:
+    if job.finished is not None and not any(map(_stale, pods)):
         return "Complete" if job.complete else "Failed"
     if job.suspended:
         return "Suspended"

@@ -56,55 +56,6 @@ def is_whole(life: Life, status: Status) -> None:
     assert set(Counter(fates.started).values()) == {1}, "no work was done twice"
 
 
-def named(asked: Asked) -> str:
-    """A write by what it does: the Job that it makes, or the state that it tells of."""
-    if asked.creates("jobs"):
-        return str(asked.body["metadata"]["name"])
-    return f"{asked.method} {asked.resource} {asked.body['status'].get('state', '')}"
-
-
-@pytest.mark.parametrize("carried_out", [False, True], ids=["before", "after"])
-def test_an_operator_that_is_killed_at_every_single_write_comes_to_the_same_end(
-    control_plane: ControlPlane, kubelet: Kubelet, namespace: str, tmp_path: Path, carried_out: bool
-) -> None:
-    kubelet.fate = Fates()
-    met, kills = set[str](), list[str]()
-    with ApiProxy(control_plane) as proxy:
-        operator = OperatorProcess(
-            control_plane, namespace, tmp_path, kubeconfig=proxy.kubeconfig("admin"), flags=ALONE
-        )
-        life = Life(control_plane, namespace, kubelet, operator)
-
-        def fault(asked: Asked) -> Fault:
-            if not asked.writes:
-                return None
-            if not operator.running():
-                return Cut()  # what the dead one still had on its way
-            write = named(asked)
-            if write in met:
-                return None
-            met.add(write)
-            return Cut(lambda: kill(write), carried_out)
-
-        def kill(write: str) -> None:
-            kills.extend([write] if operator.running() else [])
-            operator.kill()
-
-        proxy.fault = fault
-        life.create()
-        end = time.monotonic() + 240
-        while life.status().get("state") not in ENDED:
-            assert time.monotonic() < end, operator.said()
-            if not operator.running():
-                operator.start()
-            time.sleep(0.02)
-        operator.kill()
-    is_whole(life, life.status())
-    # The three trainings are created together: one kill may stand for all of them.
-    assert len(met) >= 10, met
-    assert len(kills) >= 8, kills
-
-
 def first(number: int, which: Callable[[Asked], bool], answer: Fault) -> Callable[[Asked], Fault]:
     """That answer to the first so many requests of a kind."""
     seen = [0]

@@ -68,7 +68,8 @@ def test_pods_that_a_quota_forbids_are_named_and_come_once_it_is_lifted(life: Li
 def test_jobs_that_a_quota_forbids_are_named_and_made_once_it_is_lifted(life: Life) -> None:
     life.quota(jobs=1)
     life.create()
-    life.until_symbol("SOL-USD", reason="QuotaExceeded", state="Queued")
+    said = ("Queued", "QuotaExceeded")
+    life.until(lambda s: sum((one["state"], one.get("reason")) == said for one in s["symbols"]) == 2)
     life.lift_quota()
     status = life.ends("Promoted")
     assert status["trained"] == "3/3"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -125,3 +126,15 @@ def test_a_job_whose_time_is_missing_counts_as_the_oldest() -> None:
     timeless = seen_job(body)
     assert timeless is not None
     assert [one.uid for one in look([job(), timeless], []).jobs] == ["job-0", "job-1"]
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_job_has_not_ended_while_the_watch_of_its_pods_lags_behind(complete: bool) -> None:
+    """What the pod said is still to come: taken as ended, the Job would have lost its result, or its reason."""
+    ended = job(finished=NOON, complete=complete)
+    late = pod(phase="Running")
+    assert look([ended], [late]).jobs[0].state == "Running"
+    told = pod(phase="Succeeded" if complete else "Failed", exit_code=0 if complete else 70)
+    assert look([ended], [told]).jobs[0].state == ("Complete" if complete else "Failed")
+    assert look([ended], [replace(late, deleting=True)]).jobs[0].state == ("Complete" if complete else "Failed")
+    assert look([ended], []).jobs[0].state == ("Complete" if complete else "Failed")
