@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -93,7 +94,9 @@ class Controller:
         end = time.monotonic() + _LAST_LOOKS
         while self.looking and time.monotonic() < end:
             await asyncio.sleep(0.02)
-        await self.poster.drain()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_LOOKS):
+                await self.poster.drain()
 
     def not_ready(self) -> list[str]:
         """Why this replica could not take over now; nothing where it could."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,11 +59,29 @@ class Watches:
     async def watch(self) -> None:
         """Watch until `stop`. Raises what kopf can't go on from: a right that is missing, say."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(ThreadPoolExecutor(1, "watches"), self._watch, loop)
+        ended: asyncio.Future[None] = loop.create_future()
+        # A daemon, unlike the threads of an executor: watches that do not end must not keep the process from ending.
+        threading.Thread(target=self._until_ended, args=(loop, ended), name="watches", daemon=True).start()
+        await ended
 
     def stop(self) -> None:
         """End the watches soon."""
         self.stopped.set()
+
+    def _until_ended(self, loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
+        said: BaseException | None = None
+        try:
+            self._watch(loop)
+        except BaseException as error:
+            said = error
+
+        def tell() -> None:
+            if not ended.done():
+                ended.set_exception(said) if said is not None else ended.set_result(None)
+
+        # The loop may be closed by now: nobody waits then.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(tell)
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.run(
@@ -92,7 +110,9 @@ class Watches:
 
     def _handler(self, kind: Kind, loop: asyncio.AbstractEventLoop) -> Any:
         async def seen(event: Any, **_: Any) -> None:
-            loop.call_soon_threadsafe(self.take, kind, event["type"], event["object"])
+            # The loop is closed once this replica stops.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self.take, kind, event["type"], event["object"])
 
         return seen
 

@@ -147,7 +147,10 @@ class Lease:
         """Take or renew it. What an API server refuses or does not answer in time is tried again at the next turn."""
         try:
             # One request that hangs must not use up the time in which a second would succeed.
-            return await asyncio.wait_for(self._take(), self.seconds / 3)
+            # Not asyncio.wait_for: before Python 3.12 it swallows a cancellation that meets the answer, and the renewals
+            # went on for ever in a replica that was asked to stop (python/cpython#86296).
+            async with asyncio.timeout(self.seconds / 3):
+                return await self._take()
         except ApiError as error:
             if error.status != 409:
                 log.warning("the Lease can't be written: %s", error)

@@ -187,7 +187,9 @@ class Kubelet:
 
     def _free(self, resource: str) -> int:
         """How much of it no pod on the node holds."""
-        mine = [pod for pod in self._watch.snapshot() if pod["spec"].get("nodeName") == self.name]
+        # Of its own namespaces alone: an earlier kubelet of this name may have left pods in one that is going.
+        here = [pod for pod in self._watch.snapshot() if pod["metadata"]["namespace"] in self.namespaces]
+        mine = [pod for pod in here if pod["spec"].get("nodeName") == self.name]
         held = [pod for pod in mine if pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")]
         return self._capacity.get(resource, 0) - sum(_extended(pod).get(resource, 0) for pod in held)
 

@@ -289,3 +289,31 @@ def test_the_transitions_are_counted_and_the_time_of_taking_it_stays() -> None:
         return [kept, server.stored["spec"]["leaseTransitions"], server.stored["spec"]["holderIdentity"]]
 
     assert simulated(act) == [True, 1, "second"]
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_renewal_that_is_answered_in_the_instant_of_the_stop_does_not_outlive_it(turns: int) -> None:
+    class Slow(Server):
+        answer: asyncio.Future[None] | None = None
+
+        async def replace(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+            self.answer = asyncio.get_running_loop().create_future()
+            await self.answer
+            return await super().replace(path, body)
+
+    async def ends() -> bool:
+        server = Slow(World())
+        lease = Lease(server, "ns", "lease", "first", DURATION, sleep=lambda _: asyncio.sleep(0))
+        await lease.acquire()
+        keeping = asyncio.ensure_future(lease.keep())
+        while server.answer is None:
+            await asyncio.sleep(0)
+        server.answer.set_result(None)
+        # By so many turns of the loop the answer is ahead of the cancellation.
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        keeping.cancel()
+        done, _ = await asyncio.wait({keeping}, timeout=1.0)
+        return bool(done)
+
+    assert asyncio.run(ends())
