@@ -1,5 +1,5 @@
 # Each target is one command; what it does stands in the script it names.
-.PHONY: install demo test lint format generate bench constraints clean
+.PHONY: install demo test lint format generate bench images cluster kind-demo cluster-down constraints clean
 
 install:   ## .venv with all that the demo and the tests need
 	./scripts/install.sh
@@ -23,6 +23,18 @@ generate: install   ## crds/ and docs/reference.md from the models, argocd-cm.ya
 bench: install   ## ratios, with the reference beside ours
 	.venv/bin/python benchmarks/training_memory.py
 	.venv/bin/python benchmarks/operator_scale.py
+
+images:   ## retrain-operator, retrain-trainer, retrain-sample-store
+	./scripts/images.sh
+
+cluster:   ## a kind cluster of one node; kubectl is told where
+	./tests/testbed/up.sh
+
+kind-demo:   ## from nothing to a verdict on a real cluster
+	./scripts/kind_demo.sh
+
+cluster-down:   ## take the cluster away
+	./tests/testbed/down.sh
 
 constraints:   ## write the versions that are installed now
 	./scripts/constraints.sh

@@ -3,7 +3,8 @@
 #
 #   scripts/kube_binaries.sh [PROGRAM...]
 #
-# Without names: etcd kube-apiserver kube-controller-manager kubectl. Others: kube-scheduler, kwok.
+# Without names: etcd kube-apiserver kube-controller-manager kubectl. Others: kube-scheduler, kubelet, kubeadm,
+# kube-proxy, kwok, kind.
 # $KUBEBUILDER_ASSETS is taken where it holds them all. Else they are kept in the cache, and what is missing there is
 # downloaded (under a minute), or built with Go (about ten minutes on two cores for all of them).
 set -euo pipefail
@@ -12,6 +13,7 @@ KUBE_VERSION=v1.34.4
 ENVTEST_VERSION=v1.34.1 # the newest envtest archive of this minor version
 ETCD_VERSION=v3.6.5
 KWOK_VERSION=v0.8.0
+KIND_VERSION=v0.33.0
 
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/retrain-operator"
 FOLDER="$CACHE/kube-$KUBE_VERSION"
@@ -82,7 +84,7 @@ download_envtest() {
 # The release site has the control plane's programs for Linux alone.
 download_released() {
   local name url
-  for name in kube-apiserver kube-controller-manager kube-scheduler kubectl; do
+  for name in kube-apiserver kube-controller-manager kube-scheduler kubectl kubelet kubeadm kube-proxy; do
     is_missing "$name" || continue
     url="https://dl.k8s.io/release/$KUBE_VERSION/bin/$(platform)/$name"
     download "$url.sha256" "$WORK/$name.sha256" && download "$url" "$WORK/$name" || return 1
@@ -95,6 +97,14 @@ download_kwok() {
   is_missing kwok || return 0
   local url="https://github.com/kubernetes-sigs/kwok/releases/download/$KWOK_VERSION/kwok-$(platform | tr / -)"
   download "$url" "$WORK/kwok" && keep "$WORK/kwok" kwok
+}
+
+download_kind() {
+  is_missing kind || return 0
+  local url="https://github.com/kubernetes-sigs/kind/releases/download/$KIND_VERSION/kind-$(platform | tr / -)" sum
+  download "$url.sha256sum" "$WORK/kind.sum" && download "$url" "$WORK/kind" || return 1
+  read -r sum _ <"$WORK/kind.sum"
+  checked "$WORK/kind" "$sum" 256 && keep "$WORK/kind" kind
 }
 
 # own_module NAME MODULE@VERSION: enter a module of our own that requires MODULE. `go install MODULE@VERSION` refuses
@@ -150,6 +160,7 @@ build_missing() {
   for name in $(missing "$FOLDER"); do
     case "$name" in
       etcd) (own_module etcd "go.etcd.io/etcd/server/v3@$ETCD_VERSION" && build etcd go.etcd.io/etcd/server/v3 "") ;;
+      kind) (own_module kind "sigs.k8s.io/kind@$KIND_VERSION" && build kind sigs.k8s.io/kind "") ;;
       kwok) (own_module kwok "sigs.k8s.io/kwok@$KWOK_VERSION" && build kwok sigs.k8s.io/kwok/cmd/kwok "") ;;
       *) (build_kubernetes "$name") ;;
     esac
@@ -158,8 +169,10 @@ build_missing() {
 
 for name in "${PROGRAMS[@]}"; do
   case "$name" in
-    etcd | kube-apiserver | kube-controller-manager | kube-scheduler | kubectl | kwok) ;;
-    *) die "no such program: $name. Known: etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kwok." ;;
+    etcd | kube-apiserver | kube-controller-manager | kube-scheduler | kubectl) ;;
+    kubelet | kubeadm | kube-proxy | kwok | kind) ;;
+    *) die "no such program: $name. Known: etcd kube-apiserver kube-controller-manager kube-scheduler kubectl" \
+      "kubelet kubeadm kube-proxy kwok kind." ;;
   esac
 done
 if [ -n "${KUBEBUILDER_ASSETS:-}" ] && [ -z "$(missing "$KUBEBUILDER_ASSETS")" ]; then
@@ -174,6 +187,7 @@ if [ -n "$(missing "$FOLDER")" ]; then
   download_envtest || true
   download_released || true
   download_kwok || true
+  download_kind || true
   [ -z "$(missing "$FOLDER")" ] || build_missing
 fi
 [ -z "$(missing "$FOLDER")" ] || die "still missing in $FOLDER: $(missing "$FOLDER" | xargs)"

@@ -32,6 +32,9 @@ class SeenRun:
     uid: str
     version: str
     text: bytes
+    state: str = "Pending"
+    since: str = ""
+    """When anything in its conditions changed last, as the API writes times."""
 
     @property
     def body(self) -> dict[str, Any]:
@@ -46,7 +49,10 @@ def seen_run(body: Mapping[str, Any]) -> SeenRun:
     notes = {name: value for name, value in meta.get("annotations", {}).items() if name != _LAST_APPLIED}
     kept = {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, **body, "metadata": meta | {"annotations": notes}}
     text = json.dumps(kept, separators=(",", ":")).encode()
-    return SeenRun(meta["uid"], meta["resourceVersion"], text)
+    status = body.get("status") or {}
+    times = [one.get("lastTransitionTime", "") for one in status.get("conditions", [])]
+    since = max(times, default="") or meta.get("creationTimestamp") or ""
+    return SeenRun(meta["uid"], meta["resourceVersion"], text, status.get("state") or "Pending", since)
 
 
 @dataclass
@@ -138,6 +144,13 @@ class Cache:
     def _count(self, before: SeenPod | None, now: SeenPod) -> None:
         if now.pod.phase != "Pending" and (before is None or before.pod.phase == "Pending"):
             self.begun[now.job_uid] += 1
+
+    def in_states(self) -> dict[str, list[str]]:
+        """Of each state that a run is in: since when, of each such run."""
+        found: dict[str, list[str]] = {}
+        for run in self.runs.values():
+            found.setdefault(run.state, []).append(run.since)
+        return found
 
     def _put_run(self, body: Mapping[str, Any]) -> Key | None:
         meta = body["metadata"]

@@ -46,7 +46,7 @@ async def _main(settings: OperatorSettings) -> int:
     lease = Lease.of(api, settings) if settings.leader_election else None
     leading = lease.held if lease is not None else _always
     controller = Controller(api, settings, metrics, leading)
-    metrics.observe(controller.queue, controller.feed, leading)
+    metrics.observe(controller.queue, controller.feed, controller.cache, leading)
     try:
         async with _served(settings, controller, metrics), _background(controller.follow()) as following:
             return await _until(stop, following, controller, lease)

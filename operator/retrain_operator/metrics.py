@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from functools import partial
-from typing import Protocol
+from typing import Protocol, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from retrain_api.status import FINAL_STATES, Condition, RetrainRunStatus
+from retrain_api.status import FINAL_STATES, Condition, RetrainRunStatus, State
 
 from .paths import KINDS, Kind
 
@@ -52,6 +52,13 @@ class Aged(Protocol):
         """Seconds since."""
 
 
+class Standing(Protocol):
+    """The runs there are."""
+
+    def in_states(self) -> dict[str, list[str]]:
+        """Of each state that a run is in: since when, of each such run."""
+
+
 class Metrics:
     """All metrics of one replica."""
 
@@ -69,7 +76,7 @@ class Metrics:
             "retrain_api_requests", "Requests to the API server", ["verb", "resource", "code"], registry=registry
         )
 
-    def observe(self, queue: Depth, feed: Aged, leading: Callable[[], bool]) -> None:
+    def observe(self, queue: Depth, feed: Aged, runs: Standing, leading: Callable[[], bool]) -> None:
         """Ask these for the present values."""
         registry = self.registry
         Gauge("retrain_queue_depth", "Runs that wait for a look", registry=registry).set_function(lambda: queue.depth)
@@ -79,6 +86,22 @@ class Metrics:
         ages = Gauge("retrain_watch_age_seconds", "Time since a watch told anything", ["kind"], registry=registry)
         for kind in KINDS:
             ages.labels(kind).set_function(partial(feed.age, kind))
+        self._observe_runs(runs)
+
+    def _observe_runs(self, runs: Standing) -> None:
+        """Every replica knows the runs, leader or not."""
+        registry = self.registry
+        counts = Gauge("retrain_runs", "Runs there are, by state", ["state"], registry=registry)
+        longest = Gauge(
+            "retrain_longest_in_state_seconds",
+            "Longest time that a run has stood still in a state",
+            ["state"],
+            registry=registry,
+        )
+        for state in get_args(State):
+            counts.labels(state).set_function(partial(_count, runs, state))
+            if state not in FINAL_STATES:
+                longest.labels(state).set_function(partial(_longest, runs, state))
 
     def render(self) -> bytes:
         """All of it in Prometheus' text format."""
@@ -108,6 +131,19 @@ class Metrics:
                 self._failures.labels(entry.reason if entry.reason in _REASONS else "Other").inc()
         for phase, seconds in durations(before, after):
             self._phases.labels(phase).observe(seconds)
+
+
+def _count(runs: Standing, state: str) -> float:
+    return len(runs.in_states().get(state, []))
+
+
+def _longest(runs: Standing, state: str) -> float:
+    return oldest(runs.in_states().get(state, []), datetime.now(UTC))
+
+
+def oldest(times: Iterable[str], now: datetime) -> float:
+    """Seconds since the first of these times; 0 where there is none."""
+    return max([(now - datetime.fromisoformat(time)).total_seconds() for time in times if time] + [0.0])
 
 
 def durations(before: RetrainRunStatus, after: RetrainRunStatus) -> Iterator[tuple[str, float]]:

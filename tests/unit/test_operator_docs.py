@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 from retrain_api.crd import crd
 from retrain_api.status import Condition, State
+from retrain_operator.cache import Cache
 from retrain_operator.metrics import Metrics
 from retrain_operator.paths import Kind
 from retrain_operator.settings import read
@@ -75,7 +76,7 @@ class Still:
 
 def test_every_metric_has_its_row_with_its_labels() -> None:
     metrics = Metrics()
-    metrics.observe(Still(), Still(), lambda: True)
+    metrics.observe(Still(), Still(), Cache(), lambda: True)
     rows = dict(re.findall(r"^\| `(retrain_\w+)` \| ([^|]*?) *\|", section("Metrics, health"), re.MULTILINE))
     typed = re.findall(r"^# TYPE (\w+) (counter|gauge|histogram)$", metrics.render().decode(), re.MULTILINE)
     assert set(rows) == {name for name, _ in typed if not name.endswith("_created")}
