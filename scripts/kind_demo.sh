@@ -49,7 +49,8 @@ deploy() {
 
 # Follow the run until it ends, one line whenever something changes.
 follow() {
-  kc -n "$NAMESPACE" get retrainrun demo --watch &
+  # Not kc: the process to be ended must be kubectl itself.
+  "$BIN/kubectl" --kubeconfig "$KUBECONFIG_FILE" -n "$NAMESPACE" get retrainrun demo --watch &
   local watching=$!
   kc -n "$NAMESPACE" wait retrainrun/demo --for=condition=Finished --timeout=20m >/dev/null ||
     say "the run has not ended after 20 minutes; see below"
@@ -67,7 +68,7 @@ step "2 of 4: the images (seconds where they are there; the trainer takes 5 minu
 "$TESTBED/load.sh" retrain-operator:0.1.0 retrain-sample-store:0.1.0 retrain-trainer:0.1.0
 step "3 of 4: the operator, an S3 server and real candles (half a minute)"
 deploy
-step "4 of 4: kubectl apply -f manifests/samples/kind.yaml (two minutes)"
+step "4 of 4: kubectl apply -f manifests/samples/kind.yaml (a minute)"
 kc -n "$NAMESPACE" delete retrainrun demo --ignore-not-found >/dev/null
 kc apply -f manifests/samples/kind.yaml
 follow

@@ -202,6 +202,8 @@ def _value(entry: Mapping[str, Any], pod: Mapping[str, Any], read_secret: ReadSe
         return str(entry.get("value", ""))
     if "fieldRef" in source:
         return _field(pod, source["fieldRef"]["fieldPath"])
+    if "resourceFieldRef" in source:
+        return "1"
     reference, namespace = source["secretKeyRef"], pod["metadata"]["namespace"]
     found = read_secret(namespace, reference["name"])
     if found is not None and reference["key"] in found:
