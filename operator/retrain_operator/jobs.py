@@ -192,8 +192,7 @@ def _container(run: RetrainRun, task: _Task, phase: Phase, image: str) -> dict[s
         **({"imagePullPolicy": pods.image_pull_policy} if pods.image_pull_policy else {}),
         "command": ["python", "-m", "retrain_trainer", task.kind],
         "env": [
-            _threads(phase),
-            # Of two entries of one name the later one counts: a user's own OMP_NUM_THREADS.
+            *_threads(pods, phase),
             *({"name": variable.name, "value": variable.value} for variable in pods.env),
             {"name": TASK_VARIABLE, "value": encode_task(task)},
             *_credential_env(run.spec, task.kind),
@@ -213,15 +212,17 @@ def _container(run: RetrainRun, task: _Task, phase: Phase, image: str) -> dict[s
     }
 
 
-def _threads(phase: Phase) -> dict[str, Any]:
+def _threads(pods: Pods, phase: Phase) -> list[dict[str, Any]]:
     """As many threads as the pod may use processors, rounded up; without a limit or a request, those of its node.
 
-    torch would take all that it sees. Measured: three trainings side by side on two cores, two threads each, took 190 s
+    A user's own number counts. Left alone, torch would take all that it sees. Measured: three trainings side by side on two cores, two threads each, took 190 s
     in place of 20, waiting for each other's threads.
     """
+    if any(variable.name == "OMP_NUM_THREADS" for variable in pods.env):
+        return []
     bounded = next((kind for kind in ("limits", "requests") if "cpu" in getattr(phase.resources, kind)), "limits")
     source = {"containerName": CONTAINER, "resource": f"{bounded}.cpu", "divisor": "1"}
-    return {"name": "OMP_NUM_THREADS", "valueFrom": {"resourceFieldRef": source}}
+    return [{"name": "OMP_NUM_THREADS", "valueFrom": {"resourceFieldRef": source}}]
 
 
 def _resources(phase: Phase) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from retrain_api.errors import ERRORS_BY_EXIT_CODE
+from retrain_api.names import LABEL_PHASE
 from retrain_operator.jobs import name_of, template_key
 from retrain_operator.observed import PhaseName
 from support.planning import Cluster, task_of
@@ -316,6 +317,28 @@ def test_fields_of_a_container_are_passed_on() -> None:
         assert env(manifest)["HTTPS_PROXY"] == "http://proxy"
         assert pods["volumes"][0] in pod(manifest)["volumes"] and pods["volumeMounts"][0] in one["volumeMounts"]  # type: ignore[index]
         assert pod(manifest)["securityContext"]["fsGroup"] == 0
+
+
+@pytest.mark.parametrize(
+    ("resources", "bounded"),
+    [
+        ({}, "limits.cpu"),
+        ({"requests": {"memory": "1Gi"}}, "limits.cpu"),
+        ({"requests": {"cpu": "200m"}}, "requests.cpu"),
+        ({"limits": {"cpu": 4}}, "limits.cpu"),
+        ({"requests": {"cpu": 1}, "limits": {"cpu": 4}}, "limits.cpu"),
+    ],
+)
+def test_torch_gets_as_many_threads_as_the_pod_may_use(resources: dict[str, Any], bounded: str) -> None:
+    for manifest in manifests(train={"resources": resources}, evaluate={"resources": resources}).values():
+        if manifest["metadata"]["labels"][LABEL_PHASE] in ("train", "evaluate"):
+            source = {"containerName": "trainer", "resource": bounded, "divisor": "1"}
+            assert env(manifest)["OMP_NUM_THREADS"] == {"resourceFieldRef": source}
+
+
+def test_a_users_own_number_of_threads_counts() -> None:
+    for manifest in manifests(pods={"env": [{"name": "OMP_NUM_THREADS", "value": "3"}]}).values():
+        assert [one["value"] for one in container(manifest)["env"] if one["name"] == "OMP_NUM_THREADS"] == ["3"]
 
 
 @pytest.mark.parametrize(

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
-from retrain_operator.paths import RIGHTS
+from retrain_api.status import FINAL_STATES, State
+from retrain_operator.cache import Cache
+from retrain_operator.metrics import Metrics
+from retrain_operator.paths import RIGHTS, Kind
 from retrain_operator.settings import read
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFESTS = ROOT / "manifests"
 BASE = MANIFESTS / "base"
 OVERLAY = MANIFESTS / "overlays" / "one-namespace"
-FOLDERS = (BASE, OVERLAY, ROOT / "crds")
+FOLDERS = (BASE, ROOT / "crds", *sorted((MANIFESTS / "overlays").iterdir()))
 CLUSTER_WIDE = ("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition")
 PROFILE = "pod-security.kubernetes.io"
 
@@ -187,3 +192,43 @@ def test_settings_and_manifests_mean_the_same() -> None:
     assert settings.http_address.endswith(f":{CONTAINER['ports'][0]['containerPort']}")
     limited = [rule for rule in SHIPPED["Role", "retrain-operator-lease"]["rules"] if "resourceNames" in rule]
     assert [rule["resourceNames"] for rule in limited] == [[settings.lease_name]]
+
+
+PROMETHEUS = objects(MANIFESTS / "overlays" / "prometheus")
+
+
+def test_every_metric_that_an_alert_asks_for_is_one_of_ours() -> None:
+    metrics = Metrics()
+    metrics.observe(Still(), Still(), Cache(), lambda: True)
+    # Families without a sample yet have their TYPE line all the same.
+    ours = set(re.findall(r"^# TYPE (\w+) ", metrics.render().decode(), re.MULTILINE))
+    rules = [
+        rule for group in PROMETHEUS["PrometheusRule", "retrain-operator"]["spec"]["groups"] for rule in group["rules"]
+    ]
+    asked = [name for rule in rules for name in re.findall(r"\bretrain_\w+", rule["expr"])]
+    assert len({rule["alert"] for rule in rules}) == len(rules) >= 5
+    assert len(asked) >= len(rules) and set(asked) <= ours
+
+
+def test_every_state_that_an_alert_names_is_one_a_run_can_be_in() -> None:
+    text = (MANIFESTS / "overlays" / "prometheus" / "rules.yaml").read_text()
+    named = [state for found in re.findall(r'state=~?"([^"]+)"', text) for state in found.split("|")]
+    assert named and set(named) <= set(get_args(State)) - FINAL_STATES
+
+
+def test_prometheus_reads_the_port_that_is_served() -> None:
+    monitor = PROMETHEUS["ServiceMonitor", "retrain-operator"]["spec"]
+    service = SHIPPED["Service", "retrain-operator"]
+    (endpoint,) = monitor["endpoints"]
+    assert endpoint["port"] in [port["name"] for port in service["spec"]["ports"]]
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+
+
+@dataclass
+class Still:
+    """A queue and a feed at rest."""
+
+    depth: int = 0
+
+    def age(self, kind: Kind) -> float:
+        return 0.0
