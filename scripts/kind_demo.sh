@@ -9,44 +9,6 @@ NAMESPACE=retrain-demo
 
 step() { say "--- $*"; }
 
-# The keys are made here and known to the cluster alone. They go in by standard input: no argument shows them.
-make_keys() {
-  kc -n "$NAMESPACE" get secret sample-store sample-store-keys >/dev/null 2>&1 && return
-  local key secret
-  key="demo-$(od -An -tx1 -N6 /dev/urandom | tr -d ' \n')"
-  secret="$(od -An -tx1 -N20 /dev/urandom | tr -d ' \n')"
-  kc apply -f - >/dev/null <<YAML
-apiVersion: v1
-kind: Secret
-metadata: {name: sample-store-keys, namespace: $NAMESPACE}
-stringData:
-  AWS_ACCESS_KEY_ID: $key
-  AWS_SECRET_ACCESS_KEY: $secret
-  AWS_REGION: us-east-1
-  AWS_ENDPOINT_URL: http://sample-store.$NAMESPACE.svc:8333
----
-apiVersion: v1
-kind: Secret
-metadata: {name: sample-store, namespace: $NAMESPACE}
-stringData:
-  s3.json: |
-    {"identities": [{"name": "demo", "credentials": [{"accessKey": "$key", "secretKey": "$secret"}],
-      "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}
-YAML
-}
-
-deploy() {
-  kc apply --server-side -f manifests/overlays/kind/namespace.yaml >/dev/null
-  make_keys
-  # A Job can't be changed: the loader of an earlier image would be refused.
-  kc -n "$NAMESPACE" delete job sample-data --ignore-not-found >/dev/null
-  kc apply --server-side -k manifests/overlays/kind >/dev/null
-  kc -n retrain-system rollout restart deployment/retrain-operator >/dev/null
-  kc -n "$NAMESPACE" rollout status deployment/sample-store --timeout=180s >/dev/null
-  kc -n "$NAMESPACE" wait --for=condition=Complete job/sample-data --timeout=180s >/dev/null
-  kc -n retrain-system rollout status deployment/retrain-operator --timeout=180s >/dev/null
-}
-
 # Follow the run until it ends, one line whenever something changes.
 follow() {
   # Not kc: the process to be ended must be kubectl itself.
@@ -67,7 +29,7 @@ step "2 of 4: the images (seconds where they are there; the trainer takes 5 minu
 ./scripts/images.sh
 "$TESTBED/load.sh" retrain-operator:0.1.0 retrain-sample-store:0.1.0 retrain-trainer:0.1.0
 step "3 of 4: the operator, an S3 server and real candles (half a minute)"
-deploy
+"$TESTBED/deploy.sh"
 step "4 of 4: kubectl apply -f manifests/samples/kind.yaml (a minute)"
 kc -n "$NAMESPACE" delete retrainrun demo --ignore-not-found >/dev/null
 kc apply -f manifests/samples/kind.yaml

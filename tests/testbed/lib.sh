@@ -20,7 +20,7 @@ CLUSTER="${RETRAIN_CLUSTER:-retrain}"
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/retrain-operator"
 BED="$CACHE/testbed"
 PARTS="$BED/parts-$KUBE_VERSION" # what is built here and is no program of Kubernetes: coredns, pause
-KUBECONFIG_FILE="$BED/kubeconfig"
+KUBECONFIG_FILE="$BED/kubeconfig-$CLUSTER"
 LOGS="$BED/logs"
 # Not below PARTS: a docker daemon's configuration may name it.
 RUNC_BOUNDED="$BED/runc-bounded"

@@ -1,0 +1,119 @@
+"""Tests on a real cluster of kind, with images built from the Dockerfile: real pods, real training, a real S3 server.
+
+The cluster is `retrain-test`, made for these tests and taken away after them; RETRAIN_KEEP_CLUSTER=1 keeps it, and the
+next tests are there in seconds. The first time takes a quarter of an hour or more: programs and images are built.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from support.kind_cluster import ROOT, Cluster, Store, until
+from support.team import FEATURES, SYMBOLS, Team, new_team
+
+Require = Callable[[object, str], None]
+NAME = "retrain-test"
+TESTBED = ROOT / "tests" / "testbed"
+IMAGES = ("retrain-operator:0.1.0", "retrain-sample-store:0.1.0", "retrain-trainer:0.1.0")
+ROWS = 6_000
+HOUR = 3600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first of them waits for the cluster."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.timeout(HOUR))
+
+
+def docker_answers() -> bool:
+    return bool(shutil.which("docker")) and subprocess.run(["docker", "info"], capture_output=True).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def cluster(require: Require, pytestconfig: pytest.Config) -> Iterator[Cluster]:
+    """The cluster, with the operator, the S3 server and the images in it."""
+    require(sys.platform == "linux", "the cluster of these tests needs Linux")
+    can_start = os.geteuid() == 0 and bool(shutil.which("dockerd"))
+    require(
+        docker_answers() or can_start, "no docker daemon answers, and only root can start one (docker.io on Debian)"
+    )
+    environ = {**os.environ, "RETRAIN_CLUSTER": NAME}
+    was_running = docker_answers()
+    # It takes minutes and says what it does: people should see it.
+    with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        for command in (
+            [TESTBED / "up.sh"],
+            [ROOT / "scripts" / "images.sh"],
+            [TESTBED / "load.sh", *IMAGES],
+            [TESTBED / "deploy.sh"],
+        ):
+            done = subprocess.run(command, env=environ, stdout=subprocess.DEVNULL)
+            assert done.returncode == 0, f"{Path(command[0]).name} failed; it says why above"
+    yield found(environ)
+    if os.environ.get("RETRAIN_KEEP_CLUSTER") != "1":
+        stop = [] if was_running else ["--docker"]
+        subprocess.run([TESTBED / "down.sh", *stop], env=environ, check=True)
+
+
+def found(environ: dict[str, str]) -> Cluster:
+    """The cluster as these scripts made it."""
+    binaries = subprocess.run(
+        [ROOT / "scripts" / "kube_binaries.sh", "kubectl"], env=environ, stdout=subprocess.PIPE, text=True, check=True
+    )
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "retrain-operator" / "testbed"
+    return Cluster(Path(binaries.stdout.split()[-1]) / "kubectl", cache / f"kubeconfig-{NAME}", NAME)
+
+
+@pytest.fixture(scope="session")
+def store(cluster: Cluster) -> Iterator[Store]:
+    """The S3 server, from outside, with short feature files of real candles."""
+    with Store(cluster) as store:
+        for symbol in SYMBOLS:
+            store.put(f"{FEATURES}/candles_{symbol}_1m.parquet", candles(symbol))
+        yield store
+
+
+def candles(symbol: str, rows: int = ROWS) -> bytes:
+    """The last rows of a symbol's real candles, as a parquet file."""
+    table = pq.read_table(ROOT / "examples" / "data" / f"candles_{symbol}_1m.parquet")
+    buffer = io.BytesIO()
+    pq.write_table(table.slice(table.num_rows - rows), buffer)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def team(cluster: Cluster, store: Store) -> Iterator[Team]:
+    """A namespace of its own; what must never happen is looked for at its end."""
+    until(cluster.leader)
+    team = new_team(cluster, store, f"team-{secrets.token_hex(3)}")
+    yield team
+    try:
+        assert "Warning" not in "".join(team.warnings), team.warnings
+        no_secret_is_shown(team)
+    finally:
+        cluster.kubectl("delete", "namespace", team.namespace, "--wait=false")
+
+
+def no_secret_is_shown(team: Team) -> None:
+    """Neither key is in a status, an event, a Job, a pod, or a log of the pods and of the operator."""
+    shown = {
+        "objects": team.kubectl("get", "retrainruns,jobs,pods,events", "-o", "yaml"),
+        "pods' logs": team.pods_said(),
+        "operator's log": team.cluster.kubectl(
+            "logs", "-n", "retrain-system", "-l", "app.kubernetes.io/name=retrain-operator", "--tail=-1"
+        ),
+    }
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        for where, text in shown.items():
+            assert team.store.keys[name] not in text, f"{name} is in the {where}"

@@ -1,0 +1,43 @@
+"""GPUs that are short, and GPUs that are not there. The node's are made up: the scheduler counts them, no pod gets one."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import pytest
+from support.kind_cluster import Cluster
+from support.team import LONG, Team
+
+GPU = "nvidia.com/gpu"
+
+
+@pytest.fixture(autouse=True)
+def two_gpus(cluster: Cluster) -> Iterator[None]:
+    cluster.fake_gpus(2)
+    yield
+    cluster.fake_gpus(0)
+
+
+def test_where_two_are_there_for_three_the_third_waits_with_the_reason_and_trains_then(team: Team) -> None:
+    # On the CPU, for there is no GPU behind the number; the scheduler does not know.
+    train = copy.deepcopy(team.spec()["train"])
+    train["resources"]["limits"][GPU] = 1
+    team.apply(train=train, training={**LONG, "epochs": 30})
+    status = team.until(lambda s: sorted(e["state"] for e in s["symbols"]) == ["Queued", "Training", "Training"])
+    waits = next(entry for entry in status["symbols"] if entry["state"] == "Queued")
+    assert waits["reason"] == "Unschedulable"
+    assert "Insufficient nvidia.com/gpu" in waits["message"]
+    status = team.ends("Promoted")
+    assert status["trained"] == "3/3"
+    assert len(team.pods("train")) == 3
+
+
+def test_where_a_gpu_is_asked_for_and_none_is_found_it_fails_at_once_and_says_so(team: Team) -> None:
+    team.apply(symbols=["BTC-USD"], train={**team.spec()["train"], "device": "GPU"})
+    status = team.ends("Failed")
+    entry = status["symbols"][0]
+    assert (entry["state"], entry["reason"]) == ("Failed", "NoGPU")
+    assert "GPU" in entry["message"]
+    assert len(team.pods("train")) == 1, "not tried again"
+    assert "Epoch" not in team.log("BTC-USD"), "and not on the CPU instead"

@@ -1,0 +1,64 @@
+"""A memory limit that is too small: named, and mended by raising it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from support.team import LONG, Team, entry_of
+
+# Makes the kernel run out of the container's memory, and choose the training as the one to end.
+DEVOUR = """
+open("/proc/1/oom_score_adj", "w").write("1000")
+taken = []
+while True:
+    taken.append(b"x" * (16 << 20))
+"""
+
+
+def limited(team: Team, memory: str) -> dict[str, Any]:
+    train = copy.deepcopy(team.spec()["train"])
+    train["resources"]["limits"]["memory"] = memory
+    return {**train, "backoffLimit": 0}
+
+
+def test_a_training_that_runs_out_of_memory_goes_on_once_it_has_more(team: Team) -> None:
+    team.apply(
+        symbols=["BTC-USD", "ETH-USD"],
+        training={**LONG, "epochs": 40},
+        train=limited(team, "700Mi"),
+        gate={**team.spec()["gate"], "minPassed": 1},
+    )
+    team.until_epoch("ETH-USD", 5)
+    (pod,) = team.running("train", "ETH-USD")
+    devour(team, pod)
+    entry = team.until_symbol("ETH-USD", lambda e: e.get("state") == "Failed")
+    assert entry["reason"] == "OOMKilled"
+    assert "spec.train.resources.limits.memory" in entry["message"]
+    other = team.until_symbol("BTC-USD", lambda e: "result" in e)
+    team.patch(train=limited(team, "1500Mi"))
+    status = team.until(lambda s: s["state"] == "Promoted" and s["trained"] == "2/2")
+    assert entry_of(status, "ETH-USD")["result"]["resumedEpochs"] >= 5
+    assert entry_of(status, "BTC-USD")["result"] == {**entry_of(status, "BTC-USD")["result"], **trained(other)}
+    assert len(team.pods("train", "BTC-USD")) == 1, "the other symbol was not touched"
+
+
+def devour(team: Team, pod: str) -> None:
+    """Its own end is an error, too."""
+    try:
+        team.kubectl("exec", pod, "--", "python", "-c", DEVOUR)
+    except AssertionError:
+        return
+
+
+def trained(entry: dict[str, Any]) -> dict[str, Any]:
+    return {name: entry["result"][name] for name in ("model", "resumedEpochs", "durationSeconds")}
+
+
+def test_a_limit_below_what_torch_needs_is_named_with_what_to_raise(team: Team) -> None:
+    team.apply(symbols=["BTC-USD"], train=limited(team, "64Mi"))
+    entry = team.ends("Failed")["symbols"][0]
+    assert entry["reason"] == "OOMKilled"
+    assert "spec.train.resources.limits.memory" in entry["message"]
+    team.patch(train=limited(team, "1500Mi"))
+    team.ends("Promoted")

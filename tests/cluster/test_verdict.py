@@ -1,0 +1,66 @@
+"""From kubectl apply to a promoted model, and through the loss of the operator's leader in every phase."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from support.kind_cluster import SYSTEM, until
+from support.team import LONG, SYMBOLS, Team
+
+
+def test_three_symbols_from_apply_to_promotion_by_kubectl_alone(team: Team) -> None:
+    team.apply()
+    team.kubectl("wait", "retrainrun/run", "--for=condition=Finished", "--timeout=300s")
+    status = team.status()
+    assert status["state"] == "Promoted", status
+    assert "Ready=True" in "".join(f"{one['type']}={one['status']} " for one in status["conditions"])
+    state, trained, gate, promoted = team.kubectl("get", "retrainrun", "run", "--no-headers").split(maxsplit=4)[1:5]
+    assert (state, trained, gate) == ("Promoted", "3/3", "3/3")
+    assert promoted.startswith("Pass")
+    what_was_promoted_is_what_was_measured(team, status)
+    its_report_is_there(team, status)
+    pods_are_restricted(team)
+
+
+def what_was_promoted_is_what_was_measured(team: Team, status: dict) -> None:
+    for entry in status["symbols"]:
+        pointer = json.loads(team.store.read(f"{team.namespace}/promoted/{entry['symbol']}.json"))
+        assert pointer["sha256"] == entry["result"]["model"]["sha256"]
+        assert hashlib.sha256(team.store.read(pointer["model"])).hexdigest() == pointer["sha256"]
+        data = team.store.read(f"features-short/candles_{entry['symbol']}_1m.parquet")
+        assert hashlib.sha256(data).hexdigest() == entry["result"]["data"]["sha256"]
+
+
+def its_report_is_there(team: Team, status: dict) -> None:
+    report = team.store.read(status["report"]["markdown"]).decode()
+    assert all(symbol in report for symbol in SYMBOLS)
+    assert "Pass" in report
+
+
+def pods_are_restricted(team: Team) -> None:
+    for pod in team.cluster.items("pods", team.namespace):
+        assert pod["spec"]["automountServiceAccountToken"] is False
+        assert not any("projected" in volume for volume in pod["spec"]["volumes"])
+        assert pod["spec"]["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
+    for job in team.jobs():
+        # What the API server would warn of, were a person to apply it.
+        for part in ("status", "metadata"):
+            job[part] = {} if part == "status" else {"name": "again", "namespace": team.namespace}
+        job["spec"].pop("selector", None)
+        job["spec"]["template"]["metadata"] = {}
+        said = team.cluster.run("create", "--dry-run=server", "-f", "-", stdin=json.dumps(job))[1]
+        assert said == ""
+
+
+def test_the_leader_is_deleted_in_every_phase_and_nothing_is_done_twice(team: Team) -> None:
+    team.apply(training={**LONG, "epochs": 25})
+    for state in ("Training", "Evaluating", "Publishing"):
+        team.ends(state)
+        leader = until(team.cluster.leader)
+        team.cluster.kubectl("delete", "pod", leader, "-n", SYSTEM, "--wait=false")
+        until(lambda gone=leader: team.cluster.leader() not in ("", gone))
+    status = team.ends("Promoted")
+    assert status["trained"] == "3/3"
+    assert len(team.jobs()) == 5
+    assert [len(team.pods(phase)) for phase in ("train", "evaluate", "publish")] == [3, 3, 1]
