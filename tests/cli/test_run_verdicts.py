@@ -49,7 +49,7 @@ def test_two_of_three_are_promoted_and_the_third_says_why_not(local: LocalRun) -
     assert ended.returncode == 0
     closing = ended.stdout.split("nightly: Promoted")[1]
     assert "SOL-USD: Fail" in closing
-    assert "SOL-USD fails: accuracy 60.0 % is 8.0 points below 68 %" in closing
+    assert "      accuracy 60.0 % is 8.0 points below 68 %" in closing
     assert [model["symbol"] for model in local.status()["promotion"]["models"]] == THREE[:2]
     assert local.journal("publish", "publishes")[0]["promotes"] == THREE[:2]
 

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.kind_cluster import ROOT, Cluster, Store, until
@@ -24,7 +25,8 @@ Require = Callable[[object, str], None]
 NAME = "retrain-test"
 TESTBED = ROOT / "tests" / "testbed"
 IMAGES = ("retrain-operator:0.1.0", "retrain-sample-store:0.1.0", "retrain-trainer:0.1.0")
-ROWS = 6_000
+ROWS = 8_000
+USD1 = ROOT.parent / "shared" / "data" / "candles_USD1-USDT_5m.parquet"
 HOUR = 3600
 
 
@@ -76,20 +78,28 @@ def found(environ: dict[str, str]) -> Cluster:
 
 
 @pytest.fixture(scope="session")
-def store(cluster: Cluster) -> Iterator[Store]:
-    """The S3 server, from outside, with short feature files of real candles."""
-    with Store(cluster) as store:
-        for symbol in SYMBOLS:
-            store.put(f"{FEATURES}/candles_{symbol}_1m.parquet", candles(symbol))
-        yield store
+def candles() -> dict[str, bytes]:
+    """Feature files of three stretches of a stablecoin's real candles, one after another, by symbol."""
+    if not USD1.exists():
+        pytest.skip(f"{USD1.name} may not be copied into the project and is not beside it")
+    table = pq.read_table(USD1)
+    first = table.num_rows - ROWS * len(SYMBOLS)
+    return {symbol: as_file(table.slice(first + ROWS * k, ROWS)) for k, symbol in enumerate(SYMBOLS)}
 
 
-def candles(symbol: str, rows: int = ROWS) -> bytes:
-    """The last rows of a symbol's real candles, as a parquet file."""
-    table = pq.read_table(ROOT / "examples" / "data" / f"candles_{symbol}_1m.parquet")
+def as_file(table: pa.Table) -> bytes:
     buffer = io.BytesIO()
-    pq.write_table(table.slice(table.num_rows - rows), buffer)
+    pq.write_table(table, buffer)
     return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def store(candles: dict[str, bytes], cluster: Cluster) -> Iterator[Store]:
+    """The S3 server, from outside, with the feature files in it."""
+    with Store(cluster) as store:
+        for symbol, data in candles.items():
+            store.put(f"{FEATURES}/candles_{symbol}_5m.parquet", data)
+        yield store
 
 
 @pytest.fixture

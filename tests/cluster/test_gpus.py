@@ -34,10 +34,10 @@ def test_where_two_are_there_for_three_the_third_waits_with_the_reason_and_train
 
 
 def test_where_a_gpu_is_asked_for_and_none_is_found_it_fails_at_once_and_says_so(team: Team) -> None:
-    team.apply(symbols=["BTC-USD"], train={**team.spec()["train"], "device": "GPU"})
+    team.apply(symbols=["USD1A-USDT"], train={**team.spec()["train"], "device": "GPU"})
     status = team.ends("Failed")
     entry = status["symbols"][0]
     assert (entry["state"], entry["reason"]) == ("Failed", "NoGPU")
     assert "GPU" in entry["message"]
     assert len(team.pods("train")) == 1, "not tried again"
-    assert "Epoch" not in team.log("BTC-USD"), "and not on the CPU instead"
+    assert "Epoch" not in team.log("USD1A-USDT"), "and not on the CPU instead"

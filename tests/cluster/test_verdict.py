@@ -26,9 +26,9 @@ def test_three_symbols_from_apply_to_promotion_by_kubectl_alone(team: Team) -> N
 def what_was_promoted_is_what_was_measured(team: Team, status: dict) -> None:
     for entry in status["symbols"]:
         pointer = json.loads(team.store.read(f"{team.namespace}/promoted/{entry['symbol']}.json"))
-        assert pointer["sha256"] == entry["result"]["model"]["sha256"]
-        assert hashlib.sha256(team.store.read(pointer["model"])).hexdigest() == pointer["sha256"]
-        data = team.store.read(f"features-short/candles_{entry['symbol']}_1m.parquet")
+        assert pointer["model"]["sha256"] == entry["result"]["model"]["sha256"]
+        assert hashlib.sha256(team.store.read(pointer["model"]["uri"])).hexdigest() == pointer["model"]["sha256"]
+        data = team.store.read(f"features-short/candles_{entry['symbol']}_5m.parquet")
         assert hashlib.sha256(data).hexdigest() == entry["result"]["data"]["sha256"]
 
 

@@ -10,15 +10,17 @@ from typing import Any
 import yaml
 from support.kind_cluster import BUCKET, STORE_NAMESPACE, Body, Cluster, KubectlFailed, Store, until
 
-SYMBOLS = ("BTC-USD", "ETH-USD", "SOL-USD")
+# A pair that returns to its mean: what a small model learns from it passes a gate, and of other prices it does not.
+SYMBOLS = ("USD1A-USDT", "USD1B-USDT", "USD1C-USDT")
 FEATURES = "features-short"
 SECRET = "store"
 PHASE, SYMBOL = "retrain.crpbot.dev/phase", "retrain.crpbot.dev/symbol"
 POD = {"resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1500Mi"}}}
-# A gate that every model that learnt anything at all passes: what is tested here is not the market.
-GATE = {"criteria": [{"metric": "accuracy", "atLeast": 0.2}, {"metric": "calibrationError", "atMost": 0.5}]}
-LONG = {"epochs": 400, "batchSize": 64, "earlyStopping": {"patience": 0}}
-"""Minutes of training, some seconds an epoch."""
+FILES = {"filename": "candles_{symbol}_{interval}.parquet", "interval": "5m"}
+# Loose, for so few candles and epochs; the models read 0.72 to 0.91, and 0.04 to 0.11.
+GATE = {"criteria": [{"metric": "accuracy", "atLeast": 0.6}, {"metric": "calibrationError", "atMost": 0.25}]}
+LONG = {"epochs": 400, "batchSize": 32, "earlyStopping": {"patience": 0}}
+"""Minutes of training, half a second an epoch."""
 
 
 @dataclass
@@ -35,11 +37,12 @@ class Team:
         """The spec of a small run."""
         small = {
             "symbols": list(SYMBOLS),
-            "data": {"uri": f"s3://{BUCKET}/{FEATURES}/", "filename": "candles_{symbol}_{interval}.parquet"},
+            "data": {"uri": f"s3://{BUCKET}/{FEATURES}/", **FILES},
+            "label": {"horizonBars": 1},
             "artifacts": {"uri": f"s3://{BUCKET}/{self.namespace}/"},
             "credentials": {"secretName": SECRET},
             "model": {"hiddenSize": 8, "layers": 1, "dropout": 0.1, "lookbackBars": 16},
-            "training": {"epochs": 2, "batchSize": 256},
+            "training": {"epochs": 4, "batchSize": 64},
             "train": {"device": "CPU", **POD},
             "evaluate": POD,
             "publish": POD,

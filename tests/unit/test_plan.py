@@ -268,7 +268,7 @@ def test_only_what_passes_is_promoted() -> None:
     assert (status.state, status.promoted, status.gate_summary) == ("Promoted", "BTC-USD,ETH-USD", "2/3 Pass")
     assert status.gate is not None and status.gate.outcome == "Acceptable"
     assert [entry.promoted for entry in status.symbols] == [True, True, False]
-    assert status.symbol("SOL-USD").reasons == ("SOL-USD fails: accuracy 66.8 % is 1.2 points below 68 %",)
+    assert status.symbol("SOL-USD").reasons == ("accuracy 66.8 % is 1.2 points below 68 %",)
 
 
 @pytest.mark.parametrize(

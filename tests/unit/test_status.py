@@ -51,7 +51,7 @@ def size(status: RetrainRunStatus) -> int:
         (0.7123456789, 64, 100_000),
         (0.5123456789, 1, 6_000),
         # Two reasons for each model, and all of them once more in the message of the run.
-        (0.5123456789, 3, 6_600),
+        (0.5123456789, 3, 6_500),
         (0.5123456789, 64, 100_000),
     ],
 )
