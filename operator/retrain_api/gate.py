@@ -221,7 +221,9 @@ def summary(models: Sequence[JudgedModel], passed: int, required: int, criteria:
     head = f"{passed} of {len(models)} models pass{f' ({names})' if names else ''}, {required} required, judged by "
     reasons = [model.reasons[0] for model in models if model.reasons]
     more = len(reasons) - _SHOWN_REASONS
-    tail = "".join(f"; {reason}" for reason in reasons[:_SHOWN_REASONS]) + (f"; and {more} more" if more > 0 else "")
+    tail = "".join(f"; {reason.rstrip('.')}" for reason in reasons[:_SHOWN_REASONS]) + (
+        f"; and {more} more" if more > 0 else ""
+    )
     return head + " and ".join(criteria) + tail
 
 

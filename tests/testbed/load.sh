@@ -5,12 +5,24 @@
 node="$CLUSTER-control-plane"
 # By their ids: a name may mean another image by now. Streamed: an archive of the trainer image would take 6 GB of disk.
 there="$(docker exec "$node" ctr --namespace=k8s.io images list -q)"
+
+# forget IMAGE: take an older image of that name out of the node, under all its names; each would keep 12 GB there.
+forget() {
+  local digest
+  digest="$(node_images | awk -v name="docker.io/library/$1" '$1 == name { print $3 }')"
+  [ -z "$digest" ] || node_images | awk -v digest="$digest" '$3 == digest { print $1 }' |
+    xargs -r docker exec "$node" ctr --namespace=k8s.io images remove --sync >/dev/null
+}
+
+node_images() { docker exec "$node" ctr --namespace=k8s.io images list; }
+
 for image in "$@"; do
   id="$(docker image inspect -f '{{.Id}}' "$image")" || die "there is no image $image here"
   if grep -qxF "$id" <<<"$there" && grep -q "/$image\$" <<<"$there"; then
     say "$image is in the cluster"
     continue
   fi
+  forget "$image"
   size="$(docker image inspect -f '{{.Size}}' "$image")"
   load() { docker save "$image" | docker exec -i "$node" ctr --namespace=k8s.io images import --digests --snapshotter=overlayfs - >/dev/null; }
   timed "loading $image ($((size / 1000000)) MB; some 35 MB a second)" load
