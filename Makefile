@@ -1,5 +1,5 @@
 # Each target is one command; what it does stands in the script it names.
-.PHONY: install demo test lint format generate bench images cluster kind-demo cluster-down constraints clean
+.PHONY: install demo test test-cluster lint format generate bench images cluster kind-demo cluster-down constraints clean
 
 install:   ## .venv with all that the demo and the tests need
 	./scripts/install.sh
@@ -9,6 +9,9 @@ demo: install   ## retrain BTC, ETH and SOL on real candles, without a cluster
 
 test: install   ## lint, types and all tests
 	./scripts/test.sh
+
+test-cluster: install   ## the lives of a run on a real cluster of kind; needs Docker
+	./scripts/test.sh tests/cluster
 
 lint: install
 	./scripts/lint.sh
