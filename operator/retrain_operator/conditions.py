@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Literal
 
 from retrain_api.status import FINAL_STATES, NEVER, Condition, RetrainRunStatus
+from retrain_api.wording import headline
 
 from .work import stamp
 
@@ -64,8 +65,10 @@ def _progress(status: RetrainRunStatus, reason: str) -> Iterable[Said]:
     if not final and status.state not in ("Suspended", "AwaitingApproval"):
         yield Said("Reconciling", "True", reason, status.message)
     if stalled:
-        # GitOps tools show this one sentence. What failed is said in it; why the gate rejects stands with each symbol.
-        message = status.message if status.state == "Failed" else _short(status.message)
+        # GitOps tools show this one sentence. What failed, or who declined, is said in it; why the gate rejects stands
+        # with each symbol.
+        whole = status.state == "Failed" or reason == "Declined"
+        message = status.message if whole else _short(status.message)
         yield Said("Stalled", "True", reason, message)
     yield Said("Finished", _flag(final), reason)
 
@@ -118,4 +121,4 @@ def _promoted(status: RetrainRunStatus) -> Said:
 
 def _short(message: str) -> str:
     """How a message begins whose whole is in status.message: without the criteria and the reasons."""
-    return message.split(";", 1)[0].split(", judged by", 1)[0]
+    return headline(message).split(", judged by", 1)[0]

@@ -287,6 +287,18 @@ def test_a_gate_that_rejects_is_a_finished_run_with_a_report(measurement: Measur
     assert status.report is not None and status.report.markdown and status.promoted == ""
 
 
+@pytest.mark.parametrize("accuracy", [0.71, 0.6])
+def test_where_gitops_tools_look_a_declined_run_says_who_declined_it(accuracy: float) -> None:
+    cluster = Cluster.of(promotion={"policy": "Manual"})
+    cluster.measurements = {"SOL-USD": passing(accuracy)}
+    cluster.to_the_end()
+    approve(cluster, "reject", " by Ann: not now")
+    status = cluster.to_the_end().status
+    stalled = next(each for each in status.conditions if each.type == "Stalled")
+    assert (status.state, stalled.reason) == ("Rejected", "Declined")
+    assert "Promotion was declined by Ann: not now" in stalled.message
+
+
 def test_never_promotes_nothing_and_passes() -> None:
     cluster = Cluster.of(promotion={"policy": "Never"})
     status = cluster.to_the_end().status
