@@ -8,6 +8,8 @@
 # it: --build-arg TORCH_INDEX_URL=https://... . Docker's classic builder and BuildKit both build this, so there is no
 # COPY --chmod and no RUN --mount in it.
 ARG BASE_IMAGE=python:3.12-slim-bookworm
+ARG VERSION=0.1.0
+ARG REVISION=unknown
 
 FROM ${BASE_IMAGE} AS build
 # A Debian's own Python has no venv until it is asked for; what pip trusts is what the base image trusts.
@@ -49,8 +51,8 @@ COPY --from=code /opt/code /opt/code
 USER 65532:65532
 CMD ["python", "-m", "retrain_operator"]
 # Last in each image: what changes with every commit must not make gigabytes of layers anew.
-ARG VERSION=0.1.0
-ARG REVISION=unknown
+ARG VERSION
+ARG REVISION
 LABEL org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${REVISION}"
 
 FROM build AS store-packages
@@ -64,8 +66,8 @@ COPY examples/data /data
 COPY manifests/overlays/kind/load.py /opt/load.py
 USER 65532:65532
 CMD ["weed", "version"]
-ARG VERSION=0.1.0
-ARG REVISION=unknown
+ARG VERSION
+ARG REVISION
 LABEL org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${REVISION}"
 
 # Last: the classic builder builds all stages above the one that is asked for.
@@ -89,6 +91,6 @@ COPY --from=trainer-packages /opt/retrain /opt/retrain
 COPY --from=code /opt/code /opt/code
 USER 65532:65532
 CMD ["python", "-m", "retrain_trainer", "--help"]
-ARG VERSION=0.1.0
-ARG REVISION=unknown
+ARG VERSION
+ARG REVISION
 LABEL org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${REVISION}"

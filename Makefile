@@ -7,7 +7,7 @@ install:   ## .venv with all that the demo and the tests need
 demo: install   ## retrain BTC, ETH and SOL on real candles, without a cluster
 	.venv/bin/retrain run -f examples/01-quickstart.yaml || [ $$? -eq 3 ]   # 3: rejected, as it should be
 
-test: install   ## lint, types and all tests
+test: install   ## lint, types and all tests but those on a whole cluster
 	./scripts/test.sh
 
 test-cluster: install   ## the lives of a run on a real cluster of kind; needs Docker

@@ -49,6 +49,10 @@ class JudgedModel(Lenient):
     criteria: tuple[JudgedCriterion, ...] = ()
     meets: bool = False
 
+    def bare_reasons(self) -> tuple[str, ...]:
+        """The reasons without symbol and verdict, for a place that says both already."""
+        return tuple(reason.removeprefix(_opening(self.symbol, self.verdict)) for reason in self.reasons)
+
 
 class Judgement(Lenient):
     """The verdict on a run."""
@@ -87,7 +91,7 @@ def judge(gate: Gate, required: int, candidates: Sequence[Candidate], require_im
 def judge_model(gate: Gate, candidate: Candidate, require_improvement: bool = False) -> JudgedModel:
     """Verdict on one model."""
     if candidate.measurement is None:
-        sentence = f"{candidate.symbol} has no verdict: {candidate.error}"
+        sentence = _opening(candidate.symbol, "Error") + candidate.error
         return JudgedModel(symbol=candidate.symbol, verdict="Error", reasons=(sentence,))
     measurement = candidate.measurement
     judged = tuple(judge_criterion(criterion, measurement) for criterion in gate.criteria)
@@ -101,13 +105,23 @@ def judge_model(gate: Gate, candidate: Candidate, require_improvement: bool = Fa
     return JudgedModel(
         symbol=candidate.symbol,
         verdict=verdict,
-        reasons=tuple(f"{candidate.symbol} {_VERBS[verdict]}: {sentence}" for sentence in sentences),
+        reasons=tuple(_opening(candidate.symbol, verdict) + sentence for sentence in sentences),
         criteria=judged,
         meets=not failures and not doubts,
     )
 
 
-_VERBS = {"Suspect": "is suspect", "Fail": "fails", "Inconclusive": "is inconclusive", "Pass": "passes"}
+_VERBS: dict[Verdict, str] = {
+    "Suspect": "is suspect",
+    "Fail": "fails",
+    "Inconclusive": "is inconclusive",
+    "Pass": "passes",
+    "Error": "has no verdict",
+}
+
+
+def _opening(symbol: str, verdict: Verdict) -> str:
+    return f"{symbol} {_VERBS[verdict]}: "
 
 
 def _first_that_holds(suspicions: list[str], failures: list[str], doubts: list[str]) -> tuple[Verdict, list[str]]:

@@ -82,7 +82,6 @@ def gate_status(judgement: Judgement, agreed: str) -> GateStatus:
 
 
 def judged(entry: SymbolStatus, judgement: Judgement) -> SymbolStatus:
-    """The entry with its verdict; the reasons without "BTC-USD fails: ", which the entry says already."""
+    """The entry with its verdict, and why."""
     model = judgement.model(entry.symbol)
-    reasons = tuple(reason.split(": ", 1)[-1] for reason in model.reasons)
-    return entry.model_copy(update={"verdict": model.verdict, "reasons": reasons})
+    return entry.model_copy(update={"verdict": model.verdict, "reasons": model.bare_reasons()})

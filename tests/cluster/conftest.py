@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from support.kind_cluster import ROOT, Cluster, Store, until
+from support.kind_cluster import ROOT, SYSTEM, Cluster, Store, until
 from support.team import FEATURES, SYMBOLS, Team, new_team
 
 Require = Callable[[object, str], None]
@@ -46,12 +46,10 @@ def docker_answers() -> bool:
 def cluster(require: Require, pytestconfig: pytest.Config) -> Iterator[Cluster]:
     """The cluster, with the operator, the S3 server and the images in it."""
     require(sys.platform == "linux", "the cluster of these tests needs Linux")
-    can_start = os.geteuid() == 0 and bool(shutil.which("dockerd"))
-    require(
-        docker_answers() or can_start, "no docker daemon answers, and only root can start one (docker.io on Debian)"
-    )
-    environ = {**os.environ, "RETRAIN_CLUSTER": NAME}
     was_running = docker_answers()
+    can_start = os.geteuid() == 0 and bool(shutil.which("dockerd"))
+    require(was_running or can_start, "no docker daemon answers, and only root can start one (docker.io on Debian)")
+    environ = {**os.environ, "RETRAIN_CLUSTER": NAME}
     # It takes minutes and says what it does: people should see it.
     with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         for command in (
@@ -119,9 +117,9 @@ def no_secret_is_shown(team: Team) -> None:
     """Neither key is in a status, an event, a Job, a pod, or a log of the pods and of the operator."""
     shown = {
         "objects": team.kubectl("get", "retrainruns,jobs,pods,events", "-o", "yaml"),
-        "pods' logs": team.pods_said(),
+        "pods' logs": team.pods_said(lines=-1),
         "operator's log": team.cluster.kubectl(
-            "logs", "-n", "retrain-system", "-l", "app.kubernetes.io/name=retrain-operator", "--tail=-1"
+            "logs", "-n", SYSTEM, "-l", "app.kubernetes.io/name=retrain-operator", "--tail=-1"
         ),
     }
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

@@ -6,7 +6,8 @@ import json
 import time
 
 from support.kind_cluster import until
-from support.team import LONG, Team, entry_of
+from support.life import entry_of
+from support.team import LONG, Team
 
 EPOCHS = 60
 OUTAGE = 60.0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from support.kind_cluster import BUCKET, until
-from support.team import FILES, LONG, SYMBOLS, Team, entry_of, secret, store_address
+from support.life import entry_of
+from support.team import FEATURES, FILES, LONG, SYMBOLS, Team, secret
 
 
 def test_what_can_never_work_is_named_and_not_tried_again(team: Team) -> None:
-    bad = {"AWS_ACCESS_KEY_ID": team.store.keys["AWS_ACCESS_KEY_ID"], "AWS_SECRET_ACCESS_KEY": "not-the-secret"}
-    team.apply_any(secret(team.namespace, "wrong", {**bad, "AWS_ENDPOINT_URL": store_address()}))
+    bad = team.store.keys | {"AWS_SECRET_ACCESS_KEY": "not-the-secret"}
+    team.apply_any(secret(team.namespace, "wrong", bad))
     wrong = {
         "wrong-key": ({"credentials": {"secretName": "wrong"}}, ("CredentialsRefused",), "check key and secret"),
         "no-bucket": ({"data": {"uri": "s3://nowhere/x/", **FILES}}, ("BucketNotFound",), "nowhere"),
@@ -31,7 +32,7 @@ def test_a_model_that_is_gone_and_a_file_that_changed_are_named_and_the_third_is
     folder = f"{team.namespace}/features"
     for symbol in SYMBOLS:
         name = f"candles_{symbol}_5m.parquet"
-        team.store.put(f"{folder}/{name}", team.store.read(f"features-short/{name}"))
+        team.store.put(f"{folder}/{name}", team.store.read(f"{FEATURES}/{name}"))
     team.apply(
         data={"uri": f"s3://{BUCKET}/{folder}/", **FILES},
         parallelism=1,
@@ -42,7 +43,7 @@ def test_a_model_that_is_gone_and_a_file_that_changed_are_named_and_the_third_is
     team.store.delete(gone)
     team.until_symbol("USD1B-USDT", lambda entry: "result" in entry)
     team.store.put(
-        f"{folder}/candles_USD1B-USDT_5m.parquet", team.store.read("features-short/candles_USD1C-USDT_5m.parquet")
+        f"{folder}/candles_USD1B-USDT_5m.parquet", team.store.read(f"{FEATURES}/candles_USD1C-USDT_5m.parquet")
     )
     status = team.ends("Promoted", "Failed", "Rejected")
     assert (status["state"], status["promoted"]) == ("Promoted", "USD1C-USDT"), status

@@ -12,7 +12,6 @@ import json
 import os
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,8 @@ from typing import Any, Self
 
 import boto3
 from botocore.config import Config
+from support import operator_process
+from support.control_plane import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 240.0
@@ -75,13 +76,9 @@ class Cluster:
         return next((pod for pod in pods if holder.startswith(pod)), "")
 
 
-def until(holds: Callable[[], Any], said: Callable[[], object] = str, patience: float = PATIENCE) -> Any:
-    """Wait until it is true of the cluster; what it returned then."""
-    end = time.monotonic() + patience
-    while not (found := holds()):
-        assert time.monotonic() < end, said()
-        time.sleep(0.3)
-    return found
+def until(holds: Callable[[], Any], said: Callable[[], object] = str) -> Any:
+    """Wait until it is true of the cluster; what it returned then. Each look starts a kubectl, so there are fewer."""
+    return operator_process.until(holds, said, PATIENCE, pause=0.3)
 
 
 @dataclass
@@ -158,9 +155,7 @@ class Store:
         )
 
     def _open(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         self._forward = subprocess.Popen(
             self.cluster.command(
                 "port-forward", "-n", STORE_NAMESPACE, "deployment/sample-store", f"{self._port}:8333"

@@ -179,9 +179,12 @@ class Runs:
         return self.until(name, lambda status: status.get("state") in states, said)
 
 
-def until(holds: Callable[[], bool], said: Callable[[], str] = str, patience: float = PATIENCE) -> None:
-    """Wait until it holds. `said` explains what was seen where it never does."""
+def until(
+    holds: Callable[[], Any], said: Callable[[], object] = str, patience: float = PATIENCE, pause: float = 0.1
+) -> Any:
+    """Wait until it holds; what `holds` returned then. `said` explains what was seen where it never does."""
     end = time.monotonic() + patience
-    while not holds():
+    while not (found := holds()):
         assert time.monotonic() < end, said()
-        time.sleep(0.1)
+        time.sleep(pause)
+    return found

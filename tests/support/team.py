@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
-from support.kind_cluster import BUCKET, STORE_NAMESPACE, Body, Cluster, KubectlFailed, Store, until
+from retrain_api.names import LABEL_PHASE, LABEL_SYMBOL
+from support.kind_cluster import BUCKET, Body, Cluster, KubectlFailed, Store, until
+from support.life import entry_of
 
 # A pair that returns to its mean: what a small model learns from it passes a gate, and of other prices it does not.
 SYMBOLS = ("USD1A-USDT", "USD1B-USDT", "USD1C-USDT")
 FEATURES = "features-short"
 SECRET = "store"
-PHASE, SYMBOL = "retrain.crpbot.dev/phase", "retrain.crpbot.dev/symbol"
 POD = {"resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1500Mi"}}}
 FILES = {"filename": "candles_{symbol}_{interval}.parquet", "interval": "5m"}
 # Loose, for so few candles and epochs; the models read 0.72 to 0.91, and 0.04 to 0.11.
@@ -50,10 +51,9 @@ class Team:
         }
         return small | spec
 
-    def apply(self, name: str = "run", annotations: Mapping[str, str] | None = None, **spec: Any) -> None:
+    def apply(self, name: str = "run", **spec: Any) -> None:
         """kubectl apply of a small run, with some fields of its spec set."""
-        notes = {f"retrain.crpbot.dev/{key}": value for key, value in (annotations or {}).items()}
-        meta = {"name": name, "namespace": self.namespace, "annotations": notes}
+        meta = {"name": name, "namespace": self.namespace}
         self.apply_any(
             {
                 "apiVersion": "retrain.crpbot.dev/v1alpha1",
@@ -105,14 +105,13 @@ class Team:
         """Wait until it holds of the entry of a symbol; the entry."""
         return entry_of(self.until(lambda status: holds(entry_of(status, symbol)), name), symbol)
 
-    def until_epoch(self, symbol: str, epoch: int, name: str = "run") -> Body:
-        """Wait until a symbol has finished so many epochs, as its log says; its entry."""
+    def until_epoch(self, symbol: str, epoch: int) -> None:
+        """Wait until a symbol has finished so many epochs, as its log says."""
         until(lambda: f"Epoch {epoch}/" in self.log(symbol), lambda: self.log(symbol) + self.pods_said())
-        return entry_of(self.status(name), symbol)
 
     def pods(self, phase: str, symbol: str = "") -> list[Body]:
         """The pods of a phase, of one symbol or of all, the oldest first."""
-        chosen = f"{PHASE}={phase}" + (f",{SYMBOL}={symbol}" if symbol else "")
+        chosen = f"{LABEL_PHASE}={phase}" + (f",{LABEL_SYMBOL}={symbol}" if symbol else "")
         found = self.cluster.items("pods", self.namespace, "-l", chosen)
         return sorted(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
 
@@ -127,7 +126,7 @@ class Team:
     def jobs(self, phase: str = "") -> list[Body]:
         """The Jobs there are, of one phase or of all."""
         found = self.cluster.items("jobs", self.namespace)
-        return [job for job in found if phase in ("", job["metadata"]["labels"].get(PHASE))]
+        return [job for job in found if phase in ("", job["metadata"]["labels"].get(LABEL_PHASE))]
 
     def log(self, symbol: str) -> str:
         """What the newest training pod of a symbol said."""
@@ -137,22 +136,16 @@ class Team:
         except KubectlFailed:  # its container is being made
             return ""
 
-    def pods_said(self) -> str:
-        """What there is in the namespace, and the end of the pods' logs; for a test that fails."""
+    def pods_said(self, lines: int = 15) -> str:
+        """What there is in the namespace, and the last lines of the pods' logs, -1 for all."""
         told = [self.kubectl("get", "retrainruns,jobs,pods"), self.kubectl("get", "events")[-3000:]]
         for pod in self.cluster.items("pods", self.namespace):
             name = pod["metadata"]["name"]
             try:
-                told.append(f"--- {name}\n{self.kubectl('logs', name, '--tail=15')}")
+                told.append(f"--- {name}\n{self.kubectl('logs', name, f'--tail={lines}')}")
             except KubectlFailed as error:
                 told.append(str(error))
         return "\n".join(told)
-
-
-def entry_of(status: Mapping[str, Any], symbol: str) -> Body:
-    """What a status says of a symbol."""
-    found = (entry for entry in status.get("symbols", ()) if entry["symbol"] == symbol)
-    return dict(next(found, {}))
 
 
 def new_team(cluster: Cluster, store: Store, namespace: str) -> Team:
@@ -170,8 +163,3 @@ def secret(namespace: str, name: str, values: Mapping[str, str]) -> Body:
     """A Secret's manifest."""
     meta = {"name": name, "namespace": namespace}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": dict(values)}
-
-
-def store_address() -> str:
-    """Where pods find the store."""
-    return f"http://sample-store.{STORE_NAMESPACE}.svc:8333"

@@ -4,21 +4,19 @@
 
 node="$CLUSTER-control-plane"
 # By their ids: a name may mean another image by now. Streamed: an archive of the trainer image would take 6 GB of disk.
-there="$(docker exec "$node" ctr --namespace=k8s.io images list -q)"
+there="$(docker exec "$node" ctr --namespace=k8s.io images list)" # name, type, digest
 
 # forget IMAGE: take an older image of that name out of the node, under all its names; each would keep 12 GB there.
 forget() {
   local digest
-  digest="$(node_images | awk -v name="docker.io/library/$1" '$1 == name { print $3 }')"
-  [ -z "$digest" ] || node_images | awk -v digest="$digest" '$3 == digest { print $1 }' |
+  digest="$(awk -v name="docker.io/library/$1" '$1 == name { print $3 }' <<<"$there")"
+  awk -v digest="$digest" 'digest != "" && $3 == digest { print $1 }' <<<"$there" |
     xargs -r docker exec "$node" ctr --namespace=k8s.io images remove --sync >/dev/null
 }
 
-node_images() { docker exec "$node" ctr --namespace=k8s.io images list; }
-
 for image in "$@"; do
   id="$(docker image inspect -f '{{.Id}}' "$image")" || die "there is no image $image here"
-  if grep -qxF "$id" <<<"$there" && grep -q "/$image\$" <<<"$there"; then
+  if grep -q "^$id " <<<"$there" && grep -q "/$image " <<<"$there"; then
     say "$image is in the cluster"
     continue
   fi
