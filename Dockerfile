@@ -19,16 +19,22 @@ RUN python3 -c 'import ensurepip, venv' 2>/dev/null \
 RUN python3 -m venv /opt/retrain
 ENV PATH=/opt/retrain/bin:$PATH
 WORKDIR /src
-COPY pyproject.toml constraints.txt scripts/requirements.py ./
+COPY constraints.txt ./
+
+# What to install, alone: only another package installs the packages anew, not each edit of pyproject.toml.
+FROM build AS wanted
+COPY pyproject.toml scripts/requirements.py ./
+RUN mkdir /wanted \
+ && for extra in operator trainer; do python requirements.py "$extra" >"/wanted/$extra.txt"; done
 
 # Dependencies before code: a change of code leaves these layers alone. pip goes last, nothing in the images needs it.
 FROM build AS operator-packages
-RUN python requirements.py operator >wanted.txt \
- && pip install --constraint constraints.txt --requirement wanted.txt \
+COPY --from=wanted /wanted/operator.txt ./
+RUN pip install --constraint constraints.txt --requirement operator.txt \
  && pip uninstall -y setuptools pip
 
 FROM build AS code
-COPY README.md ./
+COPY pyproject.toml README.md ./
 COPY operator operator
 COPY trainer_image trainer_image
 # The bytecode is made here: the images run with a read-only root.
@@ -76,9 +82,9 @@ ARG TORCH_INDEX_URL=
 RUN if [ -n "$TORCH_INDEX_URL" ]; then \
       grep -E '^torch==' constraints.txt | xargs pip install --index-url "$TORCH_INDEX_URL"; \
     fi
-RUN python requirements.py trainer >wanted.txt \
- && if [ -n "$TORCH_INDEX_URL" ]; then sed -i '/^torch/d' wanted.txt; fi \
- && pip install --constraint constraints.txt --requirement wanted.txt \
+COPY --from=wanted /wanted/trainer.txt ./
+RUN if [ -n "$TORCH_INDEX_URL" ]; then sed -i '/^torch/d' trainer.txt; fi \
+ && pip install --constraint constraints.txt --requirement trainer.txt \
  && pip uninstall -y setuptools pip
 
 FROM runtime AS trainer

@@ -1,5 +1,5 @@
 # Each target is one command; what it does stands in the script it names.
-.PHONY: install demo test test-cluster lint format generate bench images cluster kind-demo cluster-down constraints clean
+.PHONY: install demo test test-quick test-cluster lint format generate bench images cluster kind-demo cluster-down constraints clean
 
 install:   ## .venv with all that the demo and the tests need
 	./scripts/install.sh
@@ -7,10 +7,13 @@ install:   ## .venv with all that the demo and the tests need
 demo: install   ## retrain BTC, ETH and SOL on real candles, without a cluster
 	.venv/bin/retrain run -f examples/01-quickstart.yaml || [ $$? -eq 3 ]   # 3: rejected, as it should be
 
-test: install   ## lint, types and all tests but those on a whole cluster
+test: install   ## lint, types and all tests; those on a cluster of kind need Docker
 	./scripts/test.sh
 
-test-cluster: install   ## the lives of a run on a real cluster of kind; needs Docker
+test-quick: install   ## lint, types and the tests that need no servers
+	./scripts/test.sh tests/unit tests/cli
+
+test-cluster: install   ## the lives of a run on a real cluster of kind alone
 	./scripts/test.sh tests/cluster
 
 lint: install
