@@ -160,7 +160,7 @@ def with_header(data: bytes, **changes: object) -> bytes:
     [
         (Owner("x" * 16, "d" * 64), {}, "it belongs to another training"),
         (Owner("k" * 16, "x" * 64), {}, "it belongs to another training"),
-        (OWNER, {"format": 99}, "it has format 99, and this trainer goes on from format 1"),
+        (OWNER, {"format": 99}, "it has format 99, and this trainer goes on from format 2"),
         (OWNER, {"sha256": "0" * 64}, "it is damaged"),
     ],
     ids=["other key", "other data", "other format", "other checksum"],

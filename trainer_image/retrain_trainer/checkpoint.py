@@ -23,7 +23,7 @@ from .schedule import Patience
 from .store import Store
 from .train import Epoch, Learner, State, random_state, restore_random_state
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever an older checkpoint would train on differently; such a one is then left aside."""
 
 KEPT = 2

@@ -15,15 +15,20 @@ BATCH = 256
 
 
 def forward(
-    model: DirectionLSTM, features: Tensor, ends: Tensor, lookback: int, precision: torch.dtype = torch.float32
+    model: DirectionLSTM,
+    features: Tensor,
+    ends: Tensor,
+    lookback: int,
+    precision: torch.dtype = torch.float32,
+    generator: torch.Generator | None = None,
 ) -> Tensor:
     """Logits float32[batch] of the windows that end at rows `ends` (int64[batch]) of scaled features [rows, f].
 
-    Model, features and ends are on one device. With bfloat16 the network runs under autocast.
+    Model, features and ends are on one device. With bfloat16 the network runs under autocast; `generator` is dropout's.
     """
     windows = gather(features, ends - (lookback - 1), lookback)
     with torch.autocast(features.device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
-        logits: Tensor = model(windows)
+        logits: Tensor = model(windows, generator)
     return logits
 
 

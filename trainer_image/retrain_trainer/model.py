@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+_OF_A_LAYER = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -44,10 +46,42 @@ class DirectionLSTM(nn.Module):
         self.dropout = nn.Dropout(architecture.dropout)
         self.head = nn.Linear(directions * architecture.hidden_size, 1)
 
-    def forward(self, windows: Tensor) -> Tensor:
-        """Logits [batch] of windows [batch, lookback, features]."""
-        _, (states, _) = self.lstm(windows)
-        directions = 2 if self.architecture.bidirectional else 1
-        final = torch.cat(tuple(states[-directions:]), dim=1)
-        logits: Tensor = self.head(self.dropout(final)).squeeze(1)
+    def forward(self, windows: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Logits [batch] of windows [batch, lookback, features].
+
+        With a `generator` dropout takes its random numbers from it, and not from torch's only one: then several
+        threads can train at the same time, each with its own.
+        """
+        if generator is None:
+            _, (states, _) = self.lstm(windows)
+            final = self.dropout(self._joined(states))
+        else:
+            final = self._drop(self._joined(self._by_layer(windows, generator)), generator)
+        logits: Tensor = self.head(final).squeeze(1)
         return logits.float()
+
+    def _joined(self, states: Tensor) -> Tensor:
+        directions = 2 if self.architecture.bidirectional else 1
+        return torch.cat(tuple(states[-directions:]), dim=1)
+
+    def _by_layer(self, windows: Tensor, generator: torch.Generator) -> Tensor:
+        """Final states of the last layer [directions, batch, hidden]; what nn.LSTM does inside, layer by layer."""
+        shape, outputs = self.architecture, windows
+        suffixes = ("", "_reverse") if shape.bidirectional else ("",)
+        for layer in range(shape.layers):
+            if layer:
+                outputs = self._drop(outputs, generator)
+            weights = [getattr(self.lstm, f"{name}_l{layer}{end}") for end in suffixes for name in _OF_A_LAYER]
+            zeros = outputs.new_zeros(len(suffixes), len(outputs), shape.hidden_size)
+            outputs, states, _ = torch.lstm(
+                outputs, (zeros, zeros), weights, True, 1, 0.0, self.training, shape.bidirectional, True
+            )
+        return states
+
+    def _drop(self, values: Tensor, generator: torch.Generator) -> Tensor:
+        """Inverted dropout (Srivastava et al., JMLR 15, 2014), where the network is in training."""
+        dropout = self.architecture.dropout
+        if not self.training or dropout == 0:
+            return values
+        kept = torch.empty_like(values).bernoulli_(1 - dropout, generator=generator)
+        return values * kept.div_(1 - dropout)

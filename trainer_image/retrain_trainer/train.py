@@ -20,13 +20,11 @@ from retrain_api.errors import ConfigurationError
 from retrain_api.spec_data import Training
 from torch import Tensor
 
-from .inference import BATCH, forward, logits
+from .inference import BATCH, logits
 from .loss import weighted_bce
 from .model import Architecture, DirectionLSTM
 from .schedule import Patience, exhausted, learning_rate, observe
-
-GRADIENT_NORM = 1.0
-"""Longest gradient, as in the original plan; an LSTM's gradient explodes now and then."""
+from .step import Moment, Stepper
 
 Weights = dict[str, Tensor]
 
@@ -149,32 +147,21 @@ def train_epoch(
     learner.network.train()
     for group in learner.optimiser.param_groups:
         group["lr"] = rate
-    weight = torch.tensor(problem.weight, device=problem.device)
     windows, size = len(problem.train_ends), training.batch_size
     ends = torch.from_numpy(problem.train_ends)[order_of(training, state.finished, windows)].to(problem.device)
     total = torch.tensor(state.loss_sum, dtype=torch.float64, device=problem.device)
     told, first, began_here = time.monotonic(), state.step * size, time.monotonic()
-    for step in range(state.step, math.ceil(windows / size)):
-        if hooks.stop():
-            seconds = time.monotonic() - began
-            raise Stopped(replace(state, step=step, loss_sum=float(total), seconds=seconds))
-        batch = ends[step * size : (step + 1) * size]
-        total += train_step(learner, problem, batch, weight).double() * len(batch)
-        if hooks.step is not None and time.monotonic() - told >= 1:
-            told, done = time.monotonic(), min((step + 1) * size, windows)
-            hooks.step(state.finished + 1, done, windows, (done - first) / (told - began_here))
+    with Stepper(learner, problem, training) as stepper:
+        for step in range(state.step, math.ceil(windows / size)):
+            if hooks.stop():
+                seconds = time.monotonic() - began
+                raise Stopped(replace(state, step=step, loss_sum=float(total), seconds=seconds))
+            batch = ends[step * size : (step + 1) * size]
+            total += stepper(batch, Moment(state.finished, step)).double() * len(batch)
+            if hooks.step is not None and time.monotonic() - told >= 1:
+                told, done = time.monotonic(), min((step + 1) * size, windows)
+                hooks.step(state.finished + 1, done, windows, (done - first) / (told - began_here))
     return float(total)
-
-
-def train_step(learner: Learner, problem: Problem, batch: Tensor, weight: Tensor) -> Tensor:
-    """One step on the windows that end at rows `batch`; their mean loss, detached, a scalar on the device."""
-    outputs = forward(learner.network, problem.features, batch, problem.lookback, problem.precision)
-    loss = weighted_bce(outputs, problem.targets[batch], weight)
-    learner.optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(learner.network.parameters(), GRADIENT_NORM)
-    learner.optimiser.step()
-    return loss.detach()
 
 
 def validate(

@@ -1,0 +1,75 @@
+"""What people have today, for comparison: one window an item, a DataLoader, float32, a look at the loss every step.
+
+Nothing of the project is used here but plain numbers, so that this stays what it is when the project gets faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+
+class Windows(Dataset[tuple[Tensor, Tensor]]):
+    """One window an item."""
+
+    def __init__(self, features: Tensor, targets: Tensor, ends: Tensor, lookback: int) -> None:
+        self.features, self.targets, self.ends, self.lookback = features, targets, ends, lookback
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
+        end = int(self.ends[item])
+        return self.features[end - self.lookback + 1 : end + 1], self.targets[end]
+
+
+class Network(nn.Module):
+    """The plan's network as one writes it."""
+
+    def __init__(self, features: int, hidden: int, layers: int, dropout: float) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.lstm = nn.LSTM(features, hidden, layers, batch_first=True, dropout=dropout, bidirectional=True)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(2 * hidden, 1)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        outputs, _ = self.lstm(windows)
+        final = torch.cat([outputs[:, -1, : self.hidden], outputs[:, 0, self.hidden :]], dim=1)
+        logits: Tensor = self.head(self.dropout(final)).squeeze(1)
+        return logits
+
+
+def train(
+    network: Network, windows: Windows, weight: float, rate: float, seed: int, device: torch.device
+) -> Iterator[int]:
+    """Train one epoch; yields the windows done after each step."""
+    order = torch.Generator().manual_seed(seed)
+    optimiser = torch.optim.Adam(network.parameters(), lr=rate, weight_decay=1e-5)
+    criterion = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(weight, device=device))
+    network.train()
+    done, total = 0, 0.0
+    for batch, targets in DataLoader(windows, batch_size=32, shuffle=True, generator=order):
+        optimiser.zero_grad()
+        loss = criterion(network(batch.to(device)), targets.to(device))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        total += loss.item() * len(batch)
+        done += len(batch)
+        yield done
+
+
+@torch.no_grad()
+def evaluate(network: Network, windows: Windows, device: torch.device) -> Iterator[int]:
+    """Probabilities one window at a time; yields the windows done."""
+    network.eval()
+    found = []
+    for item in range(len(windows)):
+        window, _ = windows[item]
+        found.append(torch.sigmoid(network(window.unsqueeze(0).to(device))).item())
+        yield item + 1
+

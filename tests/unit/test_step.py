@@ -1,0 +1,147 @@
+"""A step in parts: the gradients of the whole batch, the same bits whoever is first, and dropout that never repeats."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+from retrain_trainer import step as module
+from retrain_trainer.model import Architecture, DirectionLSTM
+from retrain_trainer.step import Moment, Stepper, parts_of, seed_of
+from retrain_trainer.train import Learner, new_learner
+from support.training_case import CPU, architecture, problem, same, training
+
+DROPOUT = architecture(layers=3, dropout=0.35)
+START = Moment(0, 0)
+
+
+@pytest.fixture
+def split(monkeypatch: pytest.MonkeyPatch) -> object:
+    """Split every batch into so many parts, whatever the machine."""
+    return lambda parts: monkeypatch.setattr(module, "parts_of", lambda *_: parts)
+
+
+def one_step(shape: Architecture, windows: int = 50) -> tuple[float, Learner]:
+    """Loss of one step on fresh weights, and the learner after it."""
+    how, what = training(batch_size=windows), problem()
+    learner = new_learner(shape, how, CPU)
+    learner.network.train()
+    with Stepper(learner, what, how) as stepper:
+        loss = stepper(torch.from_numpy(what.train_ends[:windows]), START)
+    return float(loss), learner
+
+
+def gradients(learner: Learner) -> dict[str, torch.Tensor]:
+    return {name: value.grad for name, value in learner.network.named_parameters() if value.grad is not None}
+
+
+@pytest.mark.parametrize(
+    ("batch", "threads", "parts"),
+    [(32, 1, 1), (32, 2, 2), (32, 8, 2), (31, 2, 1), (8, 4, 1), (128, 4, 4), (256, 64, 16), (1, 1, 1)],
+)
+def test_a_thread_gets_a_part_of_some_size(batch: int, threads: int, parts: int) -> None:
+    assert parts_of(batch, threads) == parts
+
+
+@pytest.mark.parametrize("parts", [2, 3, 7])
+def test_parts_have_the_gradient_of_the_whole(parts: int, split: object) -> None:
+    """50 windows do not divide by 3 or 7: a part counts by its windows."""
+    split(1)
+    loss, whole = one_step(architecture(layers=2))
+    split(parts)
+    found, learner = one_step(architecture(layers=2))
+    assert found == pytest.approx(loss, rel=1e-6)
+    for name, value in gradients(whole).items():
+        torch.testing.assert_close(gradients(learner)[name], value, rtol=1e-5, atol=1e-7)
+
+
+def test_a_last_batch_smaller_than_the_parts_is_learnt(split: object) -> None:
+    split(4)
+    loss, learner = one_step(architecture(), windows=2)
+    split(1)
+    expected, _ = one_step(architecture(), windows=2)
+    assert loss == pytest.approx(expected, rel=1e-6)
+    assert all(bool(value.isfinite().all()) for value in gradients(learner).values())
+
+
+def test_who_is_first_changes_no_bit(split: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    split(2)
+    _, plain = one_step(DROPOUT)
+    compute, order = Stepper.loss, itertools.count()
+
+    def slow(self: Stepper, rows: torch.Tensor, at: Moment, part: int) -> torch.Tensor:
+        if part == 0:
+            time.sleep(0.2)
+        next(order)
+        return compute(self, rows, at, part)
+
+    monkeypatch.setattr(Stepper, "loss", slow)
+    _, disturbed = one_step(DROPOUT)
+    assert next(order) == 2
+    assert same(plain.network.state_dict(), disturbed.network.state_dict())
+
+
+def test_random_numbers_drawn_elsewhere_change_no_bit() -> None:
+    """A restart needs no state of a generator."""
+    _, plain = one_step(DROPOUT)
+    how, what = training(batch_size=50), problem()
+    learner = new_learner(DROPOUT, how, CPU)
+    learner.network.train()
+    torch.rand(17)
+    with Stepper(learner, what, how) as stepper:
+        stepper(torch.from_numpy(what.train_ends[:50]), START)
+    assert same(plain.network.state_dict(), learner.network.state_dict())
+
+
+def test_every_part_of_every_step_has_its_own_numbers() -> None:
+    places = itertools.product(range(3), range(4), range(5), range(2))
+    seeds = [seed_of(seed, Moment(epoch, step), part) for seed, epoch, step, part in places]
+    assert len(set(seeds)) == 3 * 4 * 5 * 2
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_threads_are_given_back(split: object) -> None:
+    before = torch.get_num_threads()
+    split(2)
+    one_step(architecture())
+    assert torch.get_num_threads() == before
+
+
+def windows(count: int = 64, features: int = 3) -> torch.Tensor:
+    return torch.randn(count, 5, features, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_layer_by_layer_is_what_torch_does_inside(layers: int, bidirectional: bool) -> None:
+    torch.manual_seed(0)
+    network = DirectionLSTM(architecture(layers=layers, bidirectional=bidirectional)).train()
+    assert torch.equal(network(windows()), network(windows(), torch.Generator()))
+
+
+def test_in_evaluation_nothing_is_dropped() -> None:
+    torch.manual_seed(0)
+    network = DirectionLSTM(DROPOUT).eval()
+    assert torch.equal(network(windows()), network(windows(), torch.Generator()))
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
+    network = DirectionLSTM(replace(DROPOUT, dropout=0.35)).train()
+    dropped = network._drop(torch.ones(400, 500), torch.Generator().manual_seed(4))
+    assert float((dropped == 0).float().mean()) == pytest.approx(0.35, abs=0.005)
+    assert float(dropped.mean()) == pytest.approx(1, abs=0.01)
+    assert dropped.unique().tolist() == pytest.approx([0, 1 / 0.65])
+
+
+def test_layers_and_head_are_dropped_alike_by_torch_and_by_us() -> None:
+    """Mean and spread of the logits over many masks, beside torch's own dropout."""
+    torch.manual_seed(0)
+    network = DirectionLSTM(replace(DROPOUT, hidden_size=16)).train()
+    many = windows(1).expand(20_000, -1, -1)
+    with torch.no_grad():
+        ours, theirs = network(many, torch.Generator().manual_seed(2)), network(many)
+    assert float(ours.mean()) == pytest.approx(float(theirs.mean()), abs=5 * float(theirs.std()) / 20_000**0.5)
+    assert float(ours.std()) == pytest.approx(float(theirs.std()), rel=0.05)

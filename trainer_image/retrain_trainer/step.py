@@ -1,0 +1,115 @@
+"""One step of the optimiser. On a CPU the batch is split, and each part is computed by a thread of its own.
+
+An LSTM is a chain of small matrix products: two threads inside each product wait for one another at every time step,
+while two threads with half a batch each meet once a step (`docs/performance.md` has the ratio). Which random numbers
+dropout gets depends on seed, epoch, step and part alone, so nothing has to be remembered to go on with the same bits.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import torch
+from retrain_api.spec_data import Training
+from torch import Tensor
+
+from .inference import forward
+from .loss import weighted_bce
+
+if TYPE_CHECKING:
+    from .train import Learner, Problem
+
+GRADIENT_NORM = 1.0
+"""Longest gradient, as in the original plan; an LSTM's gradient explodes now and then."""
+
+SMALLEST_PART = 16
+"""Windows a thread gets at least; with fewer, reading the weights costs more than the windows."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where in a training a step is: epoch and step from 0."""
+
+    epoch: int
+    step: int
+
+
+def parts_of(batch_size: int, threads: int) -> int:
+    """Into how many parts a batch is split."""
+    return max(1, min(threads, batch_size // SMALLEST_PART))
+
+
+def seed_of(seed: int, at: Moment, part: int) -> int:
+    """Seed of dropout's random numbers, another for each part of each step."""
+    return (((seed * 1_000_003 + at.epoch) * 1_000_003 + at.step) * 1_009 + part) % 2**63
+
+
+class Stepper:
+    """Steps of one learner on one problem; a context manager, for its threads.
+
+    `stepper(rows, at)` does one step on the windows that end at `rows` (int64[batch], on the device) and returns their
+    mean loss, detached, a scalar on the device.
+    """
+
+    def __init__(self, learner: Learner, problem: Problem, training: Training) -> None:
+        self.learner, self.problem, self.seed = learner, problem, training.seed
+        self.weight = torch.tensor(problem.weight, device=problem.device)
+        self.parameters = list(learner.network.parameters())
+        self.on_cpu = problem.device.type == "cpu"
+        self.threads = torch.get_num_threads()
+        self.parts = parts_of(training.batch_size, self.threads) if self.on_cpu else 1
+        self.pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Stepper:
+        if self.parts > 1:
+            each = max(1, self.threads // self.parts)
+            self.pool = ThreadPoolExecutor(self.parts, "part", torch.set_num_threads, (each,))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.pool is not None:
+            self.pool.shutdown()
+            # Threads that start later take the number that was set last.
+            torch.set_num_threads(self.threads)
+
+    def __call__(self, rows: Tensor, at: Moment) -> Tensor:
+        if self.pool is None:
+            loss = self.whole(rows, at)
+        else:
+            loss = self.in_parts(self.pool, rows, at)
+        torch.nn.utils.clip_grad_norm_(self.parameters, GRADIENT_NORM)
+        self.learner.optimiser.step()
+        return loss
+
+    def whole(self, rows: Tensor, at: Moment) -> Tensor:
+        """Gradients of a batch that is not split."""
+        self.learner.optimiser.zero_grad(set_to_none=True)
+        loss = self.loss(rows, at, 0)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def in_parts(self, pool: ThreadPoolExecutor, rows: Tensor, at: Moment) -> Tensor:
+        """Gradients of all parts, added in their order: so the bits do not depend on who is first."""
+        split = rows.tensor_split(min(self.parts, len(rows)))
+        found = list(pool.map(lambda part: self.share(split[part], at, part, len(rows)), range(len(split))))
+        for parameter, *gradients in zip(self.parameters, *(gradients for _, gradients in found), strict=True):
+            parameter.grad = torch.stack(gradients).sum(0)
+        return torch.stack([loss for loss, _ in found]).sum(0)
+
+    def share(self, rows: Tensor, at: Moment, part: int, windows: int) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """A part's share of the batch's mean loss, and its gradients."""
+        loss = self.loss(rows, at, part) * (len(rows) / windows)
+        return loss.detach(), torch.autograd.grad(loss, self.parameters)
+
+    def loss(self, rows: Tensor, at: Moment, part: int) -> Tensor:
+        """Mean loss of the windows that end at `rows`."""
+        problem = self.problem
+        # On a GPU dropout is cuDNN's own; its state is in the checkpoint as far as torch knows it.
+        generator = torch.Generator().manual_seed(seed_of(self.seed, at, part)) if self.on_cpu else None
+        outputs = forward(
+            self.learner.network, problem.features, rows, problem.lookback, problem.precision, generator
+        )
+        return weighted_bce(outputs, problem.targets[rows], self.weight)
