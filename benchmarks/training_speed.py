@@ -64,7 +64,8 @@ def train_reference(device: torch.device, seconds: float) -> float:
     what = problem(torch.device("cpu"), torch.float32)
     windows = reference.Windows(what.features, what.targets, torch.from_numpy(what.train_ends), LOOKBACK)
     network = reference.Network(FEATURES, 128, 3, 0.35).to(device)
-    return rate(reference.train(network, windows, 1.0, 1e-3, 0, device), seconds, device)
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, weight_decay=1e-5)
+    return rate(reference.train(network, windows, 1.0, 0, device, optimiser), seconds, device)
 
 
 def train_ours(device: torch.device, batch: int, precision: torch.dtype, seconds: float) -> float:
@@ -141,7 +142,9 @@ def main() -> int:
         batch, precision, seconds = options.one.split(",")
         print(train_ours(device, int(batch), getattr(torch, precision), float(seconds)))
         return 0
-    print(f"{chip(device)}; torch {torch.__version__}, {torch.get_num_threads()} threads; medians of {options.rounds} rounds\n")
+    print(
+        f"{chip(device)}; torch {torch.__version__}, {torch.get_num_threads()} threads; medians of {options.rounds} rounds\n"
+    )
     for group, measures in variants(device).items():
         if options.only in (None, group):
             table(group, measures, options.rounds, options.seconds)

@@ -14,9 +14,7 @@ from retrain_trainer.step import Moment, Stepper
 from retrain_trainer.train import Problem, new_learner, order_of
 
 
-def train(
-    architecture: Architecture, problem: Problem, training: Training, device: torch.device
-) -> Iterator[int]:
+def train(architecture: Architecture, problem: Problem, training: Training, device: torch.device) -> Iterator[int]:
     """Steps without end, epoch after epoch; yields the windows done."""
     learner = new_learner(architecture, training, device)
     learner.network.train()

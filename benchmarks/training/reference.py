@@ -44,11 +44,10 @@ class Network(nn.Module):
 
 
 def train(
-    network: Network, windows: Windows, weight: float, rate: float, seed: int, device: torch.device
+    network: nn.Module, windows: Windows, weight: float, seed: int, device: torch.device, optimiser: torch.optim.Adam
 ) -> Iterator[int]:
     """Train one epoch; yields the windows done after each step."""
     order = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(network.parameters(), lr=rate, weight_decay=1e-5)
     criterion = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(weight, device=device))
     network.train()
     done, total = 0, 0.0
@@ -72,4 +71,3 @@ def evaluate(network: Network, windows: Windows, device: torch.device) -> Iterat
         window, _ = windows[item]
         found.append(torch.sigmoid(network(window.unsqueeze(0).to(device))).item())
         yield item + 1
-

@@ -13,7 +13,7 @@ from support.real_run import run_document, start, status_of
 
 SHARED = Path(os.environ.get("RETRAIN_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 USD1 = SHARED / "candles_USD1-USDT_5m.parquet"
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1, 2, 3, 4)
 
 
 @pytest.mark.slow
@@ -56,6 +56,72 @@ def test_a_pair_pinned_to_its_mean_passes_the_plans_gate_honestly_over_several_s
         report = Path(str(status.report and status.report.markdown).removeprefix("file://")).read_text()
         assert "after fees of 10 bps a fill nothing is left" in report
         assert "| Reversal |" in report
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not USD1.exists(), reason=f"{USD1.name} may not be copied into the project and is not beside it")
+def test_a_change_of_regime_is_rejected_and_said(tmp_path: Path) -> None:
+    """15 bars ahead the same pair can be predicted on validation, and far less in the months after."""
+    run = run_document(
+        "regime",
+        SHARED,
+        tmp_path / "models",
+        symbols=["USD1-USDT"],
+        data={"uri": f"file://{SHARED}/", "filename": "candles_{symbol}_{interval}.parquet", "interval": "5m"},
+        label={"horizonBars": 15, "ties": "Drop"},
+        model={"hiddenSize": 32, "layers": 1, "dropout": 0, "bidirectional": False, "lookbackBars": 20},
+        training={"epochs": 3, "batchSize": 128},
+    )
+    process = start(tmp_path, run, threads=2)
+    output = process.communicate(timeout=500)[0]
+    status = status_of(tmp_path, "regime")
+    assert (process.returncode, status.state) == (3, "Rejected"), output
+    result = status.symbol("USD1-USDT").result
+    assert result is not None
+    assert result.metrics is not None
+    assert result.validation_accuracy is not None
+    assert result.validation_accuracy > 0.75
+    assert result.metrics.metrics.accuracy is not None
+    assert result.metrics.metrics.accuracy < result.validation_accuracy - 0.06
+    report = Path(str(status.report and status.report.markdown).removeprefix("file://")).read_text()
+    assert "The market changed between validation and test" in report
+
+
+def shuffled(path: Path, to: Path) -> None:
+    """The bars of a file in another order, one after the other: each is real, and none says what comes next."""
+    table = pq.read_table(path).slice(0, 20_000)
+    closes = np.log(table["close"].to_numpy())
+    steps = np.random.default_rng(0).permutation(np.diff(closes))
+    walk = np.exp(closes[0] + np.concatenate([[0.0], np.cumsum(steps)]))
+    pq.write_table(
+        pa.table({"timestamp": table["timestamp"], "close": walk, "move": np.concatenate([[0.0], steps])}), to
+    )
+
+
+@pytest.mark.slow
+def test_shuffled_prices_give_the_base_rate(tmp_path: Path) -> None:
+    """With the order gone there is nothing to learn: the accuracy is that of always saying the commoner direction."""
+    data = Path(__file__).resolve().parents[2] / "examples" / "data"
+    shuffled(data / "candles_BTC-USD_1m.parquet", tmp_path / "candles_BTC-USD_1m.parquet")
+    run = run_document(
+        "shuffled",
+        tmp_path,
+        tmp_path / "models",
+        symbols=["BTC-USD"],
+        label={"horizonBars": 1},
+        model={"hiddenSize": 16, "layers": 1, "dropout": 0, "bidirectional": False, "lookbackBars": 10},
+        training={"epochs": 3, "batchSize": 256},
+    )
+    process = start(tmp_path, run, threads=2)
+    output = process.communicate(timeout=500)[0]
+    status = status_of(tmp_path, "shuffled")
+    assert (process.returncode, status.state) == (3, "Rejected"), output
+    result = status.symbol("BTC-USD").result
+    assert result is not None
+    assert result.metrics is not None
+    # 3,000 test bars: four standard errors are 3.7 points.
+    assert result.metrics.metrics.accuracy == pytest.approx(0.5, abs=0.037)
+    assert "AUC" not in output
 
 
 def leaking_features(path: Path, bars: int = 1500, horizon: int = 3) -> None:

@@ -17,12 +17,15 @@ import torch
 from retrain_api.documents import TrainResult, TrainTask
 from retrain_api.errors import ConfigurationError, DataError, Interrupted, NoDeviceError, NotFoundError
 from retrain_api.spec_data import EarlyStopping, Model
-from retrain_trainer import calibrate, training_task
+from retrain_trainer import calibrate, training_data, training_task
 from retrain_trainer import train as training_loop
+from retrain_trainer.dataset import Dataset
 from retrain_trainer.inference import logits
 from retrain_trainer.interruption import Stop
 from retrain_trainer.model_file import ModelFile
 from retrain_trainer.score import rows_for
+from retrain_trainer.timeline import interval_nanoseconds
+from retrain_trainer.windows import fit_scaling, window_ends
 from support.training_case import MODEL, ROWS, RUN, Site, candle_table, feature_table
 
 TEST_BEGINS = ROWS * 85 // 100
@@ -124,13 +127,43 @@ def test_another_seed_gives_another_file(site: Site, tmp_path: Path) -> None:
     assert run(site).model.sha256 != run(elsewhere, elsewhere.task(seed=1)).model.sha256
 
 
-def test_test_rows_change_nothing(site: Site, tmp_path: Path) -> None:
-    """Prices and features after the border of the test part are others; the whole file is the same."""
+def with_another_future() -> pd.DataFrame:
+    """Prices and features after the border of the test part are others."""
     disturbed = feature_table()
     rows = disturbed.index >= TEST_BEGINS
     generator = np.random.default_rng(8)
     for name in ("close", "hint", "noise"):
         disturbed.loc[rows, name] = 1000 + 50 * generator.random(rows.sum())
+    return disturbed
+
+
+def train_on_all(task: TrainTask, dataset: Dataset, rows: slice) -> Any:
+    """A mistake: every window of the file, whatever part was asked for."""
+    interval = interval_nanoseconds(dataset.interval)
+    times, labels = dataset.candles.timestamps, dataset.labels.values
+    return window_ends(times, interval, task.model.lookback_bars, slice(0, len(times)), labels)
+
+
+MISTAKES = {
+    "_ends": train_on_all,
+    "fit_scaling": lambda values, rows: fit_scaling(values, slice(0, len(values))),
+}
+
+
+@pytest.mark.parametrize("mistake", ["_ends", "fit_scaling"])
+def test_a_look_at_the_test_rows_would_be_caught(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mistake: str
+) -> None:
+    """Planted: training on test bars, scaling by their statistics. The comparison of the next test sees both."""
+    monkeypatch.setattr(training_data, mistake, MISTAKES[mistake])
+    elsewhere = Site(tmp_path / "elsewhere")
+    elsewhere.put(with_another_future())
+    assert run(site).model.sha256 != run(elsewhere).model.sha256
+
+
+def test_test_rows_change_nothing(site: Site, tmp_path: Path) -> None:
+    """Prices and features after the border of the test part are others; the whole file is the same."""
+    disturbed = with_another_future()
     elsewhere = Site(tmp_path / "elsewhere")
     elsewhere.put(disturbed)
     one, other = run(site), run(elsewhere)

@@ -69,7 +69,9 @@ class Stepper:
             self.pool = ThreadPoolExecutor(self.parts, "part", torch.set_num_threads, (each,))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.pool is not None:
             self.pool.shutdown()
             # Threads that start later take the number that was set last.
@@ -109,7 +111,5 @@ class Stepper:
         problem = self.problem
         # On a GPU dropout is cuDNN's own; its state is in the checkpoint as far as torch knows it.
         generator = torch.Generator().manual_seed(seed_of(self.seed, at, part)) if self.on_cpu else None
-        outputs = forward(
-            self.learner.network, problem.features, rows, problem.lookback, problem.precision, generator
-        )
+        outputs = forward(self.learner.network, problem.features, rows, problem.lookback, problem.precision, generator)
         return weighted_bce(outputs, problem.targets[rows], self.weight)
