@@ -46,10 +46,9 @@ def rate(steps: Iterator[int], seconds: float, device: torch.device) -> float:
     for _ in range(3):
         first = next(steps)
     synchronise(device)
-    began = time.perf_counter()
-    for done in steps:
-        if time.perf_counter() - began >= seconds:
-            break
+    began, done = time.perf_counter(), first
+    while time.perf_counter() - began < seconds:
+        done = next(steps)
     synchronise(device)
     return (done - first) / (time.perf_counter() - began)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -18,8 +20,11 @@ DROPOUT = architecture(layers=3, dropout=0.35)
 START = Moment(0, 0)
 
 
+Split = Callable[[int], None]
+
+
 @pytest.fixture
-def split(monkeypatch: pytest.MonkeyPatch) -> object:
+def split(monkeypatch: pytest.MonkeyPatch) -> Split:
     """Split every batch into so many parts, whatever the machine."""
     return lambda parts: monkeypatch.setattr(module, "parts_of", lambda *_: parts)
 
@@ -31,6 +36,7 @@ def one_step(shape: Architecture, windows: int = 50) -> tuple[float, Learner]:
     learner.network.train()
     with Stepper(learner, what, how) as stepper:
         loss = stepper(torch.from_numpy(what.train_ends[:windows]), START)
+    assert loss is not None
     return float(loss), learner
 
 
@@ -47,7 +53,7 @@ def test_a_thread_gets_a_part_of_some_size(batch: int, threads: int, parts: int)
 
 
 @pytest.mark.parametrize("parts", [2, 3, 7])
-def test_parts_have_the_gradient_of_the_whole(parts: int, split: object) -> None:
+def test_parts_have_the_gradient_of_the_whole(parts: int, split: Split) -> None:
     """50 windows do not divide by 3 or 7: a part counts by its windows."""
     split(1)
     loss, whole = one_step(architecture(layers=2))
@@ -58,7 +64,7 @@ def test_parts_have_the_gradient_of_the_whole(parts: int, split: object) -> None
         torch.testing.assert_close(gradients(learner)[name], value, rtol=1e-5, atol=1e-7)
 
 
-def test_a_last_batch_smaller_than_the_parts_is_learnt(split: object) -> None:
+def test_a_last_batch_smaller_than_the_parts_is_learnt(split: Split) -> None:
     split(4)
     loss, learner = one_step(architecture(), windows=2)
     split(1)
@@ -67,7 +73,41 @@ def test_a_last_batch_smaller_than_the_parts_is_learnt(split: object) -> None:
     assert all(bool(value.isfinite().all()) for value in gradients(learner).values())
 
 
-def test_who_is_first_changes_no_bit(split: object, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_big_batch_is_added_up_from_small_parts(parts: int, split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a step holds in memory, and how long it can't be stopped, does not grow with the batch."""
+    split(1)
+    loss, whole = one_step(architecture(layers=2))
+    split(parts)
+    monkeypatch.setattr(module, "LARGEST_PART", 8)
+    seen: list[int] = []
+    compute = Stepper.loss
+    monkeypatch.setattr(
+        Stepper, "loss", lambda self, rows, at, part: (seen.append(len(rows)), compute(self, rows, at, part))[1]
+    )
+    found, learner = one_step(architecture(layers=2))
+    assert sorted(seen) == [7] * 6 + [8]
+    assert found == pytest.approx(loss, rel=1e-6)
+    for name, value in gradients(whole).items():
+        torch.testing.assert_close(gradients(learner)[name], value, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_request_to_stop_is_met_in_the_middle_of_a_step(
+    parts: int, split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split(parts)
+    monkeypatch.setattr(module, "LARGEST_PART", 8)
+    how, what = training(batch_size=50), problem()
+    learner = new_learner(DROPOUT, how, CPU)
+    before = copy.deepcopy(learner.network.state_dict())
+    with Stepper(learner, what, how, stop=lambda: True) as stepper:
+        assert stepper(torch.from_numpy(what.train_ends[:50]), START) is None
+    assert same(before, learner.network.state_dict())
+    assert not learner.optimiser.state_dict()["state"]
+
+
+def test_who_is_first_changes_no_bit(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     split(2)
     _, plain = one_step(DROPOUT)
     compute, order = Stepper.loss, itertools.count()
@@ -103,7 +143,7 @@ def test_every_part_of_every_step_has_its_own_numbers() -> None:
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
-def test_threads_are_given_back(split: object) -> None:
+def test_threads_are_given_back(split: Split) -> None:
     before = torch.get_num_threads()
     split(2)
     one_step(architecture())

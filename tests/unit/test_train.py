@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from retrain_api.errors import ConfigurationError
 from retrain_api.spec_data import EarlyStopping, Scheduler, Training
+from retrain_trainer import step
 from retrain_trainer import train as training_loop
 from retrain_trainer.checkpoint import Owner, capture, decode, encode, restore
 from retrain_trainer.device import choose_precision
@@ -84,8 +85,10 @@ class PlainTorch:
                 gradient /= norm
 
 
-def test_it_is_the_training_of_the_plan() -> None:
-    """Twelve epochs, over the restart before epoch 11, with a weight that makes gradients long enough to be clipped."""
+@pytest.mark.parametrize("parts", [1, 2])
+def test_it_is_the_training_of_the_plan(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a batch is split or not. Twelve epochs, over the restart before epoch 11, with a weight that makes gradients long enough to be clipped."""
+    monkeypatch.setattr(step, "parts_of", lambda *_: parts)
     what, how = problem(weight=20.0), training(epochs=12, batch_size=16, weight_decay=0.01)
     plain = PlainTorch(what, how)
     learner = new_learner(architecture(), how, CPU)
@@ -107,11 +110,11 @@ def test_it_is_the_training_of_the_plan() -> None:
 
 def test_the_logged_rate_is_the_one_that_was_used(monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[float] = []
-    step = torch.optim.Adam.step
+    adam_step = torch.optim.Adam.step
 
     def spy(self: torch.optim.Adam, *more: Any) -> Any:
         used.append(self.param_groups[0]["lr"])
-        return step(self, *more)
+        return adam_step(self, *more)
 
     monkeypatch.setattr(torch.optim.Adam, "step", spy)
     how = training(epochs=4, batch_size=1000, scheduler=Scheduler(t0=2, t_mult=1))
@@ -211,16 +214,16 @@ def test_a_training_that_was_stopped_gives_the_same_bits(calls: list[int]) -> No
 
 
 @pytest.mark.parametrize(
-    ("call", "finished", "step"),
+    ("call", "finished", "steps"),
     [(0, 0, 0), (1, 0, 1), (3, 0, 3), (4, 0, 4), (5, 1, 0), (7, 1, 2)],
     ids=["at once", "after a step", "before the last step", "before validation", "between epochs", "in epoch 2"],
 )
-def test_it_stops_where_it_is_asked(call: int, finished: int, step: int) -> None:
+def test_it_stops_where_it_is_asked(call: int, finished: int, steps: int) -> None:
     """120 train windows are 4 steps of 32, and the validation asks once."""
     learner = new_learner(architecture(), RESUMED, CPU)
     with pytest.raises(Stopped) as stopped:
         fit(learner, problem(), RESUMED, State(), Hooks(stop=stop_at(call)))
-    assert (stopped.value.state.finished, stopped.value.state.step) == (finished, step)
+    assert (stopped.value.state.finished, stopped.value.state.step) == (finished, steps)
 
 
 def test_time_adds_up_over_restarts() -> None:

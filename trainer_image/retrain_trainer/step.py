@@ -7,8 +7,10 @@ dropout gets depends on seed, epoch, step and part alone, so nothing has to be r
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,10 @@ GRADIENT_NORM = 1.0
 
 SMALLEST_PART = 16
 """Windows a thread gets at least; with fewer, reading the weights costs more than the windows."""
+
+LARGEST_PART = 256
+"""Windows computed at once on a CPU; a bigger batch is added up from such parts. It bounds the memory of a step and,
+at 300 windows a second and thread, how long a request to stop waits."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,14 @@ class Stepper:
     """Steps of one learner on one problem; a context manager, for its threads.
 
     `stepper(rows, at)` does one step on the windows that end at `rows` (int64[batch], on the device) and returns their
-    mean loss, detached, a scalar on the device.
+    mean loss, detached, a scalar on the device; or None when `stop` said so between two parts of it: weights and optimiser
+    are then as they were.
     """
 
-    def __init__(self, learner: Learner, problem: Problem, training: Training) -> None:
+    def __init__(
+        self, learner: Learner, problem: Problem, training: Training, stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.stop = stop
         self.learner, self.problem, self.seed = learner, problem, training.seed
         self.weight = torch.tensor(problem.weight, device=problem.device)
         self.parameters = list(learner.network.parameters())
@@ -77,14 +87,17 @@ class Stepper:
             # Threads that start later take the number that was set last.
             torch.set_num_threads(self.threads)
 
-    def __call__(self, rows: Tensor, at: Moment) -> Tensor:
-        if self.pool is None:
-            loss = self.whole(rows, at)
-        else:
-            loss = self.in_parts(self.pool, rows, at)
-        torch.nn.utils.clip_grad_norm_(self.parameters, GRADIENT_NORM)
-        self.learner.optimiser.step()
+    def __call__(self, rows: Tensor, at: Moment) -> Tensor | None:
+        split = rows.tensor_split(self.pieces(len(rows)))
+        loss = self.whole(rows, at) if len(split) == 1 else self.in_parts(split, at)
+        if loss is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters, GRADIENT_NORM)
+            self.learner.optimiser.step()
         return loss
+
+    def pieces(self, windows: int) -> int:
+        """Into how many parts so many windows are split; on a GPU one."""
+        return max(min(self.parts, windows), -(-windows // LARGEST_PART)) if self.on_cpu else 1
 
     def whole(self, rows: Tensor, at: Moment) -> Tensor:
         """Gradients of a batch that is not split."""
@@ -93,16 +106,24 @@ class Stepper:
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
-    def in_parts(self, pool: ThreadPoolExecutor, rows: Tensor, at: Moment) -> Tensor:
+    def in_parts(self, split: Sequence[Tensor], at: Moment) -> Tensor | None:
         """Gradients of all parts, added in their order: so the bits do not depend on who is first."""
-        split = rows.tensor_split(min(self.parts, len(rows)))
-        found = list(pool.map(lambda part: self.share(split[part], at, part, len(rows)), range(len(split))))
-        for parameter, *gradients in zip(self.parameters, *(gradients for _, gradients in found), strict=True):
-            parameter.grad = torch.stack(gradients).sum(0)
-        return torch.stack([loss for loss, _ in found]).sum(0)
+        compute = partial(self.share, at=at, windows=sum(map(len, split)))
+        total, gradients = torch.zeros(()), [torch.zeros_like(parameter) for parameter in self.parameters]
+        for share in (self.pool.map if self.pool else map)(compute, split, range(len(split))):
+            if share is None:
+                return None
+            total += share[0]
+            for gradient, more in zip(gradients, share[1], strict=True):
+                gradient += more
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        return total
 
-    def share(self, rows: Tensor, at: Moment, part: int, windows: int) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """A part's share of the batch's mean loss, and its gradients."""
+    def share(self, rows: Tensor, part: int, at: Moment, windows: int) -> tuple[Tensor, tuple[Tensor, ...]] | None:
+        """A part's share of the batch's mean loss, and its gradients; None when somebody asked to stop."""
+        if part >= self.parts and self.stop():
+            return None
         loss = self.loss(rows, at, part) * (len(rows) / windows)
         return loss.detach(), torch.autograd.grad(loss, self.parameters)
 

@@ -151,13 +151,13 @@ def train_epoch(
     ends = torch.from_numpy(problem.train_ends)[order_of(training, state.finished, windows)].to(problem.device)
     total = torch.tensor(state.loss_sum, dtype=torch.float64, device=problem.device)
     told, first, began_here = time.monotonic(), state.step * size, time.monotonic()
-    with Stepper(learner, problem, training) as stepper:
+    with Stepper(learner, problem, training, hooks.stop) as stepper:
         for step in range(state.step, math.ceil(windows / size)):
-            if hooks.stop():
-                seconds = time.monotonic() - began
-                raise Stopped(replace(state, step=step, loss_sum=float(total), seconds=seconds))
             batch = ends[step * size : (step + 1) * size]
-            total += stepper(batch, Moment(state.finished, step)).double() * len(batch)
+            loss = None if hooks.stop() else stepper(batch, Moment(state.finished, step))
+            if loss is None:
+                raise Stopped(replace(state, step=step, loss_sum=float(total), seconds=time.monotonic() - began))
+            total += loss.double() * len(batch)
             if hooks.step is not None and time.monotonic() - told >= 1:
                 told, done = time.monotonic(), min((step + 1) * size, windows)
                 hooks.step(state.finished + 1, done, windows, (done - first) / (told - began_here))
