@@ -51,7 +51,6 @@ class Variant:
 VARIANTS = (
     Variant("batch 32, float32 (reference)", 32, "float32"),
     Variant("batch 32, bfloat16", 32, "bfloat16"),
-    Variant("batch 128, bfloat16", 128, "bfloat16"),
     Variant("batch 128, bfloat16, learning rate x 2", 128, "bfloat16", 0.002),
 )
 PEOPLE_HAVE = "what people have today"
@@ -221,8 +220,8 @@ def main() -> int:
         "--candles", help="a candle file of 5-minute bars that can be predicted, such as a pegged pair's"
     )
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--windows", type=int, default=5000)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--windows", type=int, default=4000)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--out", default="training_quality.jsonl")
     parser.add_argument("--timed", action="store_true")
     parser.add_argument("--data", help=argparse.SUPPRESS)

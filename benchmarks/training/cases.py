@@ -14,7 +14,7 @@ from retrain_api.spec_data import Label, Model, Split, Training
 from retrain_trainer.train import Problem
 from retrain_trainer.training_data import load_material, problem_on
 
-LOOKBACK, FEATURES, VALIDATED = 60, 31, 4000
+LOOKBACK, FEATURES, VALIDATED = 60, 31, 2000
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,6 @@ def evaluate(network: DirectionLSTM, features: torch.Tensor, ends: NDArray[np.in
     """Logits in the batches of the evaluation; yields the windows done."""
     done = 0
     while True:
-        for first in range(0, len(ends) - 4 * BATCH, 4 * BATCH):
-            done += len(logits(network, features, ends[first : first + 4 * BATCH], lookback))
+        for first in range(0, len(ends) - 16 * BATCH, 16 * BATCH):
+            done += len(logits(network, features, ends[first : first + 16 * BATCH], lookback))
             yield done

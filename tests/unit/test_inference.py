@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from retrain_trainer.inference import forward, logits
+from retrain_trainer.inference import BATCH, batch_on, forward, logits
 from retrain_trainer.model import DirectionLSTM
 from support.training_case import LOOKBACK, architecture, problem
 
@@ -56,3 +56,20 @@ def test_bfloat16_is_close_and_comes_back_as_float32(network: DirectionLSTM) -> 
         coarse = forward(network, features, ends, LOOKBACK, torch.bfloat16)
     assert coarse.dtype == torch.float32
     assert 0 < (exact - coarse).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_change_no_bit(network: DirectionLSTM, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each batch is computed by one thread, whichever; the answers keep their order."""
+    what, ends = problem(), np.arange(4, 159)
+    expected = logits(network, what.features, ends, LOOKBACK, 10)
+    before = torch.get_num_threads()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    found = logits(network, what.features, ends, LOOKBACK, 10)
+    monkeypatch.undo()
+    torch.set_num_threads(before)
+    assert (found == expected).all()
+
+
+def test_a_gpu_gets_more_windows_at_a_time() -> None:
+    assert batch_on(torch.device("cuda")) > batch_on(torch.device("cpu")) == BATCH

@@ -9,9 +9,14 @@ from torch import Tensor
 
 from .model import DirectionLSTM
 from .windows import gather
+from .workers import Workers
 
-BATCH = 256
-"""Windows at a time. One number for all callers, so that they compute the same bits on the same machine."""
+BATCH = 128
+"""Windows at a time on a CPU. One number for all callers, so that they compute the same bits on the same machine; of 64
+to 1,024 the fastest with two threads (`docs/performance.md`)."""
+
+BATCH_ON_GPU = 4096
+"""A GPU is idle with fewer; the outputs of a layer of 2 x 128 over 60 bars take 250 MB."""
 
 
 def forward(
@@ -32,16 +37,25 @@ def forward(
     return logits
 
 
-@torch.inference_mode()
+def batch_on(device: torch.device) -> int:
+    """Windows at a time on that device."""
+    return BATCH if device.type == "cpu" else BATCH_ON_GPU
+
+
 def logits(
-    model: DirectionLSTM, features: Tensor, ends: NDArray[np.int64], lookback: int, batch: int = BATCH
+    model: DirectionLSTM, features: Tensor, ends: NDArray[np.int64], lookback: int, batch: int | None = None
 ) -> NDArray[np.float64]:
     """Logits float64[k] of the windows that end at rows `ends` (int64[k]) of scaled features float32[rows, f].
 
     Always computed in float32 and without dropout; the model is left in evaluation mode. The features are on
-    the model's device. A window needs lookback - 1 rows before its end.
+    the model's device. A window needs lookback - 1 rows before its end. On a CPU batches are computed side by side.
     """
     model.eval()
-    rows = torch.from_numpy(ends).to(features.device)
-    parts = [forward(model, features, part, lookback) for part in rows.split(batch)] if len(ends) else []
-    return np.concatenate([part.cpu().numpy() for part in parts] or [np.empty(0)]).astype(np.float64)
+    parts = torch.from_numpy(ends).to(features.device).split(batch or batch_on(features.device))
+
+    @torch.inference_mode()  # it holds for the thread that computes
+    def compute(part: Tensor) -> Tensor:
+        return forward(model, features, part, lookback)
+
+    with Workers(len(parts) if features.device.type == "cpu" else 1) as workers:
+        return torch.cat(list(workers.map(compute, parts))).cpu().double().numpy()

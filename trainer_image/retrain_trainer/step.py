@@ -1,14 +1,12 @@
 """One step of the optimiser. On a CPU the batch is split, and each part is computed by a thread of its own.
 
-An LSTM is a chain of small matrix products: two threads inside each product wait for one another at every time step,
-while two threads with half a batch each meet once a step (`docs/performance.md` has the ratio). Which random numbers
-dropout gets depends on seed, epoch, step and part alone, so nothing has to be remembered to go on with the same bits.
+Which random numbers dropout gets depends on seed, epoch, step and part alone, so nothing has to be remembered to go on
+with the same bits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -20,6 +18,7 @@ from torch import Tensor
 
 from .inference import forward
 from .loss import weighted_bce
+from .workers import Workers
 
 if TYPE_CHECKING:
     from .train import Learner, Problem
@@ -43,11 +42,6 @@ class Moment:
     step: int
 
 
-def parts_of(batch_size: int, threads: int) -> int:
-    """Into how many parts a batch is split."""
-    return max(1, min(threads, batch_size // SMALLEST_PART))
-
-
 def seed_of(seed: int, at: Moment, part: int) -> int:
     """Seed of dropout's random numbers, another for each part of each step."""
     return (((seed * 1_000_003 + at.epoch) * 1_000_003 + at.step) * 1_009 + part) % 2**63
@@ -69,23 +63,16 @@ class Stepper:
         self.weight = torch.tensor(problem.weight, device=problem.device)
         self.parameters = list(learner.network.parameters())
         self.on_cpu = problem.device.type == "cpu"
-        self.threads = torch.get_num_threads()
-        self.parts = parts_of(training.batch_size, self.threads) if self.on_cpu else 1
-        self.pool: ThreadPoolExecutor | None = None
+        self.workers = Workers(training.batch_size // SMALLEST_PART if self.on_cpu else 1)
 
     def __enter__(self) -> Stepper:
-        if self.parts > 1:
-            each = max(1, self.threads // self.parts)
-            self.pool = ThreadPoolExecutor(self.parts, "part", torch.set_num_threads, (each,))
+        self.workers.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.pool is not None:
-            self.pool.shutdown()
-            # Threads that start later take the number that was set last.
-            torch.set_num_threads(self.threads)
+        self.workers.__exit__(kind, error, trace)
 
     def __call__(self, rows: Tensor, at: Moment) -> Tensor | None:
         split = rows.tensor_split(self.pieces(len(rows)))
@@ -97,7 +84,7 @@ class Stepper:
 
     def pieces(self, windows: int) -> int:
         """Into how many parts so many windows are split; on a GPU one."""
-        return max(min(self.parts, windows), -(-windows // LARGEST_PART)) if self.on_cpu else 1
+        return max(min(self.workers.count, windows), -(-windows // LARGEST_PART)) if self.on_cpu else 1
 
     def whole(self, rows: Tensor, at: Moment) -> Tensor:
         """Gradients of a batch that is not split."""
@@ -110,7 +97,7 @@ class Stepper:
         """Gradients of all parts, added in their order: so the bits do not depend on who is first."""
         compute = partial(self.share, at=at, windows=sum(map(len, split)))
         total, gradients = torch.zeros(()), [torch.zeros_like(parameter) for parameter in self.parameters]
-        for share in (self.pool.map if self.pool else map)(compute, split, range(len(split))):
+        for share in self.workers.map(compute, split, range(len(split))):
             if share is None:
                 return None
             total += share[0]
@@ -122,7 +109,7 @@ class Stepper:
 
     def share(self, rows: Tensor, part: int, at: Moment, windows: int) -> tuple[Tensor, tuple[Tensor, ...]] | None:
         """A part's share of the batch's mean loss, and its gradients; None when somebody asked to stop."""
-        if part >= self.parts and self.stop():
+        if part >= self.workers.count and self.stop():
             return None
         loss = self.loss(rows, at, part) * (len(rows) / windows)
         return loss.detach(), torch.autograd.grad(loss, self.parameters)

@@ -20,7 +20,7 @@ from retrain_api.errors import ConfigurationError
 from retrain_api.spec_data import Training
 from torch import Tensor
 
-from .inference import BATCH, logits
+from .inference import batch_on, logits
 from .loss import weighted_bce
 from .model import Architecture, DirectionLSTM
 from .schedule import Patience, exhausted, learning_rate, observe
@@ -189,14 +189,13 @@ def validate(
 def validation_logits(network: DirectionLSTM, problem: Problem, stop: Callable[[], bool]) -> NDArray[np.float64] | None:
     """Logits of the validation windows, float64[k], or None where `stop` said so.
 
-    A part is one of inference's batches, so the bits are those of all windows at once.
+    A part is some of inference's batches, two for each thread, so the bits are those of all windows at once.
     """
-    parts = []
-    for first in range(0, len(problem.validation_ends), BATCH):
+    parts, size = [], batch_on(problem.device) * 2 * torch.get_num_threads()
+    for first in range(0, len(problem.validation_ends), size):
         if stop():
             return None
-        ends = problem.validation_ends[first : first + BATCH]
-        parts.append(logits(network, problem.features, ends, problem.lookback))
+        parts.append(logits(network, problem.features, problem.validation_ends[first : first + size], problem.lookback))
     return np.concatenate(parts)
 
 
