@@ -99,4 +99,5 @@ USER 65532:65532
 CMD ["python", "-m", "retrain_trainer", "--help"]
 ARG VERSION
 ARG REVISION
+ENV RETRAIN_REVISION=${REVISION}
 LABEL org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${REVISION}"

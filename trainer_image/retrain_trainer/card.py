@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import platform
+import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +22,19 @@ from .pinning import as_document
 from .timeline import iso_time
 from .train import State
 
+REVISION = "RETRAIN_REVISION"
+"""Set in the image: the git revision it was built from."""
+_SOURCE = Path(__file__).parents[2]
+
 
 def model_card(
-    task: TrainTask, dataset: Dataset, pin: DataPin, model: ModelFile, state: State, result: TrainResult
+    task: TrainTask,
+    dataset: Dataset,
+    pin: DataPin,
+    model: ModelFile,
+    state: State,
+    result: TrainResult,
+    environ: Mapping[str, str],
 ) -> str:
     """The card's JSON."""
     card = {
@@ -43,7 +56,7 @@ def model_card(
         "durationSeconds": round(state.seconds, 1),
         "resumedEpochs": result.resumed_epochs,
         "hardware": hardware(task.device),
-        "versions": versions(),
+        "versions": versions() | {"revision": revision(environ)},
     }
     return json.dumps(card, indent=2, allow_nan=False) + "\n"
 
@@ -64,7 +77,12 @@ def hardware(device: str) -> dict[str, str]:
     """What it was computed on, without the name of the machine."""
     if device == "GPU" and torch.cuda.is_available():
         return {"device": torch.cuda.get_device_name(), "machine": platform.machine()}
-    return {"device": "CPU", "machine": platform.machine(), "capability": torch.backends.cpu.get_cpu_capability()}
+    return {
+        "device": "CPU",
+        "machine": platform.machine(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": str(torch.get_num_threads()),
+    }
 
 
 def versions() -> dict[str, str]:
@@ -74,3 +92,20 @@ def versions() -> dict[str, str]:
         return {"retrain": version("retrain-operator")} | found
     except PackageNotFoundError:
         return found
+
+
+def revision(environ: Mapping[str, str], source: Path = _SOURCE) -> str | None:
+    """The git revision of the trainer: what the image says, or that of the checkout it runs from; None elsewhere.
+
+    A checkout with changes that are in no commit ends in `-dirty`.
+    """
+    stated = environ.get(REVISION)
+    if stated and stated != "unknown":
+        return stated
+    if not (source / ".git").exists():  # another project's checkout may hold our environment
+        return None
+    command = ["git", "-C", str(source), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

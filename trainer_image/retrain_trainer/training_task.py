@@ -198,7 +198,7 @@ def finish(site: Site, material: Material, pin: DataPin, trained: Trained) -> Tr
         validation_accuracy=best.validation_accuracy,
         warnings=material.dataset.warnings,
     )
-    card = model_card(task, material.dataset, pin, model, state, result)
+    card = model_card(task, material.dataset, pin, model, state, result, site.environ)
     site.store.write(card_file(model_key(reference)), card.encode())
     site.store.write(site.folder + RESULT, encode(result).encode())
     checkpoint.remove(site.store, site.folder, site.log)
