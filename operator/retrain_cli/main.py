@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor_command", "check data, store, credentials and GPU before anything starts"),
     "report": ("report_command", "print or write the report of a run"),
     "features": ("features_command", "make a feature file from candles"),
+    "gate": ("gate_command", "judge stored measurements again, by the same gate or by another"),
 }
 
 

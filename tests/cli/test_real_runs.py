@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -83,8 +85,16 @@ def test_a_change_of_regime_is_rejected_and_said(tmp_path: Path) -> None:
     assert result.validation_accuracy > 0.75
     assert result.metrics.metrics.accuracy is not None
     assert result.metrics.metrics.accuracy < result.validation_accuracy - 0.06
-    report = Path(str(status.report and status.report.markdown).removeprefix("file://")).read_text()
-    assert "The market changed between validation and test" in report
+    report = Path(str(status.report and status.report.markdown).removeprefix("file://"))
+    assert "The market changed between validation and test" in report.read_text()
+    replay = [sys.executable, "-m", "retrain_cli.main", "gate", "replay", f"file://{report.with_name('results.json')}"]
+    again = subprocess.run(replay, capture_output=True, text=True)
+    assert (again.returncode, again.stderr) == (3, "")
+    assert "The same as recorded at" in again.stdout
+    eased = subprocess.run(
+        [*replay, "--set", "accuracy=60%", "--set", "calibrationError=0.1"], capture_output=True, text=True
+    )
+    assert (eased.returncode, eased.stdout.splitlines()[0][:18]) == (0, "regime: Pass, Idea")
 
 
 def shuffled(path: Path, to: Path) -> None:
