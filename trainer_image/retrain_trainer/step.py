@@ -63,6 +63,8 @@ class Stepper:
         self.weight = torch.tensor(problem.weight, device=problem.device)
         self.parameters = list(learner.network.parameters())
         self.on_cpu = problem.device.type == "cpu"
+        # On a GPU dropout is cuDNN's own, which is faster and keeps a state that no checkpoint can hold.
+        self.seeded = self.on_cpu or training.deterministic
         self.workers = Workers(training.batch_size // SMALLEST_PART if self.on_cpu else 1)
 
     def __enter__(self) -> Stepper:
@@ -117,7 +119,8 @@ class Stepper:
     def loss(self, rows: Tensor, at: Moment, part: int) -> Tensor:
         """Mean loss of the windows that end at `rows`."""
         problem = self.problem
-        # On a GPU dropout is cuDNN's own; its state is in the checkpoint as far as torch knows it.
-        generator = torch.Generator().manual_seed(seed_of(self.seed, at, part)) if self.on_cpu else None
+        generator = torch.Generator(problem.device) if self.seeded else None
+        if generator is not None:
+            generator.manual_seed(seed_of(self.seed, at, part))
         outputs = forward(self.learner.network, problem.features, rows, problem.lookback, problem.precision, generator)
         return weighted_bce(outputs, problem.targets[rows], self.weight)
