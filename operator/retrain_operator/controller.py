@@ -29,6 +29,8 @@ _AGAIN = 5.0
 _SETTLING = (1.0, 5.0, 30.0)
 """Seconds between the first sweeps: kopf lists by itself, after us, and what is deleted between the two lists is in no
 watch; by the last of them kopf's list is read."""
+_LATE = 5.0
+"""Seconds that a watch may be late before it has lost something."""
 _LAST_LOOKS = 5.0
 """Seconds that looks at work are given when the process is asked to stop; what is cut is done by the next leader."""
 _STUCK = 300.0
@@ -63,6 +65,7 @@ class Controller:
             self.settings.for_plan(),
             self.settings.identity,
             self.settings.progress_seconds,
+            lambda: self.queue.depth / self.settings.workers,
         )
         self.swept = time.monotonic()
 
@@ -164,7 +167,8 @@ class Controller:
 
     async def _mend(self) -> None:
         try:
-            found = await sweep(self.api, self.cache, self.settings.namespaces)
+            patience = min(_LATE, self.settings.sweep_seconds)
+            found = await sweep(self.api, self.cache, self.settings.namespaces, patience)
         except (ApiError, Unreachable) as error:
             log.warning("the sweep failed: %s", error)
             return

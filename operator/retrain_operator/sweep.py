@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .api import Api, ApiError
@@ -22,34 +24,52 @@ async def prime(api: Api, cache: Cache, namespaces: Sequence[str]) -> None:
                     cache.put(kind, body)
 
 
-async def sweep(api: Api, cache: Cache, namespaces: Sequence[str]) -> list[Key]:
+@dataclass(frozen=True)
+class _Difference:
+    """What the cluster has in another version than the cache had before the list; `meta` is the cluster's."""
+
+    kind: Kind
+    meta: Mapping[str, Any]
+    known: str | None
+
+
+async def sweep(api: Api, cache: Cache, namespaces: Sequence[str], patience: float = 0.0) -> list[Key]:
     """Compare the cache with the cluster and mend it. The runs that need a look.
 
+    What differs is read only where no watch has told of it `patience` seconds later: a watch that is late has lost
+    nothing. (At a thousand runs at once the watches are seconds late, and each run cost 2.4 reads of its Jobs.)
     Raises ApiError and Unreachable.
     """
-    keys = [key for kind in KINDS async for key in _differences(api, cache, kind, namespaces)]
-    return list(dict.fromkeys(keys))
+    found: list[Key | None] = []
+    differences: list[_Difference] = []
+    for kind in KINDS:
+        before = cache.versions(kind)
+        there = await _listed(api, kind, namespaces)
+        differences += [
+            _Difference(kind, meta, before.get(uid))
+            for uid, meta in there.items()
+            if meta["resourceVersion"] != cache.version(kind, uid)
+        ]
+        # Known before the list and not in it: gone, unless it was made and seen in between, which has a newer version.
+        found += [cache.drop(kind, uid, before[uid]) for uid in before.keys() - there.keys()]
+    if differences:
+        await asyncio.sleep(patience)
+    for lost in differences:
+        if cache.version(lost.kind, lost.meta["uid"]) == lost.known:
+            found.append(await _read(api, cache, lost.kind, lost.meta))
+    return list(dict.fromkeys(key for key in found if key is not None))
 
 
-async def _differences(api: Api, cache: Cache, kind: Kind, namespaces: Sequence[str]) -> AsyncIterator[Key]:
-    before = cache.versions(kind)
-    there: dict[str, dict[str, Any]] = {}
+async def _listed(api: Api, kind: Kind, namespaces: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """Metadata of all there are, by UID."""
+    there: dict[str, Mapping[str, Any]] = {}
     for path in _collections(kind, namespaces):
         async for page in api.pages(path, selector(kind), _METADATA_ONLY):
             there |= {item["metadata"]["uid"]: item["metadata"] for item in page["items"]}
-    for uid, meta in there.items():
-        if meta["resourceVersion"] != cache.version(kind, uid):
-            key = await _read(api, cache, kind, meta)
-            if key is not None:
-                yield key
-    for uid in before.keys() - there.keys():
-        # Known before the list and not in it: gone, unless it was made and seen in between, which has a newer version.
-        key = cache.drop(kind, uid, before[uid])
-        if key is not None:
-            yield key
+    return there
 
 
-async def _read(api: Api, cache: Cache, kind: Kind, meta: dict[str, Any]) -> Key | None:
+async def _read(api: Api, cache: Cache, kind: Kind, meta: Mapping[str, Any]) -> Key | None:
     try:
         return cache.put(kind, await api.get(one(kind, meta["namespace"], meta["name"])))
     except ApiError as error:
