@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -25,10 +25,18 @@ Split = Callable[[int], None]
 
 @pytest.fixture
 def split(monkeypatch: pytest.MonkeyPatch) -> Split:
-    """As on a machine with so many threads, where a thread may get a single window."""
-    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
-    monkeypatch.setattr(module, "SMALLEST_PART", 1)
-    return lambda threads: monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    """Parts of so many windows at most."""
+    monkeypatch.setattr(module, "SMALLEST_PART", 1000)
+    return lambda windows: monkeypatch.setattr(module, "PART", windows)
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """With so many threads of torch's."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
 
 
 def one_step(shape: Architecture, windows: int = 50) -> tuple[float, Learner]:
@@ -47,62 +55,62 @@ def gradients(learner: Learner) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("batch", "threads", "parts"), [(32, 1, 1), (32, 2, 2), (32, 8, 2), (31, 2, 1), (8, 4, 1), (128, 4, 4), (1, 1, 1)]
+    ("batch", "parts"), [(1, 1), (31, 1), (32, 2), (50, 2), (64, 2), (65, 3), (128, 4), (2048, 64)]
 )
-def test_a_thread_gets_a_part_of_some_size(
-    batch: int, threads: int, parts: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+def test_a_batch_is_split_by_its_size(batch: int, parts: int) -> None:
     how = training(batch_size=batch)
-    assert Stepper(new_learner(architecture(), how, CPU), problem(), how).workers.count == parts
+    assert Stepper(new_learner(architecture(), how, CPU), problem(), how).pieces(batch) == parts
 
 
-@pytest.mark.parametrize("parts", [2, 3, 7])
-def test_parts_have_the_gradient_of_the_whole(parts: int, split: Split) -> None:
-    """50 windows do not divide by 3 or 7: a part counts by its windows."""
-    split(1)
+@pytest.mark.parametrize(
+    ("available", "batch", "count"), [(1, 128, 1), (2, 128, 2), (8, 128, 4), (8, 32, 2), (8, 8, 1)]
+)
+def test_there_are_no_more_threads_than_parts(
+    available: int, batch: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: available)
+    how = training(batch_size=batch)
+    assert Stepper(new_learner(architecture(), how, CPU), problem(), how).workers.count == count
+
+
+@pytest.mark.parametrize("largest", [25, 17, 8])
+def test_parts_have_the_gradient_of_the_whole(largest: int, threads: int, split: Split) -> None:
+    """50 windows make 2 parts, 3 and 7, not all of one size: a part counts by its windows."""
+    split(50)
     loss, whole = one_step(architecture(layers=2))
-    split(parts)
+    split(largest)
     found, learner = one_step(architecture(layers=2))
     assert found == pytest.approx(loss, rel=1e-6)
     for name, value in gradients(whole).items():
         torch.testing.assert_close(gradients(learner)[name], value, rtol=1e-5, atol=1e-7)
 
 
-def test_a_last_batch_smaller_than_the_parts_is_learnt(split: Split) -> None:
-    split(4)
-    loss, learner = one_step(architecture(), windows=2)
-    split(1)
-    expected, _ = one_step(architecture(), windows=2)
-    assert loss == pytest.approx(expected, rel=1e-6)
-    assert all(bool(value.isfinite().all()) for value in gradients(learner).values())
-
-
-@pytest.mark.parametrize("parts", [1, 2])
-def test_a_big_batch_is_added_up_from_small_parts(parts: int, split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a step holds in memory, and how long it can't be stopped, does not grow with the batch."""
-    split(1)
-    loss, whole = one_step(architecture(layers=2))
-    split(parts)
-    monkeypatch.setattr(module, "LARGEST_PART", 8)
+def test_what_a_step_holds_does_not_grow_with_the_batch(
+    threads: int, split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split(8)
     seen: list[int] = []
     compute = Stepper.loss
     monkeypatch.setattr(
         Stepper, "loss", lambda self, rows, at, part: (seen.append(len(rows)), compute(self, rows, at, part))[1]
     )
-    found, learner = one_step(architecture(layers=2))
+    one_step(architecture(layers=2))
     assert sorted(seen) == [7] * 6 + [8]
-    assert found == pytest.approx(loss, rel=1e-6)
-    for name, value in gradients(whole).items():
-        torch.testing.assert_close(gradients(learner)[name], value, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("parts", [1, 2])
-def test_a_request_to_stop_is_met_in_the_middle_of_a_step(
-    parts: int, split: Split, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    split(parts)
-    monkeypatch.setattr(module, "LARGEST_PART", 8)
+def test_the_number_of_threads_changes_no_bit() -> None:
+    """A training that goes on where more processors are free gives the same model."""
+    before, found = torch.get_num_threads(), []
+    for count in (1, 2, 3):
+        torch.set_num_threads(count)
+        found.append(one_step(DROPOUT, windows=100)[1].network.state_dict())
+    torch.set_num_threads(before)
+    assert same(found[0], found[1])
+    assert same(found[0], found[2])
+
+
+def test_a_request_to_stop_is_met_in_the_middle_of_a_step(threads: int, split: Split) -> None:
+    split(8)
     how, what = training(batch_size=50), problem()
     learner = new_learner(DROPOUT, how, CPU)
     before = copy.deepcopy(learner.network.state_dict())
@@ -112,8 +120,7 @@ def test_a_request_to_stop_is_met_in_the_middle_of_a_step(
     assert not learner.optimiser.state_dict()["state"]
 
 
-def test_who_is_first_changes_no_bit(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    split(2)
+def test_who_is_first_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     _, plain = one_step(DROPOUT)
     compute, order = Stepper.loss, itertools.count()
 

@@ -88,8 +88,7 @@ class PlainTorch:
 @pytest.mark.parametrize("parts", [1, 2])
 def test_it_is_the_training_of_the_plan(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether a batch is split or not. Twelve epochs, over the restart before epoch 11, with a weight that makes gradients long enough to be clipped."""
-    monkeypatch.setattr(torch, "get_num_threads", lambda: parts)
-    monkeypatch.setattr(step, "SMALLEST_PART", 8)
+    monkeypatch.setattr(step, "SMALLEST_PART", 16 // parts)
     what, how = problem(weight=20.0), training(epochs=12, batch_size=16, weight_decay=0.01)
     plain = PlainTorch(what, how)
     learner = new_learner(architecture(), how, CPU)
