@@ -38,7 +38,9 @@ class ObservedPod:
 
 @dataclass(frozen=True)
 class ObservedJob:
-    """One Job of the run. `state` is the Job controller's verdict; Deleting wins over all others."""
+    """One Job of the run. `state` is the Job controller's verdict, or Complete once all its pods left their results;
+    Deleting wins over all others.
+    """
 
     name: str
     uid: str

@@ -49,6 +49,7 @@ class SeenJob:
     active: int = 0
     attempts: int = 0
     failed_indexes: frozenset[int] = frozenset()
+    completions: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ def seen_job(body: Body) -> SeenJob | None:
         active=status.get("active", 0),
         attempts=status.get("succeeded", 0) + status.get("failed", 0) + status.get("active", 0),
         failed_indexes=_indexes(status.get("failedIndexes", "")),
+        completions=spec.get("completions", 1),
     )
 
 

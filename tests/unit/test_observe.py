@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from retrain_api.documents import DeliverResult
 from retrain_api.status import Progress
 from retrain_operator.observe import Note, observe
 from retrain_operator.observed import Observed, ObservedPod, Refusal
@@ -138,3 +139,22 @@ def test_a_job_has_not_ended_while_the_watch_of_its_pods_lags_behind(complete: b
     assert look([ended], [told]).jobs[0].state == ("Complete" if complete else "Failed")
     assert look([ended], [replace(late, deleting=True)]).jobs[0].state == ("Complete" if complete else "Failed")
     assert look([ended], []).jobs[0].state == ("Complete" if complete else "Failed")
+
+
+SAID = DeliverResult()
+DONE = {"phase": "Succeeded", "exit_code": 0, "outcome": SAID}
+TOLD: list[tuple[str, SeenJob, list[SeenPod], str]] = [
+    ("its pod left a result", job(), [pod(**DONE)], "Complete"),
+    ("after one that failed", job(), [pod("b", phase="Failed", exit_code=70), pod("a", 1, **DONE)], "Complete"),
+    ("a pod that succeeded and said nothing", job(), [pod(phase="Succeeded", exit_code=0)], "Waiting"),
+    ("a result of a pod that runs still", job(), [pod(phase="Running", outcome=SAID)], "Running"),
+    ("one of two indexes", job(completions=2), [pod(**DONE)], "Waiting"),
+    ("one of two indexes, twice", job(completions=2), [pod("a", **DONE), pod("b", **DONE)], "Waiting"),
+    ("both indexes", job(completions=2), [pod("a", **DONE), pod("b", **DONE | {"index": 1})], "Complete"),
+    ("on its way out", job(deleting=True), [pod(**DONE)], "Deleting"),
+]
+
+
+@pytest.mark.parametrize(("seen", "pods", "state"), [case[1:] for case in TOLD], ids=[case[0] for case in TOLD])
+def test_a_job_is_complete_once_all_its_pods_left_their_results(seen: SeenJob, pods: list[SeenPod], state: str) -> None:
+    assert look([seen], pods).jobs[0].state == state

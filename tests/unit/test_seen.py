@@ -220,3 +220,10 @@ def test_whatever_is_missing_of_a_status_nothing_breaks(job: dict[str, Any], pod
 def part(status: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     names = st.sets(st.sampled_from(sorted(status))) if status else st.just(set())
     return names.map(lambda kept: {name: status[name] for name in kept})
+
+
+@pytest.mark.parametrize(("spec", "completions"), [({"completions": 3}, 3), ({}, 1)])
+def test_how_many_pods_must_succeed(spec: dict[str, Any], completions: int) -> None:
+    found = seen_job(job_body(spec=spec))
+    assert found is not None
+    assert found.completions == completions
