@@ -97,8 +97,7 @@ def root_schema() -> dict[str, Any]:
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
             "spec": spec_schema(),
-            "status": _structural(RetrainRunStatus.model_json_schema(by_alias=True, mode="serialization"))
-            | {"default": UNSEEN},
+            "status": _structural(RetrainRunStatus.model_json_schema(by_alias=True)) | {"default": UNSEEN},
         },
     }
 

@@ -16,6 +16,7 @@ from .errors import ConfigurationError
 from .measurement import Measurement
 from .schema import Lenient, Measured
 from .spec_data import Evaluation, Label, Model, Split, Training
+from .spec_gate import Baseline
 
 SCHEMA_VERSION = 1
 TASK_VARIABLE = "RETRAIN_TASK"
@@ -96,7 +97,7 @@ class EvaluateTask(Task):
     split: Split
     lookback_bars: int
     evaluation: Evaluation
-    baseline_uri: str | None = None
+    baseline: Baseline | None = None
     device: Literal["GPU", "CPU"]
 
 

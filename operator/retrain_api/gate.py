@@ -6,6 +6,7 @@ or the majority baseline not met), Inconclusive (met, but not at the asked confi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -161,8 +162,7 @@ def _majority_failure(measurement: Measurement) -> list[str]:
     if accuracy is None or majority is None or accuracy > majority:
         return []
     return [
-        f"it does not beat the majority baseline (accuracy {measured('accuracy', accuracy)} "
-        f"against {measured('accuracy', majority)})"
+        f"accuracy {measured('accuracy', accuracy)} does not beat the majority baseline, {measured('accuracy', majority)}"
     ]
 
 
@@ -187,19 +187,56 @@ def _confidence_doubts(gate: Gate, measurement: Measurement) -> list[str]:
     confidence = gate.confidence_percent
     if confidence is None:
         return []
-    doubts = []
-    for criterion in gate.criteria:
-        bound = measurement.near_bound(criterion.metric, confidence)
-        if bound is None or not _clears(criterion, bound):
-            read = (
-                "was not measured"
-                if bound is None
-                else f"reaches {points(criterion.metric, bound, criterion.bound)[1]}"
-            )
-            doubts.append(
-                f"the {confidence} % interval of {quoted(criterion.metric)} {read}, short of {describe(criterion)}"
-            )
-    return doubts
+    return [
+        _doubt(criterion, measurement, confidence)
+        for criterion in gate.criteria
+        if not _sure(criterion, measurement.near_bound(criterion.metric, confidence))
+    ]
+
+
+def _sure(criterion: Criterion, bound: float | None) -> bool:
+    return bound is not None and _clears(criterion, bound)
+
+
+def _doubt(criterion: Criterion, measurement: Measurement, confidence: Literal[90, 95, 99]) -> str:
+    bound = measurement.near_bound(criterion.metric, confidence)
+    read = "was not measured" if bound is None else f"reaches {points(criterion.metric, bound, criterion.bound)[1]}"
+    return (
+        f"the {confidence} % interval of {quoted(criterion.metric)} {read}, short of {describe(criterion)}"
+        f"{_what_would_settle_it(criterion, measurement, bound)}"
+    )
+
+
+def _what_would_settle_it(criterion: Criterion, measurement: Measurement, bound: float | None) -> str:
+    value = measurement.metrics.value(criterion.metric)
+    if value is None or bound is None or not measurement.bars or criterion.metric in _OF_A_PATH:
+        return ""
+    if not _clears(criterion, value):
+        return ""
+    more = bars_to_settle(value, bound, criterion.bound, measurement.bars)
+    if more is None:
+        return "; at this value no number of bars would settle it"
+    return f"; about {more:,} more test bars would settle it at this value"
+
+
+_OF_A_PATH = frozenset({"pnl", "maxDrawdown"})
+"""What grows with the time traded: more bars make another figure, and not the same one surer."""
+_MOST_BARS = 10**8
+"""Nearly two centuries of minutes."""
+
+
+def bars_to_settle(value: float, near: float, bar: float, bars: int) -> int | None:
+    """Test bars to add so that an interval which reaches from `value` to `near` would end at the bar, with two digits.
+
+    Its half shrinks with the square root of the bars: |value - near| * sqrt(bars / n) = |value - bar| gives n. None where
+    the value is at the bar, or so close that no history is long enough.
+    """
+    half, margin = abs(value - near), abs(value - bar)
+    if margin * math.sqrt(_MOST_BARS) <= half * math.sqrt(bars):
+        return None
+    more = bars * ((half / margin) ** 2 - 1)
+    step: int = 10 ** max(math.floor(math.log10(max(more, 1))) - 1, 0)
+    return max(math.ceil(round(more / step, 9)) * step, 1)
 
 
 def _clears(criterion: Criterion, value: float) -> bool:

@@ -76,10 +76,12 @@ def train_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) -> st
 def evaluate_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) -> str:
     """Key of a symbol's evaluation: the train key and how it is measured."""
     baseline = spec.promotion.baseline
+    described = {} if baseline is None else changed(baseline)
     return digest(
         {
             "train": train_key(spec, symbol, rerun),
             "evaluation": changed(spec.evaluation),
-            "baseline": None if baseline is None else baseline.uri,
+            "baseline": described.pop("uri", None),
+            "baselineModel": described,
         }
     )

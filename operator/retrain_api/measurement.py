@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .schema import Bound, Lenient, Measured
+from .schema import Bound, Lenient, Measured, Terse
 
 CONFIDENCES: tuple[int, ...] = (90, 95, 99)
 """Confidence levels in percent, in the order of `Measurement.near_bounds`."""
@@ -60,10 +60,12 @@ class Champion(Lenient):
     bars: int = Field(0, description="Bars that both were measured on.")
     accuracy: Measured = Field(None, description="The champion's accuracy on these bars.")
     difference: Measured = Field(None, description="The challenger's accuracy less the champion's, on these bars.")
+    low: Bound = Field(None, description="Lower bound of the difference's 95 % interval.")
+    high: Bound = Field(None, description="Upper bound of the difference's 95 % interval.")
     note: str | None = Field(None, description="Why there is no comparison.")
 
 
-class Measurement(Lenient):
+class Measurement(Terse):
     """All of one model's figures that the gate reads."""
 
     metrics: Metrics = Field(default_factory=lambda: Metrics(), description="Point values.")
@@ -81,6 +83,9 @@ class Measurement(Lenient):
     trades: int = Field(0, description="Trades of the backtest.")
     calibration_error_expected: Measured = Field(
         None, description="What a perfectly calibrated model would read with as many bars."
+    )
+    judged_before: int | None = Field(
+        None, description="Other models of this symbol that these test bars have judged; none where it is not known."
     )
     suspicions: tuple[str, ...] = Field((), description="Why the figures are too good to be believed.")
 

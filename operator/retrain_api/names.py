@@ -68,6 +68,11 @@ def promoted_pointer(symbol: str) -> str:
     return f"promoted/{symbol}.json"
 
 
+def judged_folder(symbol: str) -> str:
+    """Folder of the files that say which models were judged on which test bars; ends in a slash."""
+    return f"judged/{symbol}/"
+
+
 def run_folder(namespace: str, name: str, uid: str, key: str) -> str:
     """Folder of a key's checkpoints and result; ends in a slash."""
     return f"runs/{namespace}/{name}/{uid}/{key}/"

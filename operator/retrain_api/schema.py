@@ -9,7 +9,16 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+)
 from pydantic.alias_generators import to_camel
 
 
@@ -25,6 +34,15 @@ class Lenient(BaseModel):
     """What a program wrote, perhaps a newer one: unknown fields are ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+
+
+class Terse(Lenient):
+    """A part of a status, which has little room: an empty text or list says nothing, and is left out."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = handler(self)
+        return {name: value for name, value in fields.items() if value not in ("", [], ())}
 
 
 def rule(expression: str, message: str, field_path: str = "") -> dict[str, str]:
@@ -69,8 +87,8 @@ def significant(value: float | None) -> float | None:
 
 
 def rounded(value: float | None) -> float | None:
-    """Four significant digits: a bootstrap bound is not known better, and a status holds 27 of them a symbol."""
-    return None if value is None or not math.isfinite(value) else finite(float(f"{value:.4g}"))
+    """Three significant digits: a bootstrap bound is not known better, and a status holds 27 of them a symbol."""
+    return None if value is None or not math.isfinite(value) else finite(float(f"{value:.3g}"))
 
 
 Measured: TypeAlias = Annotated[float | None, AfterValidator(significant), PlainSerializer(significant)]

@@ -85,7 +85,18 @@ class Gate(Strict):
 class Baseline(Strict):
     """A model file that every candidate is compared with."""
 
-    uri: Uri = Field(description="The model file.")
+    uri: Uri = Field(
+        description="The model file; also a plain state_dict (.pt) of an older LSTM with one linear layer after its last "
+        "step. That one is fed with this run's features in their order, scaled as for the new model."
+    )
+    lookback_bars: int = Field(60, ge=1, le=4096, description="Bars in a window of a plain state_dict.")
+    trained_until: str | None = Field(
+        None,
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+        max_length=10,
+        description="Last day (UTC) that a plain state_dict has learnt from, such as 2025-05-31; later bars alone are "
+        "compared. Unset, it may have learnt from the test bars, and the report says so.",
+    )
 
 
 class Promotion(Strict):

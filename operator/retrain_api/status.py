@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field
 
 from .measurement import Measurement
-from .schema import Lenient, Measured
+from .schema import Lenient, Measured, Terse
 
 State: TypeAlias = Literal[
     "Pending",
@@ -32,7 +32,7 @@ SymbolState: TypeAlias = Literal[
 ]
 
 
-class Condition(Lenient):
+class Condition(Terse):
     """As in every Kubernetes API."""
 
     type: str = Field(description="What is meant.")
@@ -63,7 +63,9 @@ class ModelRef(Lenient):
 class DataRef(Lenient):
     """The data a model was trained on."""
 
-    sha256: str = Field(description="Digest of the feature file.")
+    sha256: str = Field(
+        description="The first 32 hex digits of the feature file's sha256: enough that no other file has them."
+    )
     version_id: str | None = Field(None, description="Its version, where the bucket has versions.")
     first_bar: str = Field(description="Time of its first bar.")
     last_bar: str = Field(description="Time of its last bar.")
@@ -88,7 +90,7 @@ class SymbolResult(Lenient):
     )
 
 
-class SymbolStatus(Lenient):
+class SymbolStatus(Terse):
     """One symbol."""
 
     symbol: str = Field(description="Its name.")
@@ -137,7 +139,7 @@ class PromotedModel(Lenient):
     uri: str = Field(description="The promoted file.")
 
 
-class PromotionStatus(Lenient):
+class PromotionStatus(Terse):
     """What was promoted. It is never undone by a later judgement."""
 
     state: Literal["None", "AwaitingApproval", "Approved", "Declined", "Promoted"] = Field(
@@ -158,7 +160,11 @@ class ReportStatus(Lenient):
     message: str | None = Field(None, description="Why it failed.")
     markdown: str | None = Field(None, description="The report as Markdown.")
     html: str | None = Field(None, description="The report as HTML.")
-    results: str | None = Field(None, description="All that was judged, as JSON.")
+
+    @property
+    def results(self) -> str | None:
+        """All that was judged, as JSON: beside the report."""
+        return None if self.markdown is None else self.markdown.removesuffix("report.md") + "results.json"
 
 
 class HistoryEntry(Lenient):

@@ -160,9 +160,7 @@ def _failed(context: Context, current: Published, key: str, reason: str, message
 def _done(context: Context, current: Published, said: PublishResult) -> Published:
     promotion = _promoted(context, current, said)
     number = current.report.number + 1
-    report = ReportStatus(
-        number=number, publish_key=said.publish_key, markdown=said.markdown, html=said.html, results=said.results
-    )
+    report = ReportStatus(number=number, publish_key=said.publish_key, markdown=said.markdown, html=said.html)
     entry = HistoryEntry(at=stamp(context.now), line=_line(current.gate), report=said.markdown)
     return replace(
         current,

@@ -69,7 +69,6 @@ def evaluate_item(run: RetrainRun, known: SymbolStatus) -> EvaluateItem:
 def evaluate_task(run: RetrainRun, items: Sequence[EvaluateItem]) -> EvaluateTask:
     """Measure the items' models."""
     spec = run.spec
-    baseline = spec.promotion.baseline
     return EvaluateTask(
         run=run_ref(run),
         artifacts_uri=folder(spec.artifacts.uri),
@@ -80,7 +79,7 @@ def evaluate_task(run: RetrainRun, items: Sequence[EvaluateItem]) -> EvaluateTas
         split=spec.split,
         lookback_bars=spec.model.lookback_bars,
         evaluation=spec.evaluation,
-        baseline_uri=None if baseline is None else baseline.uri,
+        baseline=spec.promotion.baseline,
         device=spec.evaluate.device,
     )
 

@@ -150,7 +150,7 @@ def _trained(known: SymbolStatus, job: ObservedJob, said: TrainResult) -> Symbol
         best_epoch=said.best_epoch,
         duration_seconds=said.duration_seconds,
         resumed_epochs=said.resumed_epochs or None,
-        data=DataRef(**said.data.model_dump(exclude={"uri"})),
+        data=DataRef(**said.data.model_dump(exclude={"uri", "sha256"}), sha256=said.data.sha256[:32]),
     )
     cleared = {"reason": None, "message": None, "progress": None, "failed_key": None}
     attempts = max(job.attempts, known.attempts)

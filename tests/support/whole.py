@@ -42,7 +42,11 @@ WHOLE: dict[str, Any] = {
         "whenUnreachable": "Continue",
         "confidencePercent": 95,
     },
-    "promotion": {"policy": "Manual", "requireImprovement": True, "baseline": {"uri": "s3://bucket/old.pt"}},
+    "promotion": {
+        "policy": "Manual",
+        "requireImprovement": True,
+        "baseline": {"uri": "s3://bucket/old.pt", "lookbackBars": 30, "trainedUntil": "2025-05-31"},
+    },
     "artifacts": {"uri": "s3://bucket/models/", "credentials": SECRET},
     "backups": [{"name": "vault", "uri": "s3://vault/", "credentials": SECRET, "required": True}],
     "report": {"git": {"url": "https://git.example/r", "branch": "b", "path": "p", "secretName": "git"}},

@@ -149,12 +149,19 @@ def test_the_details_are_json_and_say_what_was_left_out(tested: Trial) -> None:
     document = details(tested, assessment, Evaluation())
     assert json.loads(json.dumps(document, allow_nan=False)) == document
     times = tested.dataset.candles.timestamps[tested.test]
+    measured = measurement(tested, assessment, None)
     assert document["test"] == {
         "firstBar": iso_time(times[0]),
         "lastBar": iso_time(times[-1]),
         "rows": len(times),
         "windows": len(tested.ends),
+        "bars": measured.bars,
+        "accuracy": measured.metrics.accuracy,
+        "calibrationError": measured.metrics.calibration_error,
+        "loss": document["test"]["loss"],
     }
+    # Right in a share of 0.7 and saying so: the entropy of such a coin, 0.611.
+    assert document["test"]["loss"] == pytest.approx(0.611, abs=0.02)
     known = np.isfinite(tested.dataset.labels.future_return[tested.ends])
     assert document["flatShare"] == pytest.approx(flat_bars(tested) / known.sum(), rel=1e-5)
     assert sum(document["confusion"].values()) == len(tested.judged)

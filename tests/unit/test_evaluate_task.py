@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import pandas as pd
 import pytest
 import torch
 from retrain_api.documents import DataPin, EvaluateItem, EvaluateResult, EvaluateTask, FileRef, encode_message
-from retrain_api.errors import ConfigurationError, DataError, NoDeviceError, NotFoundError
+from retrain_api.errors import ConfigurationError, CredentialsError, DataError, NoDeviceError, NotFoundError
 from retrain_api.schema import to_wire
 from retrain_api.spec_data import Evaluation, Label, Split
+from retrain_api.spec_gate import Baseline
 from retrain_trainer import evaluate_task
+from retrain_trainer.assess import windows_of_test
 from retrain_trainer.calibrate import Calibration
 from retrain_trainer.dataset import load_dataset
 from retrain_trainer.model import Architecture, DirectionLSTM
@@ -26,6 +29,7 @@ from retrain_trainer.pointer import Pointer, TestPeriod
 from retrain_trainer.store import Store, open_store
 from retrain_trainer.windows import fit_scaling
 from support.publishing_case import RUN
+from torch import nn
 
 LOOKBACK, HORIZON, ROWS = 5, 1, 3_000
 FEATURES = ("hint", "noise")
@@ -264,6 +268,8 @@ def test_the_champion_is_measured_on_the_same_bars(stage: Stage) -> None:
     assert champion.bars == measured.bars
     assert champion.accuracy == pytest.approx(1 - measured.metrics.accuracy, abs=0.01)
     assert champion.difference == pytest.approx(measured.metrics.accuracy - champion.accuracy, abs=1e-3)
+    assert champion.low is not None and champion.high is not None
+    assert 0 < champion.low < champion.difference < champion.high
 
 
 def test_a_champion_with_other_features_and_another_lookback_is_compared_too(stage: Stage) -> None:
@@ -297,7 +303,7 @@ def test_a_champion_that_cannot_be_compared_is_a_note(stage: Stage, change: dict
     model = stage.put(stage.model(**change), "champion.pt")
     stage.promote(model)
     champion = run(stage.task(stage.put(stage.model()))).measurement.champion
-    assert champion and champion.difference is None and champion.sha256 == model.sha256
+    assert champion and champion.difference is None and champion.sha256 == model.sha256[:12]
     assert champion.note and words in champion.note
 
 
@@ -308,7 +314,7 @@ def test_a_champion_that_cannot_be_loaded_is_a_note(stage: Stage, data: bytes | 
     if data is None:
         stage.store.delete("champion.pt")
     champion = run(stage.task(stage.put(stage.model()))).measurement.champion
-    assert champion and champion.note and champion.sha256 == model.sha256
+    assert champion and champion.note and champion.sha256 == model.sha256[:12]
 
 
 def test_a_pointer_that_is_none_is_a_note(stage: Stage) -> None:
@@ -328,9 +334,123 @@ def test_a_named_baseline_is_compared_in_the_details(stage: Stage, there: bool) 
     other = stage.put(stage.model(hint=-4.0), "old.pt")
     if not there:
         stage.store.delete("old.pt")
-    result = run(stage.task(stage.put(stage.model()), baseline_uri=other.uri))
+    result = run(stage.task(stage.put(stage.model()), baseline=Baseline(uri=other.uri)))
     compared = stage.details(result)["baseline"]
     assert compared["difference"] > 0.4 if there else "old.pt" in compared["note"]
+    assert not there or 0.4 < compared["low"] < compared["difference"] < compared["high"]
+
+
+class OldNetwork(nn.Module):
+    """The original plan's network: an LSTM, its output at the last step, one linear layer, a sigmoid."""
+
+    def __init__(self, features: int = 2, hidden: int = 64, layers: int = 2, outputs: int = 1) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(features, hidden, layers, batch_first=True, dropout=0.2)
+        self.dropout = nn.Dropout(0.2)
+        self.fc = nn.Linear(hidden, outputs)
+
+    def forward(self, windows: torch.Tensor) -> torch.Tensor:
+        output, _ = self.lstm(windows)
+        return torch.sigmoid(self.fc(self.dropout(output[:, -1, :])))
+
+
+def state_dict(network: nn.Module, wrapped: str | None = None) -> bytes:
+    buffer = BytesIO()
+    torch.save({wrapped: network.state_dict(), "epoch": 15} if wrapped else network.state_dict(), buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("wrapped", [None, "model_state_dict"])
+def test_a_plain_state_dict_of_the_old_shape_is_a_baseline(stage: Stage, wrapped: str | None) -> None:
+    torch.manual_seed(1)
+    old = OldNetwork().eval()
+    other = stage.put(state_dict(old, wrapped), "old.pt")
+    named = Baseline(uri=other.uri, lookback_bars=7)
+    compared = stage.details(run(stage.task(stage.put(stage.model()), baseline=named)))["baseline"]
+    scaled = fit_scaling(stage.dataset.values, stage.dataset.split.train).apply(stage.dataset.values)
+    _, judged = windows_of_test(stage.dataset, LOOKBACK)
+    # A longer window reaches before the first test bar, as it may: its features are known by then.
+    windows = np.stack([scaled[end - 6 : end + 1] for end in judged])
+    with torch.no_grad():
+        called = old(torch.from_numpy(windows)).squeeze(1).numpy() > 0.5
+    right = called == (stage.dataset.labels.values[judged] == 1)
+    assert compared["bars"] == len(judged) and compared["accuracy"] == pytest.approx(right.mean(), abs=1e-4)
+    assert compared["low"] < compared["difference"] < compared["high"]
+    assert "may have learnt from these bars" in compared["note"]
+
+
+def test_a_plain_state_dict_is_compared_on_later_bars_than_it_has_learnt_from(stage: Stage) -> None:
+    other = stage.put(state_dict(OldNetwork()), "old.pt")
+    named = Baseline(uri=other.uri, trained_until=stage.dataset.last_bar[:10])
+    compared = stage.details(run(stage.task(stage.put(stage.model()), baseline=named)))["baseline"]
+    assert "which leaves 0 judged test bars" in compared["note"] and "difference" not in compared
+    earlier = Baseline(uri=other.uri, trained_until="2025-05-29")
+    task = stage.task(stage.put(stage.model()), baseline=earlier).model_copy(update={"run": other_run()})
+    compared = stage.details(run(task))["baseline"]
+    assert "note" not in compared and compared["difference"] > 0.1
+
+
+@pytest.mark.parametrize(
+    ("data", "trained_until", "words"),
+    [
+        (lambda: state_dict(OldNetwork(features=5)), None, "it reads 5 features, and this run has 2"),
+        (lambda: state_dict(OldNetwork(outputs=3)), None, "not an LSTM that one linear layer reads"),
+        (lambda: state_dict(nn.Sequential(nn.Linear(2, 8), nn.Linear(8, 1))), None, "more layers than an LSTM"),
+        (lambda: state_dict(nn.Linear(2, 1)), None, "not an LSTM that one linear layer reads"),
+        (lambda: state_dict(OldNetwork()), "2025-02-31", "2025-02-31 is in no calendar"),
+        (lambda: b"not a model", None, "no model file"),
+    ],
+)
+def test_a_baseline_that_is_another_network_is_a_note(
+    stage: Stage, data: Callable[[], bytes], trained_until: str | None, words: str
+) -> None:
+    named = Baseline(uri=stage.put(data(), "old.pt").uri, trained_until=trained_until)
+    compared = stage.details(run(stage.task(stage.put(stage.model()), baseline=named)))["baseline"]
+    assert words in compared["note"] and "difference" not in compared
+
+
+def test_a_file_that_would_run_code_is_not_a_baseline(stage: Stage) -> None:
+    buffer = BytesIO()
+    torch.save(OldNetwork(), buffer)  # the whole object: reading it would import and run what it names
+    named = Baseline(uri=stage.put(buffer.getvalue(), "old.pt").uri)
+    compared = stage.details(run(stage.task(stage.put(stage.model()), baseline=named)))["baseline"]
+    assert "no model file" in compared["note"]
+
+
+# How often the bars have judged
+
+
+def test_the_second_model_on_the_same_bars_is_told_of_the_first(stage: Stage) -> None:
+    first = run(stage.task(stage.put(stage.model(hint=1.0), "first.pt")))
+    second = run(stage.task(stage.put(stage.model())).model_copy(update={"run": other_run()}))
+    assert [result.measurement.judged_before for result in (first, second)] == [0, 1]
+    assert stage.details(second)["judgedBefore"] == 1
+
+
+def test_a_model_measured_again_on_the_same_bars_counts_once(stage: Stage) -> None:
+    model = stage.put(stage.model())
+    run(stage.task(model))
+    again = run(stage.task(model).model_copy(update={"run": other_run()}))
+    assert again.measurement.judged_before == 0
+    assert len(stage.store.list("judged/BTC-USD/")) == 1
+
+
+def test_a_count_that_cannot_be_had_is_a_line_in_the_log(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: Any) -> int:
+        raise CredentialsError("AccessDenied", "not allowed to list judged/")
+
+    monkeypatch.setattr(evaluate_task, "count_and_leave", refused)
+    lines: list[str] = []
+    result = evaluate_task.run(stage.task(stage.put(stage.model())), {}, lines.append)
+    assert result.measurement.judged_before is None and result.measurement.bars > 0
+    assert any("have been judged is not known (not allowed to list judged/)" in line for line in lines)
+
+
+def test_validation_is_measured_beside_the_test(stage: Stage) -> None:
+    document = stage.details(run(stage.task(stage.put(stage.model()))))
+    validation, test = document["validation"], document["test"]
+    assert validation.keys() == {"bars", "accuracy", "calibrationError", "loss"} <= test.keys()
+    assert validation["accuracy"] == pytest.approx(0.8, abs=0.05) and 200 < validation["bars"] < test["bars"]
 
 
 def test_the_file_round_trips_as_the_tests_assume(stage: Stage) -> None:

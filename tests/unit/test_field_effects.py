@@ -80,6 +80,8 @@ FIELDS: dict[str, tuple[Any, set[str]]] = {
     "promotion.policy": ("Automatic", NOTHING),
     "promotion.requireImprovement": (True, JUDGE),
     "promotion.baseline.uri": ("s3://bucket/older.pt", MEASURE),
+    "promotion.baseline.lookbackBars": (31, MEASURE),
+    "promotion.baseline.trainedUntil": ("2025-06-30", MEASURE),
     "artifacts.uri": ("s3://other/", EVERYWHERE),
     "backups[0].name": ("safe", DELIVERY),
     "backups[0].uri": ("s3://safe/", DELIVERY),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from retrain_api.gate import Candidate, JudgedModel, Judgement, judge, judge_model
+from retrain_api.gate import Candidate, JudgedModel, Judgement, bars_to_settle, judge, judge_model
 from retrain_api.measurement import METRICS, Baselines, Champion, Measurement, Metrics
 from retrain_api.schema import to_wire
 from retrain_api.spec import RetrainRunSpec
@@ -146,7 +146,7 @@ def test_a_constant_model_fails_by_name_whatever_the_threshold(bar: float, major
 
 def test_the_majority_sentence() -> None:
     model = judged(measurement(0.715, baselines=Baselines(majority=0.72)))
-    assert model.reasons == ("SOL-USD fails: it does not beat the majority baseline (accuracy 71.5 % against 72 %)",)
+    assert model.reasons == ("SOL-USD fails: accuracy 71.5 % does not beat the majority baseline, 72 %",)
 
 
 CHAMPION = Champion(sha256="a" * 64, bars=9000, accuracy=0.7, difference=0.01)
@@ -193,12 +193,65 @@ def test_improvement_on_the_champion(champion: Champion | None, asked: bool, ver
         (99, ((0.7, 0.7, 0.7), (0.04, 0.05, 0.06)), "Inconclusive", "the 99 % interval of calibration error reaches 6.0 %, short of calibrationError <= 5 %"),
         (90, ((0.7, 0.7, 0.7), (None, None, None)), "Inconclusive", "the 90 % interval of calibration error was not measured, short of calibrationError <= 5 %"),
         (90, ((0.7, 0.7, 0.7),), "Inconclusive", "the 90 % interval of calibration error was not measured, short of calibrationError <= 5 %"),
-        (90, ((0.6796, 0.6, 0.6), (0.05, 0.05, 0.05)), "Inconclusive", "the 90 % interval of accuracy reaches 67.96 %, short of accuracy >= 68 %"),
+        (90, ((0.679, 0.6, 0.6), (0.05, 0.05, 0.05)), "Inconclusive", "the 90 % interval of accuracy reaches 67.9 %, short of accuracy >= 68 %"),
     ],
 )  # fmt: skip
 def test_confidence(confidence: int | None, bounds: Any, verdict: str, reason: str) -> None:
     model = judged(measurement(near_bounds=bounds), **({"confidencePercent": confidence} if confidence else {}))
     assert (model.verdict, model.reasons) == (verdict, (f"SOL-USD is inconclusive: {reason}",) if reason else ())
+
+
+@pytest.mark.parametrize(
+    ("value", "near", "bar", "bars", "more"),
+    [
+        # Half an interval of 0.02 must become 0.01: four times the bars.
+        (0.69, 0.67, 0.68, 9_000, 27_000),
+        (0.04, 0.06, 0.05, 9_000, 27_000),
+        # 10,000 * (2.5 ** 2 - 1) = 52,500, and with two digits no fewer.
+        (0.7, 0.65, 0.68, 10_000, 53_000),
+        (0.69, 0.6799, 0.68, 9_000, 190),
+        (0.69, 0.679999999, 0.68, 9_000, 1),
+        (0.68, 0.67, 0.68, 9_000, None),
+        (0.680001, 0.67, 0.68, 9_000, None),
+    ],
+)
+def test_how_many_more_bars_would_settle_it(value: float, near: float, bar: float, bars: int, more: int | None) -> None:
+    assert bars_to_settle(value, near, bar, bars) == more
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "criterion", "words"),
+    [
+        (0.69, {"metric": "accuracy", "atLeast": 0.68}, "; about 27,000 more test bars would settle it at this value"),
+        (0.68, {"metric": "accuracy", "atLeast": 0.68}, "; at this value no number of bars would settle it"),
+        (0.69, {"metric": "pnl", "atLeast": 0}, "reaches -2.0 %, short of pnl >= 0 %"),
+        (0.69, {"metric": "auc", "atLeast": 0.5}, "was not measured, short of auc >= 0.5"),
+    ],
+)
+def test_what_is_inconclusive_says_what_would_settle_it(accuracy: float, criterion: dict[str, Any], words: str) -> None:
+    bounds = {"accuracy": (0.67,) * 3, "pnl": (-0.02,) * 3}
+    model = Measurement(
+        metrics=Metrics(accuracy=accuracy, pnl=0.1, auc=0.6),
+        near_bounds=tuple(bounds.get(metric, (None,) * 3) for metric in METRICS),
+        bars=9_000,
+    )
+    (reason,) = judged(model, criteria=[criterion], confidencePercent=95).reasons
+    assert reason.endswith(words)
+
+
+@given(st.floats(0.51, 0.99), st.floats(1e-4, 0.3), st.floats(1e-4, 0.3), st.integers(100, 200_000))
+def test_with_that_many_more_bars_the_interval_clears_the_bar(
+    value: float, half: float, margin: float, bars: int
+) -> None:
+    """And with a tenth fewer bars in all it does not, so the number is not merely large."""
+    if half <= margin:
+        return
+    more = bars_to_settle(value, value - half, value - margin, bars)
+    if more is None:
+        assert bars * (half / margin) ** 2 > 9e7
+        return
+    assert half * math.sqrt(bars / (bars + more)) <= margin * (1 + 1e-6)
+    assert more < 20 or half * math.sqrt(bars / (bars + more * 0.9)) > margin * (1 - 1e-6)
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_the_tasks_carry_what_the_spec_and_the_results_say() -> None:
     ]
     (evaluate,) = (task for task in tasks if isinstance(task, EvaluateTask))
     assert [item.train_key for item in evaluate.items] == [task.train_key for task in trains]
-    assert {item.data.sha256 for item in evaluate.items} == {"d" * 64}
+    assert {item.data.sha256 for item in evaluate.items} == {"d" * 32}
     (publish,) = (task for task in tasks if isinstance(task, PublishTask))
     assert [item.promote for item in publish.items] == [True] * 3 and publish.approved_by == "gate"
     (deliver,) = (task for task in tasks if isinstance(task, DeliverTask))

@@ -22,11 +22,19 @@ def measured(accuracy: float) -> Measurement:
         baselines=Baselines(
             majority=0.5212345678, persistence=0.5012345678, reversal=0.5312345678, logistic=0.5412345678
         ),
-        champion=Champion(sha256="c" * 64, bars=10_500, accuracy=0.6912345678, difference=0.0112345678),
+        champion=Champion(
+            sha256="c" * 12,
+            bars=10_500,
+            accuracy=0.6912345678,
+            difference=0.0112345678,
+            low=-0.0012345678,
+            high=0.0212345678,
+        ),
         bars=10_970,
         flat_bars=312,
         trades=1_234,
         calibration_error_expected=0.0123456789,
+        judged_before=17,
     )
 
 
@@ -50,8 +58,8 @@ def size(status: RetrainRunStatus) -> int:
         (0.7123456789, 3, 6_144),
         (0.7123456789, 64, 100_000),
         (0.5123456789, 1, 6_000),
-        # Two reasons for each model, and all of them once more in the message of the run.
-        (0.5123456789, 3, 6_500),
+        # Two reasons for each model, and the first of them once more in the message of the run.
+        (0.5123456789, 3, 6_144),
         (0.5123456789, 64, 100_000),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
@@ -15,7 +16,9 @@ from retrain_api.spec_gate import LOWER_IS_BETTER
 
 from . import backtest, baselines, bootstrap
 from .dataset import Dataset
-from .metrics import Classification, classify
+from .metrics import Classification, calibration_error, classify, log_loss
+from .paired import CONFIDENCE, Paired, paired
+from .resampling import block_length
 from .suspicion import suspicions
 from .timeline import interval_nanoseconds, iso_time
 from .windows import window_ends
@@ -56,15 +59,25 @@ class Trial:
         found: Floats = self.probabilities[rows - self.test.start]
         return found
 
+    def right(self, rows: Integers) -> Floats:
+        """Whether the model is right [k] at labelled rows of the dataset: 1 or 0."""
+        return ((self.at(rows) > 0.5) == (self.dataset.labels.values[rows] == 1)).astype(np.float64)
+
 
 @dataclass(frozen=True)
 class Assessment:
-    """All that was measured; the measurement is what the gate reads."""
+    """All that was measured; the measurement is what the gate reads.
+
+    `accuracies` are those of the baselines, `against` compares the model with each on the same bars; `longer` are the
+    intervals from blocks twice as long.
+    """
 
     classification: Classification
     backtest: backtest.Backtest
-    baselines: baselines.Baselines
+    accuracies: Baselines
+    against: Mapping[str, Paired | None]
     intervals: Intervals
+    longer: Intervals
     suspicions: tuple[str, ...]
 
 
@@ -77,26 +90,10 @@ def windows_of_test(dataset: Dataset, lookback: int) -> tuple[Integers, Integers
 
 def assess(tested: Trial, evaluation: Evaluation) -> Assessment:
     """Measure everything but the champion. Raises DataError when no test bar has a label."""
-    dataset, test, rules = tested.dataset, tested.test, evaluation.backtest
-    interval, labels = interval_nanoseconds(dataset.interval), dataset.labels.values
-    candles, bins = dataset.candles, evaluation.calibration_bins
-    classification = classify(tested.at(tested.judged), labels[tested.judged], bins)
-    traded = backtest.run(
-        tested.probabilities,
-        candles.close[test],
-        candles.timestamps[test],
-        interval,
-        tested.horizon,
-        rules.threshold,
-        rules.fee_bps,
-    )
-    train = window_ends(candles.timestamps, interval, tested.lookback, dataset.split.train, labels)
-    compared = baselines.measure(
-        candles.close, tested.scaled, train, labels[train], tested.judged, labels[tested.judged]
-    )
-    intervals = bootstrap.intervals(
-        tested.probabilities, labels[test], traded, interval, tested.lookback + tested.horizon, bins
-    )
+    dataset, labels = tested.dataset, tested.dataset.labels.values
+    classification = classify(tested.at(tested.judged), labels[tested.judged], evaluation.calibration_bins)
+    traded = trade(tested, evaluation)
+    rules = rules_without_the_model(tested).by_name()
     suspected = suspicions(
         classification.accuracy,
         classification.auc,
@@ -106,21 +103,73 @@ def assess(tested: Trial, evaluation: Evaluation) -> Assessment:
         tested.scaled,
         dataset.labels.future_return,
     )
-    return Assessment(classification, traded, compared, intervals, tuple(suspected))
+    return Assessment(
+        classification,
+        traded,
+        Baselines.model_validate({name: None if right is None else right.mean() for name, right in rules.items()}),
+        {name: None if right is None else versus(tested, right) for name, right in rules.items()},
+        resampled(tested, traded, evaluation, block_bars(tested)),
+        resampled(tested, traded, evaluation, 2 * block_bars(tested)),
+        tuple(suspected),
+    )
 
 
-def measurement(tested: Trial, assessment: Assessment, champion: Champion | None) -> Measurement:
+def trade(tested: Trial, evaluation: Evaluation) -> backtest.Backtest:
+    """The backtest on the test bars, flat ones too."""
+    candles, test, rules = tested.dataset.candles, tested.test, evaluation.backtest
+    return backtest.run(
+        tested.probabilities,
+        candles.close[test],
+        candles.timestamps[test],
+        interval_nanoseconds(tested.dataset.interval),
+        tested.horizon,
+        rules.threshold,
+        rules.fee_bps,
+    )
+
+
+def rules_without_the_model(tested: Trial) -> baselines.Baselines:
+    """What the baselines answer on the judged bars."""
+    dataset, labels = tested.dataset, tested.dataset.labels.values
+    interval = interval_nanoseconds(dataset.interval)
+    train = window_ends(dataset.candles.timestamps, interval, tested.lookback, dataset.split.train, labels)
+    return baselines.measure(
+        dataset.candles.close, tested.scaled, train, labels[train], tested.judged, labels[tested.judged]
+    )
+
+
+def versus(tested: Trial, theirs: Floats) -> Paired:
+    """The model against other answers [judged bars] to the same bars."""
+    return paired(tested.right(tested.judged), theirs, tested.judged, block_bars(tested))
+
+
+def block_bars(tested: Trial) -> int:
+    """Bars of a bootstrap block: a lookback and a horizon, longer in a long test; what is wanted where there is no room."""
+    wanted = tested.lookback + tested.horizon
+    return block_length(len(tested.probabilities), wanted) or wanted
+
+
+def resampled(tested: Trial, traded: backtest.Backtest, evaluation: Evaluation, block: int) -> Intervals:
+    """Intervals from blocks of that many bars."""
+    labels, interval = tested.dataset.labels.values[tested.test], interval_nanoseconds(tested.dataset.interval)
+    return bootstrap.intervals(tested.probabilities, labels, traded, interval, block, evaluation.calibration_bins)
+
+
+def measurement(
+    tested: Trial, assessment: Assessment, champion: Champion | None, judged_before: int | None = None
+) -> Measurement:
     """What the gate reads."""
     classification = assessment.classification
     return Measurement(
         metrics=point_values(assessment),
         near_bounds=near_bounds(assessment.intervals),
-        baselines=Baselines(**asdict(assessment.baselines)),
-        champion=champion,
+        baselines=assessment.accuracies,
+        champion=champion and champion.model_copy(update={"sha256": champion.sha256[:12]}),
         bars=classification.bars,
         flat_bars=flat_bars(tested),
         trades=assessment.backtest.trades,
         calibration_error_expected=classification.calibration_error_expected,
+        judged_before=judged_before,
         suspicions=shortened(assessment.suspicions),
     )
 
@@ -150,8 +199,16 @@ def _near(metric: str, levels: Mapping[int, tuple[float, float]] | None) -> Boun
     if levels is None:
         return None, None, None
     side = 1 if metric in LOWER_IS_BETTER else 0
-    low, middle, high = (levels[confidence][side] for confidence in CONFIDENCES)
+    low, middle, high = (_outward(levels[confidence][side], side) for confidence in CONFIDENCES)
     return low, middle, high
+
+
+def _outward(bound: float, side: int) -> float:
+    """A bound with the three digits that a status has room for, away from the measured value: it clears no bar by rounding."""
+    if bound == 0 or not math.isfinite(bound):
+        return bound
+    step = 10.0 ** (math.floor(math.log10(abs(bound))) - 2)
+    return float((math.ceil if side else math.floor)(round(bound / step, 6)) * step)
 
 
 def flat_bars(tested: Trial) -> int:
@@ -178,6 +235,7 @@ def details(tested: Trial, assessment: Assessment, evaluation: Evaluation) -> di
             "lastBar": iso_time(times[-1]),
             "rows": len(times),
             "windows": len(tested.ends),
+            **figures(tested.at(tested.judged), dataset.labels.values[tested.judged], evaluation),
         },
         "flatShare": significant(flat / known) if known else None,
         "gaps": dataset.gaps,
@@ -185,6 +243,9 @@ def details(tested: Trial, assessment: Assessment, evaluation: Evaluation) -> di
         "confusion": asdict(measured.confusion),
         "reliability": [_numbers(asdict(part)) for part in measured.reliability],
         "intervals": _intervals(assessment.intervals),
+        "doubleBlock": _double_block(block_bars(tested), assessment.longer),
+        "majorityPValue": _p_value(assessment.against["majority"]),
+        "against": {name: found and _numbers(asdict(found)) for name, found in assessment.against.items()},
         "accuracyByDay": accuracy_by(tested, "D"),
         "accuracyByMonth": accuracy_by(tested, "M"),
         "backtest": _backtest(assessment.backtest, evaluation),
@@ -194,13 +255,22 @@ def details(tested: Trial, assessment: Assessment, evaluation: Evaluation) -> di
     }
 
 
+def figures(probabilities: Floats, labels: NDArray[np.int8], evaluation: Evaluation) -> dict[str, Any]:
+    """What validation and test have in common, so that they can be compared, for labelled bars (k > 0)."""
+    return {
+        "bars": len(labels),
+        "accuracy": significant(float(np.mean((probabilities > 0.5) == (labels == 1)))),
+        "calibrationError": significant(calibration_error(probabilities, labels, evaluation.calibration_bins)),
+        "loss": significant(log_loss(probabilities, labels)),
+    }
+
+
 def accuracy_by(tested: Trial, unit: str) -> list[dict[str, Any]]:
     """Bars and accuracy of each day ("D") or month ("M"), UTC, in time order; periods without a bar are left out."""
     rows = tested.judged
-    right = (tested.at(rows) > 0.5) == (tested.dataset.labels.values[rows] == 1)
     periods = tested.dataset.candles.timestamps[rows].astype("datetime64[ns]").astype(f"datetime64[{unit}]")
     names, index, counts = np.unique(periods, return_inverse=True, return_counts=True)
-    shares = np.bincount(index, weights=right) / counts
+    shares = np.bincount(index, weights=tested.right(rows)) / counts
     return [
         {"period": str(name), "bars": int(bars), "accuracy": significant(float(accuracy))}
         for name, bars, accuracy in zip(names, counts, shares, strict=True)
@@ -230,6 +300,18 @@ def _intervals(intervals: Intervals) -> dict[str, Any]:
         else {str(level): [significant(bound) for bound in bounds] for level, bounds in levels.items()}
         for metric, levels in intervals.items()
     }
+
+
+def _double_block(block: int, longer: Intervals) -> dict[str, Any]:
+    """The check on the length of the blocks: 95 % intervals from blocks twice as long, None where those are too few."""
+    known = {
+        metric: levels and [significant(bound) for bound in levels[CONFIDENCE]] for metric, levels in longer.items()
+    }
+    return {"blockBars": block, "doubleBlockBars": 2 * block, "intervals": known if any(known.values()) else None}
+
+
+def _p_value(found: Paired | None) -> float | None:
+    return significant(found.p_value) if found else None
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is reached without the model: accuracies on the test labels that a model has to beat.
+"""What is reached without the model: answers to the test labels that a model has to beat, 1 where right, 0 where wrong.
 
 - majority: always the more frequent of the test labels. It knows the test's base rate, which no trader
   does, so it is a strict bar.
@@ -38,12 +38,16 @@ _TOLERANCE = 1e-8
 
 @dataclass(frozen=True)
 class Baselines:
-    """Accuracy of each baseline on the test labels; None where it has nothing to say."""
+    """Answers of each baseline to the test labels [test rows]: 1 right, 0 wrong, 0.5 none; None where it can't be made."""
 
-    majority: float
-    persistence: float
-    reversal: float
-    logistic: float | None
+    majority: Floats
+    persistence: Floats
+    reversal: Floats
+    logistic: Floats | None
+
+    def by_name(self) -> dict[str, Floats | None]:
+        """As a mapping."""
+        return dict(vars(self))
 
 
 @dataclass(frozen=True)
@@ -75,23 +79,23 @@ def measure(
     )
 
 
-def majority(labels: Labels) -> float:
-    """Share of the more frequent label."""
-    share = float(np.mean(labels == 1))
-    return max(share, 1 - share)
+def majority(labels: Labels) -> Floats:
+    """Answers [n] of always saying the more frequent label."""
+    up = labels == 1
+    return (up if np.mean(up) >= 0.5 else ~up).astype(np.float64)
 
 
-def persistence(close: Floats, rows: Integers, labels: Labels) -> float:
-    """Accuracy of "the last bar's direction goes on" for the labels of `rows`; indices into `close`."""
+def persistence(close: Floats, rows: Integers, labels: Labels) -> Floats:
+    """Answers of "the last bar's direction goes on" to the labels of `rows`; indices into `close`."""
     change = np.diff(close, prepend=close[:1])
-    return _accuracy(np.sign(change[rows]), labels)
+    return _answers(np.sign(change[rows]), labels)
 
 
-def reversal(close: Floats, rows: Integers, labels: Labels, bars: int = REVERSAL_BARS) -> float:
-    """Accuracy of "the price returns to the mean of its last `bars` closes, this one included"."""
+def reversal(close: Floats, rows: Integers, labels: Labels, bars: int = REVERSAL_BARS) -> Floats:
+    """Answers of "the price returns to the mean of its last `bars` closes, this one included"."""
     distance = (close - _trailing_mean(close, bars))[rows]
     distance[np.abs(distance) <= _ROUNDING * np.abs(close[rows])] = 0.0
-    return _accuracy(-np.sign(distance), labels)
+    return _answers(-np.sign(distance), labels)
 
 
 def logistic(
@@ -100,17 +104,16 @@ def logistic(
     train_labels: Labels,
     test_rows: Integers,
     test_labels: Labels,
-) -> float | None:
-    """Accuracy on the test rows of a logistic regression fitted on the train rows; None when those are all
-    of one class."""
+) -> Floats | None:
+    """Answers to the test rows of a logistic regression fitted on the train rows; None when those are all of one class."""
     if np.unique(train_labels).size < 2:
         return None
     model = fit_logistic(features, train_rows, train_labels)
-    right = 0
+    called = np.zeros(test_rows.size, dtype=np.bool_)
     for i in range(0, test_rows.size, _CHUNK_ROWS):
         scores = _design(features, test_rows[i : i + _CHUNK_ROWS]) @ np.append(model.weights, model.intercept)
-        right += int(((scores > 0) == (test_labels[i : i + _CHUNK_ROWS] == 1)).sum())
-    return right / test_labels.size
+        called[i : i + _CHUNK_ROWS] = scores > 0
+    return (called == (test_labels == 1)).astype(np.float64)
 
 
 def fit_logistic(features: NDArray[Any], rows: Integers, labels: Labels, penalty: float = PENALTY) -> Logistic:
@@ -163,9 +166,9 @@ def _design(features: NDArray[Any], rows: Integers) -> Floats:
     return design
 
 
-def _accuracy(signs: Floats, labels: Labels) -> float:
-    """Share of labels that the signs foretell; a sign of 0 counts half."""
-    return float(np.mean(np.where(signs == 0, 0.5, (signs > 0) == (labels == 1))))
+def _answers(signs: Floats, labels: Labels) -> Floats:
+    """Whether each sign foretells its label [n]; a sign of 0 counts half."""
+    return np.where(signs == 0, 0.5, (signs > 0) == (labels == 1))
 
 
 def _trailing_mean(values: Floats, bars: int) -> Floats:

@@ -1,10 +1,7 @@
 """How far could the measured figures be off by luck? Confidence intervals by the moving-block bootstrap.
 
-Bars that are near in time share windows and horizons, so they are drawn in blocks of consecutive bars, and
-not one by one (H. Künsch, The Jackknife and the Bootstrap for General Stationary Observations, Annals of
-Statistics 17, 1989). A block is a lookback and a horizon long, counted in bars of time: a bar without a label
-is there and weighs nothing. Intervals are percentiles of the resampled figures (B. Efron, R. Tibshirani, An
-Introduction to the Bootstrap, 1993, chapter 13), with these exceptions and approximations:
+A block is a lookback and a horizon long, since bars that near share windows and horizons. Intervals are percentiles of
+the resampled figures (`resampling`), with these exceptions and approximations:
 
 - calibrationError is an absolute value, so noise only adds to it and resamples count that noise twice: their
   interval is moved by (measured - mean of the resamples), and cut at 0 and 1.
@@ -14,37 +11,26 @@ Introduction to the Bootstrap, 1993, chapter 13), with these exceptions and appr
 - winRate counts a trade in the block that has its entry; pnl, sharpe and maxDrawdown are those of the path of
   bar returns that the blocks make when set side by side.
 
-Every figure but the drawdown is made of sums over bars, so each block costs one look-up in a table of sums
-over all blocks.
+Every figure but the drawdown is made of sums over bars.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from retrain_api.measurement import METRICS
 
 from .backtest import Backtest, sharpe_from_sums
 from .metrics import auc, bin_of, calibration_error
+from .resampling import RESAMPLES, Interval, Starts, block_length, bounds, draw, parts, totals
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
 Labels: TypeAlias = NDArray[np.int8]
-Interval: TypeAlias = tuple[float, float]
 
-METRICS = ("accuracy", "calibrationError", "f1", "auc", "brier", "winRate", "pnl", "sharpe", "maxDrawdown")
-CONFIDENCES = (90, 95, 99)
-RESAMPLES = 1_000
-FEWEST_BLOCKS = 10
-"""With fewer, resamples are too much alike to say anything: every interval is None."""
-MOST_BLOCKS = 2_000
-"""With more, blocks are made longer: they keep more of the dependence, and the time needed stays bounded."""
-
-_CHUNK_RESAMPLES = 200
-_DEFINED_SHARE = 0.9
 _HIGHEST_LOG = 700.0
 
 
@@ -65,22 +51,20 @@ def intervals(
     there are fewer than FEWEST_BLOCKS blocks, or it is undefined in a tenth of the resamples.
     """
     columns = _columns(probabilities, labels, backtest, bins)
-    bars = labels.size
-    block = max(block_bars, math.ceil(bars / MOST_BLOCKS), 1)
-    if bars < FEWEST_BLOCKS * block:
+    bars, block = labels.size, block_length(labels.size, block_bars)
+    if block is None:
         return dict.fromkeys(METRICS)
-    rng = np.random.default_rng(seed)
-    starts = rng.integers(0, bars - block + 1, size=(resamples, math.ceil(bars / block)), dtype=np.int32)
-    totals = {name: _totals(column, starts, block) for name, column in columns.items()}
+    starts = draw(bars, block, seed, resamples)
+    sums = {name: totals(column, starts, block) for name, column in columns.items()}
     path = np.concatenate([[0.0], np.cumsum(backtest.log_returns)])
     labelled = _labelled(probabilities, labels)
     measured_auc = auc(probabilities[labelled], labels[labelled])
-    figures = _figures(totals, bars, interval_ns, np.nan if measured_auc is None else measured_auc)
+    figures = _figures(sums, bars, interval_ns, np.nan if measured_auc is None else measured_auc)
     figures["calibrationError"] = _recentred(
         figures["calibrationError"], probabilities[labelled], labels[labelled], bins
     )
     figures["maxDrawdown"] = _drawdowns(path, starts, block)
-    return {name: _bounds(figures[name]) for name in METRICS}
+    return {name: bounds(figures[name], starts.shape[1]) for name in METRICS}
 
 
 def _labelled(probabilities: Floats, labels: Labels) -> NDArray[np.bool_]:
@@ -131,22 +115,6 @@ def _share_below(ordered: Floats, values: Floats) -> Floats:
     return share
 
 
-def _totals(column: Floats, starts: NDArray[np.int32], block: int) -> Floats:
-    """Sum of a column [bars] over each resample; the last block is cut so that all have as many bars."""
-    sums = np.concatenate([[0.0], np.cumsum(column)])
-    rest = column.size - (starts.shape[1] - 1) * block
-    whole = sums[block:] - sums[:-block]
-    last = starts[:, -1]
-    totals = [whole[part].sum(axis=1) for part in _parts(starts[:, :-1])]
-    result: Floats = np.concatenate(totals) + sums[last + rest] - sums[last]
-    return result
-
-
-def _parts(starts: NDArray[np.int32]) -> list[NDArray[np.int32]]:
-    """Resamples in groups, so that what is made of them stays small."""
-    return np.array_split(starts, math.ceil(starts.shape[0] / _CHUNK_RESAMPLES))
-
-
 def _figures(total: Mapping[str, Floats], bars: int, interval_ns: int, measured_auc: float) -> dict[str, Floats]:
     """Each metric but the drawdown [resamples], NaN where a resample does not define it."""
     rows, ups = np.round(total["rows"]), np.round(total["ups"])
@@ -179,7 +147,7 @@ def _recentred(resampled: Floats, probabilities: Floats, labels: Labels, bins: i
     return result
 
 
-def _drawdowns(path: Floats, starts: NDArray[np.int32], block: int) -> Floats:
+def _drawdowns(path: Floats, starts: Starts, block: int) -> Floats:
     """Largest fall [resamples] of the account on the path of each resample, as a share of its peak.
 
     `path` [bars + 1] is the logarithm of the account before the first bar and after each. A block is known by
@@ -189,11 +157,11 @@ def _drawdowns(path: Floats, starts: NDArray[np.int32], block: int) -> Floats:
     bars, blocks = path.size - 1, starts.shape[1]
     whole = _extremes(path, block + 1)
     rest = _extremes(path, bars - (blocks - 1) * block + 1)
-    falls = [_falls(part, whole, rest) for part in _parts(starts)]
+    falls = [_falls(part, whole, rest) for part in parts(starts)]
     return -np.expm1(-np.concatenate(falls))
 
 
-def _falls(starts: NDArray[np.int32], whole: Floats, rest: Floats) -> Floats:
+def _falls(starts: Starts, whole: Floats, rest: Floats) -> Floats:
     """Largest falls in logarithm [resamples]; `whole` and `rest` are [4, starts] as `_extremes` gives them."""
     end, top, bottom, fall = np.concatenate([whole[:, starts[:, :-1]], rest[:, starts[:, -1:]]], axis=2)
     offset = np.cumsum(end, axis=1) - end
@@ -236,13 +204,3 @@ def _joined(
     )
     falls = np.maximum(np.maximum(fall, next_fall), top - next_bottom)
     return np.maximum(top, next_top), np.minimum(bottom, next_bottom), falls
-
-
-def _bounds(figures: Floats) -> dict[int, Interval] | None:
-    """Percentile intervals of the resamples that are defined, or None where too many are not."""
-    defined = figures[np.isfinite(figures)]
-    if defined.size < _DEFINED_SHARE * figures.size:
-        return None
-    tails = [(100 - confidence) / 2 for confidence in CONFIDENCES]
-    low, high = np.percentile(defined, tails), np.percentile(defined, [100 - tail for tail in tails])
-    return {confidence: (float(low[i]), float(high[i])) for i, confidence in enumerate(CONFIDENCES)}

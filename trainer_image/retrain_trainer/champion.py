@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from retrain_api.errors import DataError, NotFoundError, RetrainError
 from retrain_api.measurement import Champion
 from retrain_api.spec_data import Evaluation, Label
+from retrain_api.spec_gate import Baseline
 
 from .assess import Trial
+from .bare_model import bare_model, weights_in
 from .locate import Locate, read_if_there
 from .model_file import ModelFile, load_model
+from .paired import paired
 from .pointer import read_pointer
 from .score import probabilities, rows_for
 from .store import Store
@@ -52,33 +55,44 @@ def promoted_today(store: Store, locate: Locate, bout: Bout, challenger: str) ->
         if pointed is None or pointed.pointer.model.sha256 == challenger:
             return None
         digest = pointed.pointer.model.sha256
-        found, model = load_from(locate, pointed.pointer.model.uri)
-        if found != digest:
+        data = read_model(locate, pointed.pointer.model.uri)
+        if sha256(data).hexdigest() != digest:
             raise DataError("ModelChanged", f"{pointed.pointer.model.uri} has other bytes than its pointer says")
-        return compare(model, digest, bout)
+        return compare(load_model(data), digest, bout)
     except RetrainError as error:
         if error.retryable:
             raise
         return Champion(sha256=digest, note=error.message[:300])
 
 
-def baseline(uri: str, locate: Locate, bout: Bout) -> Champion:
-    """The comparison with a model file that the run names; whatever keeps it from being compared is its note."""
+def baseline(named: Baseline, like: ModelFile, locate: Locate, bout: Bout) -> Champion:
+    """The comparison with a model file that the run names; whatever keeps it from being compared is its note.
+
+    It may be a plain state_dict: what that does not say is as in the new model, `like`.
+    """
     digest = ""
     try:
-        digest, model = load_from(locate, uri)
-        return compare(model, digest, bout)
+        data = read_model(locate, named.uri)
+        digest = sha256(data).hexdigest()
+        weights = weights_in(data)
+        if weights is None:
+            return compare(load_model(data), digest, bout)
+        found = compare(bare_model(weights, named, like), digest, bout)
+        return found if named.trained_until else found.model_copy(update={"note": found.note or _MAY_HAVE_LEARNT})
     except RetrainError as error:
         return Champion(sha256=digest, note=error.message[:300])
 
 
-def load_from(locate: Locate, uri: str) -> tuple[str, ModelFile]:
-    """A model file and the sha256 of its bytes."""
+_MAY_HAVE_LEARNT = "what it was trained on is not known, so it may have learnt from these bars"
+
+
+def read_model(locate: Locate, uri: str) -> bytes:
+    """The bytes of a model file."""
     source = locate(uri)
     stored = read_if_there(source.store, source.key)
     if stored is None:
         raise NotFoundError("ModelNotFound", f"{uri} is not there")
-    return sha256(stored.data).hexdigest(), load_model(stored.data)
+    return stored.data
 
 
 def compare(model: ModelFile, digest: str, bout: Bout) -> Champion:
@@ -101,11 +115,18 @@ def compare(model: ModelFile, digest: str, bout: Bout) -> Champion:
     rows, ends = judged[ours[fresh]], ends[theirs[fresh]]
     if rows.size < FEWEST_BARS:
         return Champion(sha256=digest, bars=int(rows.size), note=_too_few(rows.size, known_until))
-    truth = dataset.labels.values[rows] == 1
     said = probabilities(model, scaled, ends, bout.evaluation.calibration, bout.device) > 0.5
-    champion, challenger = np.mean(said == truth), np.mean((bout.tested.at(rows) > 0.5) == truth)
-    difference = float(challenger - champion)
-    return Champion(sha256=digest, bars=int(rows.size), accuracy=float(champion), difference=difference)
+    theirs = (said == (dataset.labels.values[rows] == 1)).astype(np.float64)
+    window = max(model.lookback, bout.tested.lookback)
+    found = paired(bout.tested.right(rows), theirs, rows, window + model.horizon_bars)
+    return Champion(
+        sha256=digest,
+        bars=int(rows.size),
+        accuracy=float(theirs.mean()),
+        difference=found.difference,
+        low=found.low,
+        high=found.high,
+    )
 
 
 def _other_question(model: ModelFile, bout: Bout) -> str:

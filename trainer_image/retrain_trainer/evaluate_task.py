@@ -14,20 +14,23 @@ from typing import Any
 import numpy as np
 import torch
 from retrain_api.documents import EvaluateItem, EvaluateResult, EvaluateTask, FileRef
-from retrain_api.errors import ConfigurationError, DataError, NotFoundError
+from retrain_api.errors import ConfigurationError, DataError, Interrupted, NotFoundError, RetrainError
 from retrain_api.measurement import Champion, Measurement
 from retrain_api.names import run_folder
 from retrain_api.schema import to_wire
 
-from .assess import Trial, assess, details, measurement, windows_of_test
+from .assess import Trial, assess, details, figures, measurement, windows_of_test
 from .champion import Bout, baseline, promoted_today
 from .credentials import environ_for
 from .dataset import Dataset, load_dataset
 from .device import choose_device
+from .judged import count_and_leave
 from .locate import Locate, open_artifacts, read_if_there
 from .model_file import ModelFile, load_model
 from .score import calibration_of, probabilities
 from .store import Store, open_store, split_uri
+from .timeline import interval_nanoseconds
+from .windows import window_ends
 
 Log = Callable[[str], None]
 
@@ -97,10 +100,13 @@ def evaluate(bench: Bench, log: Log) -> dict[str, Any]:
         assessment = assess(tested, task.evaluation)
         bout = Bout(path, item.symbol, task.label, task.evaluation, tested, bench.device)
         champion = promoted_today(bench.store, bench.locate, bout, item.model.sha256)
-        other = baseline(task.baseline_uri, bench.locate, bout) if task.baseline_uri else None
-    measured = measurement(tested, assessment, champion)
+        other = baseline(task.baseline, model, bench.locate, bout) if task.baseline else None
+        validation = on_validation(bench, model, tested)
+    document = details(tested, assessment, task.evaluation)
+    before = judged_before(bench, document["test"], log)
+    measured = measurement(tested, assessment, champion, before)
     log(summary(item.symbol, measured))
-    return {
+    return document | {
         "schemaVersion": 1,
         "symbol": item.symbol,
         "trainKey": item.train_key,
@@ -108,12 +114,41 @@ def evaluate(bench: Bench, log: Log) -> dict[str, Any]:
         "model": to_wire(item.model),
         "data": to_wire(item.data),
         "measurement": to_wire(measured),
+        "judgedBefore": before,
+        "validation": validation,
         "champion": _wire(champion),
         "baseline": _wire(other),
         "calibration": vars(calibration_of(model, task.evaluation.calibration)),
         "training": dict(model.training),
         "versions": versions(),
-    } | details(tested, assessment, task.evaluation)
+    }
+
+
+def judged_before(bench: Bench, test: Mapping[str, Any], log: Log) -> int | None:
+    """How many other models the test bars have judged; None, and a line in the log, where the store does not tell."""
+    item = bench.item
+    try:
+        return count_and_leave(
+            bench.store, item.symbol, test["firstBar"], test["lastBar"], item.model.sha256, bench.task.run
+        )
+    except Interrupted:
+        raise
+    except RetrainError as error:
+        log(f"{item.symbol}: how often its test bars have been judged is not known ({error.message})")
+        return None
+
+
+def on_validation(bench: Bench, model: ModelFile, tested: Trial) -> dict[str, Any] | None:
+    """The figures of validation beside those of test; the calibration was fitted there, so it reads better than it is."""
+    dataset, labels = tested.dataset, tested.dataset.labels.values
+    times, interval = dataset.candles.timestamps, interval_nanoseconds(dataset.interval)
+    ends = window_ends(times, interval, model.lookback, dataset.split.validation, labels)
+    if not ends.size:
+        return None
+    evaluation = bench.task.evaluation
+    return figures(
+        probabilities(model, tested.scaled, ends, evaluation.calibration, bench.device), labels[ends], evaluation
+    )
 
 
 def read_model(bench: Bench) -> ModelFile:
@@ -134,7 +169,8 @@ def fetch_data(bench: Bench, path: Path) -> None:
     pin = bench.item.data
     place, key = split_uri(pin.uri)
     found = open_store(place, environ_for("data", bench.environ)).download(key, path, pin.version_id)
-    if found != pin.sha256:
+    # A status has room for the first 32 digits alone.
+    if len(pin.sha256) < 32 or not found.startswith(pin.sha256):
         raise DataError(
             "DataChanged",
             f"{pin.uri} is not the file any more that {bench.item.symbol} was trained on (sha256 {found[:12]} instead of "

@@ -115,6 +115,12 @@ def auc(probabilities: Floats, labels: Labels) -> float | None:
     return float((ranks[inverse][truth].sum() - up * (up + 1) / 2) / (up * down))
 
 
+def log_loss(probabilities: Floats, labels: Labels) -> float:
+    """Mean cross-entropy in nats; a probability that is wrong for certain counts as 1e-12."""
+    said = np.where(labels == 1, probabilities, 1 - probabilities)
+    return float(-np.log(np.clip(said, 1e-12, 1.0)).mean())
+
+
 def bin_of(probabilities: Floats, bins: int) -> Integers:
     """Equal-width bin [n] of each probability: bin i is [i / bins, (i + 1) / bins), the last one has 1 too."""
     return np.minimum((probabilities * bins).astype(np.int64), bins - 1)
