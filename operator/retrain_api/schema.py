@@ -99,7 +99,11 @@ Bound: TypeAlias = Annotated[float | None, AfterValidator(rounded), PlainSeriali
 
 SYMBOL_PATTERN = r"^[A-Z0-9]{1,20}-[A-Z0-9]{1,20}$"
 INTERVAL_PATTERN = r"^[1-9][0-9]{0,3}(m|h|d)$"
-URI_PATTERN = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?|file://(/|\./|\.\./).*|rclone://[^/]+(/.*)?)$"
+URI_PATTERN = (
+    r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?|file://(/|\./|\.\./).*"
+    # The name of a remote, not one of rclone's ":kind,option=value:" strings: those hold passwords.
+    r"|rclone://[A-Za-z0-9_]([A-Za-z0-9_.+@ -]*[A-Za-z0-9_.+@-])?(/.*)?)$"
+)
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
 QUANTITY_PATTERN = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
 WEIGHT_PATTERN = r"^(Auto|(0|[1-9][0-9]{0,5})(\.[0-9]{1,9})?)$"

@@ -28,13 +28,32 @@ _FILENAME_RULE = rule(
 )
 
 
+# A promotion flips its pointer with a conditional write: of two at once exactly one wins.
+_NOT_RCLONE = rule(
+    "!self.startsWith('rclone://')",
+    "must be s3:// or file://: a promotion needs conditional writes, which rclone does not have; data and backups may "
+    "be rclone://",
+)
+
+
 class Artifacts(Strict):
     """Where models, checkpoints and reports go."""
 
-    uri: Uri = Field(description="Folder in a store, as in data.uri.")
+    uri: Uri = Field(
+        description="Folder in a store: s3://bucket/path/ or file:///mounted/path/. Not rclone://, which has no "
+        "conditional writes.",
+        json_schema_extra=validations(_NOT_RCLONE),
+    )
     credentials: Credentials | None = Field(
         None, description="Credentials for the artifacts alone; the run's credentials when unset."
     )
+
+    @field_validator("uri")
+    @classmethod
+    def _keeps_conditions(cls, uri: str) -> str:
+        if uri.startswith("rclone://"):
+            raise ValueError(_NOT_RCLONE["message"])
+        return uri
 
 
 class Backup(Strict):
@@ -46,6 +65,12 @@ class Backup(Strict):
     required: bool = Field(False, description="A copy that fails is an error, not a warning.")
 
 
+_WITHIN = rule(
+    "!self.split('/').exists(part, part.lowerAscii() in ['.', '..', '.git'])",
+    "must be a folder in the repository, without . , .. or .git in it",
+)
+
+
 class Git(Strict):
     """A repository that the report is committed and pushed to."""
 
@@ -55,11 +80,25 @@ class Git(Strict):
         max_length=1024,
         description="Of the repository; no user or token in it.",
     )
-    branch: str = Field("main", min_length=1, max_length=255, description="The branch that is pushed to.")
+    branch: str = Field(
+        "main", min_length=1, max_length=255, description="The branch that is pushed to; made where there is none."
+    )
     path: str = Field(
-        "reports", pattern=r"^[^/].*$", min_length=1, max_length=255, description="Folder of the reports in it."
+        "reports",
+        pattern=r"^[^/].*$",
+        min_length=1,
+        max_length=255,
+        description="Folder of the reports in it; each is in <namespace>/<run>/<number>/ below.",
+        json_schema_extra=validations(_WITHIN),
     )
     secret_name: ObjectName | None = Field(None, description="Secret with the key token, and optionally username.")
+
+    @field_validator("path")
+    @classmethod
+    def _stays_in_the_repository(cls, path: str) -> str:
+        if any(part.lower() in (".", "..", ".git") for part in path.split("/")):
+            raise ValueError(_WITHIN["message"])
+        return path
 
 
 class Report(Strict):

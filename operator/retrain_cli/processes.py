@@ -75,17 +75,17 @@ def environment(
 ) -> dict[str, str]:
     """A task's environment: this machine's, the manifest's, and what says where and how to run.
 
-    A reference to a secret is satisfied by the variable of the same name in `base`, or left out: there are no Secrets
-    here, and boto3 finds its own credentials.
+    A reference to a secret, or a path in one that is mounted, is satisfied by the variable of the same name in `base`,
+    or left out: there are no Secrets here, and boto3 and rclone find their own credentials.
     """
     entries = {entry["name"]: entry for entry in container.get("env", ())}
     secrets = {name for name, entry in entries.items() if "secretKeyRef" in entry.get("valueFrom", {})}
     own = {
         name: value
         for name, value in base.items()
-        if not name.startswith("RETRAIN_") or "_AWS_" in name or name in secrets
+        if not name.startswith("RETRAIN_") or "_AWS_" in name or name in secrets or _is_mounted(name)
     }
-    plain = {name: entry["value"] for name, entry in entries.items() if "value" in entry}
+    plain = {name: entry["value"] for name, entry in entries.items() if "value" in entry and not _is_mounted(name)}
     return (
         own
         | plain
@@ -97,6 +97,11 @@ def environment(
             TERMINATION_VARIABLE: str(message.absolute()),
         }
     )
+
+
+def _is_mounted(name: str) -> bool:
+    """Whether a variable names a file of a mounted Secret: an rclone configuration."""
+    return name.startswith("RETRAIN_") and name.endswith("_RCLONE_CONFIG")
 
 
 def spawn(

@@ -195,9 +195,9 @@ def test_a_backup_out_of_order_fails_only_where_it_is_required(
     assert found[-1].subject == "backup disk" and found[-1].ok is ok
 
 
-def test_a_kind_of_store_that_the_trainer_does_not_know_is_told(folders: tuple[str, str]) -> None:
-    [told] = failures(findings(document(folders[0], "rclone://drive/models/"), {}))
-    assert "s3:// and file:// only" in told
+def test_artifacts_that_rclone_would_reach_are_refused_with_the_file(folders: tuple[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match=r"spec.artifacts.uri: must be s3:// or file://"):
+        parse_run(document(folders[0], "rclone://drive/models/"))
 
 
 class Liar:

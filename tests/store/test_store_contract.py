@@ -1,8 +1,9 @@
-"""What every store does alike: a folder on a disk, and a bucket of a real S3 server."""
+"""What every store does alike: a folder on a disk, a bucket of a real S3 server, and both reached by rclone."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,20 +13,36 @@ from typing import Any
 import pytest
 from retrain_api.errors import NotFoundError
 from retrain_trainer.store import Conflict, Store, open_store
+from support.remotes import configured, in_s3, on_disk
+
+
+def opener(kind: str, request: pytest.FixtureRequest, folder: Path) -> Callable[[], Store]:
+    """Opens the same store once more, as another process would."""
+    if kind == "file":
+        return lambda: open_store(f"file://{folder}/store/")
+    if kind == "rclone on a disk":
+        request.getfixturevalue("rclone")
+        config = configured(folder / "rclone.conf", on_disk("disk", folder / "root"))
+        return lambda: open_store("rclone://disk/store/", os.environ | {"RCLONE_CONFIG": str(config)}, 10)
+    server, root = request.getfixturevalue("s3"), request.getfixturevalue("s3_root")
+    if kind == "s3":
+        return lambda: open_store(root, server.environ(), patience_seconds=10)
+    request.getfixturevalue("rclone")
+    keys = server.environ()
+    remote = in_s3("bucket", server.endpoint, keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"])
+    environ = os.environ | {"RCLONE_CONFIG": str(configured(folder / "rclone.conf", remote))}
+    return lambda: open_store(root.replace("s3://", "rclone://bucket/"), environ, 10)
 
 
 @pytest.fixture(params=["file", "s3"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Store]:
-    """Opens the same store once more, as another process would."""
-    if request.param == "file":
-        return lambda: open_store(f"file://{tmp_path}/store/")
-    server, root = request.getfixturevalue("s3"), request.getfixturevalue("s3_root")
-    return lambda: open_store(root, server.environ(), patience_seconds=10)
+    """The stores that keep conditions."""
+    return opener(request.param, request, tmp_path)
 
 
-@pytest.fixture
-def store(opened: Callable[[], Store]) -> Store:
-    return opened()
+@pytest.fixture(params=["file", "s3", "rclone on a disk", "rclone in s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return opener(request.param, request, tmp_path)()
 
 
 @pytest.mark.parametrize("data", [b"", b"x", bytes(range(256)) * 1000], ids=["empty", "one byte", "256 kB"])
@@ -95,7 +112,8 @@ def test_a_list_is_of_every_key_with_the_prefix_sorted(store: Store) -> None:
     assert store.list("nothing/") == []
 
 
-def test_if_absent_writes_once(store: Store) -> None:
+def test_if_absent_writes_once(opened: Callable[[], Store]) -> None:
+    store = opened()
     store.write("x", b"first", if_absent=True)
     with pytest.raises(Conflict, match=f"{store.uri}x was written by somebody else"):
         store.write("x", b"second", if_absent=True)
@@ -105,7 +123,8 @@ def test_if_absent_writes_once(store: Store) -> None:
     assert store.read("x").data == b"third"
 
 
-def test_if_match_writes_over_what_was_seen_only(store: Store) -> None:
+def test_if_match_writes_over_what_was_seen_only(opened: Callable[[], Store]) -> None:
+    store = opened()
     seen = store.write("x", b"first")
     now = store.write("x", b"second", if_match=seen)
     with pytest.raises(Conflict):

@@ -173,6 +173,7 @@ HARMLESS = frozenset(
 
 
 _BOTH = SECRET | {"serviceAccountName": "trainer"}
+_GIT_PATH = ("report", "git", "path")
 _SCHEDULER, _FIRST = ("training", "scheduler"), ("gate", "criteria", 0)
 _WEIGHT, _THRESHOLD = ("training", "loss", "positiveWeight"), ("evaluation", "backtest", "threshold")
 RULES: tuple[tuple[Steps, str, str, Steps, tuple[Any, ...]], ...] = (
@@ -187,6 +188,8 @@ RULES: tuple[tuple[Steps, str, str, Steps, tuple[Any, ...]], ...] = (
     ),
     (_WEIGHT, "must be Auto", field(_WEIGHT), _WEIGHT, ("auto", "-1", "0", 0, -3, 1000000, "1e3", "")),
     (_THRESHOLD, "must be at least 0.5", field(_THRESHOLD), _THRESHOLD, (0,)),
+    (("artifacts", "uri"), "must be s3:// or", "spec.artifacts.uri", ("artifacts", "uri"), ("rclone://drive/models/",)),
+    (_GIT_PATH, "must be a folder", field(_GIT_PATH), _GIT_PATH, ("../x", "a/..", "a/./b", ".git/hooks", "a/.GIT")),
     (_SCHEDULER, "t0, tMult and", field(_SCHEDULER), (*_SCHEDULER, "type"), ("Constant",)),
     (_FIRST, "exactly one of atLeast", field(_FIRST), (*_FIRST, "atMost"), (0.9,)),
     (_FIRST, "calibrationError, brier", field(_FIRST), (*_FIRST, "metric"), ("maxDrawdown",)),

@@ -142,6 +142,11 @@ DIRECTION = "calibrationError, brier and maxDrawdown take atMost; every other me
 CONSTANT = "t0, tMult and etaMin belong to type CosineAnnealingWarmRestarts; leave them out with type Constant"
 WEIGHT = "must be Auto or a positive number below 1000000 (a fraction in quotes)"
 OURS = "names that begin with RETRAIN_ or AWS_ are set by the operator; use credentials for AWS_*"
+NOT_RCLONE = (
+    "must be s3:// or file://: a promotion needs conditional writes, which rclone does not have; data and backups may "
+    "be rclone://"
+)
+WITHIN = "must be a folder in the repository, without . , .. or .git in it"
 SHARES = "validationPercent and testPercent must add up to 80 or less, so that 20 percent are left to train on"
 
 RULES: list[tuple[str, Any, str]] = [
@@ -173,6 +178,9 @@ RULES: list[tuple[str, Any, str]] = [
     ("spec.pods.env[0].name", "AWS_REGION", f"spec.pods.env[0].name: {OURS}, is 'AWS_REGION'"),
     ("spec.training.loss.positiveWeight", 1000000, f"spec.training.loss.positiveWeight: {WEIGHT}, is 1000000"),
     ("spec.evaluation.backtest.threshold", 0, "spec.evaluation.backtest.threshold: must be at least 0.5, is 0"),
+    ("spec.artifacts.uri", "rclone://drive/m/", f"spec.artifacts.uri: {NOT_RCLONE}, is 'rclone://drive/m/'"),
+    ("spec.report.git.path", "a/../..", f"spec.report.git.path: {WITHIN}, is 'a/../..'"),
+    ("spec.report.git.path", ".GIT/hooks", f"spec.report.git.path: {WITHIN}, is '.GIT/hooks'"),
     ("spec.report.git.url", "https://me:token@git.example/r", "spec.report.git.url: must match ^https?://[^@ \\t\\n\\v\\f\\r]+$, is 'https://me:token@git.example/r'"),
 ]  # fmt: skip
 RULES += [

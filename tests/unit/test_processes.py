@@ -24,6 +24,7 @@ CONTAINER = {
         secret("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"),
         secret("RETRAIN_DATA_AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"),
         secret("RETRAIN_GIT_TOKEN", "token"),
+        {"name": "RETRAIN_DATA_RCLONE_CONFIG", "value": "/etc/retrain/rclone/data/rclone.conf"},
     ]
 }
 
@@ -40,6 +41,12 @@ CONTAINER = {
         ({"RETRAIN_DATA_AWS_ACCESS_KEY_ID": "d"}, {"RETRAIN_DATA_AWS_ACCESS_KEY_ID": "d"}),
         ({"RETRAIN_GIT_TOKEN": "t"}, {"RETRAIN_GIT_TOKEN": "t"}),
         ({"AWS_PROFILE": "mine"}, {"AWS_PROFILE": "mine"}),
+        (
+            {"RCLONE_CONFIG": "/home/ada/r.conf"},
+            {"RCLONE_CONFIG": "/home/ada/r.conf", "RETRAIN_DATA_RCLONE_CONFIG": None},
+        ),
+        ({"RETRAIN_DATA_RCLONE_CONFIG": "/mine"}, {"RETRAIN_DATA_RCLONE_CONFIG": "/mine"}),
+        ({"RETRAIN_RCLONE_CONFIG": "/mine"}, {"RETRAIN_RCLONE_CONFIG": "/mine"}),
         ({"OMP_NUM_THREADS": "64"}, {"OMP_NUM_THREADS": "3"}),
         ({"JOB_COMPLETION_INDEX": "9"}, {"JOB_COMPLETION_INDEX": "2"}),
     ],

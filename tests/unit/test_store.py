@@ -32,6 +32,9 @@ from retrain_trainer.store import (
         ("s3://bucket", "s3://bucket/", "s3://bucket/a/b.pt"),
         ("s3://bucket/", "s3://bucket/", "s3://bucket/a/b.pt"),
         ("s3://my.bucket-1/x/y", "s3://my.bucket-1/x/y/", "s3://my.bucket-1/x/y/a/b.pt"),
+        ("rclone://drive", "rclone://drive/", "rclone://drive/a/b.pt"),
+        ("rclone://my drive/x", "rclone://my drive/x/", "rclone://my drive/x/a/b.pt"),
+        ("rclone://disk//srv/x/", "rclone://disk//srv/x/", "rclone://disk//srv/x/a/b.pt"),
     ],
 )
 def test_a_store_is_a_folder_whether_or_not_its_uri_ends_in_a_slash(uri: str, root: str, file: str) -> None:
@@ -46,13 +49,19 @@ def test_a_store_is_a_folder_whether_or_not_its_uri_ends_in_a_slash(uri: str, ro
         ("file://./x/", "RelativeLocation", "by the command line only"),
         ("file://../x/", "RelativeLocation", "by the command line only"),
         ("file://x/y/", "RelativeLocation", "by the command line only"),
-        ("rclone://drive/x/", "UnknownStore", "This trainer reads and writes s3:// and file:// only"),
-        ("https://x/y/", "UnknownStore", "s3:// and file:// only"),
-        ("/x/y", "UnknownStore", "s3:// and file:// only"),
-        ("", "UnknownStore", "s3:// and file:// only"),
+        ("https://x/y/", "UnknownStore", "s3://, file:// and rclone:// only"),
+        ("/x/y", "UnknownStore", "s3://, file:// and rclone:// only"),
+        ("", "UnknownStore", "s3://, file:// and rclone:// only"),
         ("s3://", "BadLocation", "names no bucket"),
         ("s3:///x/", "BadLocation", "names no bucket"),
         ("s3://Bad_Bucket/x/", "BadLocation", "names no bucket"),
+        ("rclone:///x/", "BadLocation", "names no rclone remote"),
+        ("rclone://-drive/x/", "BadLocation", "names no rclone remote"),
+        (
+            "rclone://:webdav,pass=hidden:/x/",
+            "BadLocation",
+            "^A location names no rclone remote; write rclone://remote/path/.$",
+        ),
     ],
 )
 def test_a_location_that_is_none_is_refused(uri: str, reason: str, words: str) -> None:
@@ -61,9 +70,11 @@ def test_a_location_that_is_none_is_refused(uri: str, reason: str, words: str) -
     assert refused.value.reason == reason
 
 
-@pytest.mark.parametrize("uri", ["file://./x/name", "rclone://drive/x/name", "https://x/y/name", "name"])
+@pytest.mark.parametrize("uri", ["file://./x/name", "rclone://:local:/x/name", "https://x/y/name", "name"])
 def test_a_file_elsewhere_is_refused_as_its_folder_is(uri: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"by the command line only|s3:// and file:// only"):
+    with pytest.raises(
+        ConfigurationError, match=r"by the command line only|no rclone remote|s3://, file:// and rclone:// only"
+    ):
         split_uri(uri)
 
 
@@ -74,6 +85,8 @@ def test_a_file_elsewhere_is_refused_as_its_folder_is(uri: str) -> None:
         ("s3://bucket/name", ("s3://bucket/", "name")),
         ("file:///x/y/name.pt", ("file:///x/y/", "name.pt")),
         ("file:///name", ("file:///", "name")),
+        ("rclone://drive/a/name", ("rclone://drive/a/", "name")),
+        ("rclone://drive/name", ("rclone://drive/", "name")),
     ],
 )
 def test_a_file_is_a_store_and_a_key(uri: str, split: tuple[str, str]) -> None:
@@ -81,7 +94,9 @@ def test_a_file_is_a_store_and_a_key(uri: str, split: tuple[str, str]) -> None:
     assert open_store(split[0], {}).uri_of(split[1]) == uri
 
 
-@pytest.mark.parametrize("uri", ["s3://bucket", "s3://bucket/", "s3://bucket/a/", "file:///", "file:///x/"])
+@pytest.mark.parametrize(
+    "uri", ["s3://bucket", "s3://bucket/", "s3://bucket/a/", "file:///", "file:///x/", "rclone://drive"]
+)
 def test_a_folder_is_no_file(uri: str) -> None:
     with pytest.raises(ConfigurationError, match="folder where a file is needed"):
         split_uri(uri)

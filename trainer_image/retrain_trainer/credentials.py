@@ -18,13 +18,17 @@ _IDENTITY = frozenset(
 )
 """Variables that say who asks; they belong together."""
 
+RCLONE_CONFIG = "RETRAIN_RCLONE_CONFIG"
+"""Path of a mounted rclone configuration."""
+
 
 def environ_for(purpose: str, environ: Mapping[str, str]) -> dict[str, str]:
     """The environment to open the store of one purpose with: "data", "artifacts" or a backup's name.
 
     A variable such as RETRAIN_DATA_AWS_ACCESS_KEY_ID stands in for AWS_ACCESS_KEY_ID. As soon as a purpose
     brings an access key of its own, none of the run's credentials are mixed in: a session token of another
-    account would make every request fail. Region and endpoint fall back to the run's.
+    account would make every request fail. Region and endpoint fall back to the run's, and so does the
+    configuration of rclone, which RETRAIN_DATA_RCLONE_CONFIG stands in for.
     """
     prefix = credential_prefix(purpose)
     own = {
@@ -32,5 +36,7 @@ def environ_for(purpose: str, environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in environ.items()
         if name.startswith(prefix + "AWS_") and value
     }
+    if config := environ.get(prefix + "RCLONE_CONFIG"):
+        own[RCLONE_CONFIG] = config
     replaced = _IDENTITY if "AWS_ACCESS_KEY_ID" in own else frozenset[str]()
     return {name: value for name, value in environ.items() if name not in replaced} | own

@@ -1,7 +1,7 @@
 """Where data, models and reports are kept: one interface, and patience with what goes wrong for a while.
 
-Two kinds of store, `s3://` and `file://`. A write is whole or not there, and what was written has been
-checked against its sha256 when `write` and `upload` return.
+Three kinds of store, `s3://`, `file://` and `rclone://`. A write is whole or not there (see `store_rclone` for what
+rclone can't promise), and what was written has been compared with a checksum when `write` and `upload` return.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ LOCK_SUFFIX = ".lock"
 
 _URI = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_REMOTE = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.+@ -]*[A-Za-z0-9_.+@-])?")
 
 T = TypeVar("T")
 
@@ -104,7 +105,8 @@ class Store(Protocol):
 
 
 def open_store(uri: str, environ: Mapping[str, str] = os.environ, patience_seconds: float = 300.0) -> Store:
-    """The store at `uri`, a folder. Nothing is asked of it yet; only S3 reads `environ` (AWS_*).
+    """The store at `uri`, a folder. Nothing is asked of it yet; `environ` has S3's credentials (AWS_*)
+    and says where rclone's configuration is (see `rclone`).
 
     `patience_seconds` is how long what is temporary is tried again. Raises ConfigurationError.
     """
@@ -114,6 +116,11 @@ def open_store(uri: str, environ: Mapping[str, str] = os.environ, patience_secon
         from .store_file import FileStore
 
         return FileStore(Path(place))
+    if scheme == "rclone":
+        from .store_rclone import open_remote
+
+        remote, _, path = place.partition("/")
+        return open_remote(remote, path, environ, Patience(patience_seconds))
     from .store_s3 import open_s3
 
     bucket, _, prefix = place.partition("/")
@@ -186,7 +193,10 @@ def pause_seconds(tries: int) -> float:
 
 
 def _parsed(uri: str) -> tuple[str, str]:
-    """Scheme and place of a store's URI: ("file", "/x/y/") or ("s3", "bucket/a/b/"). Raises ConfigurationError."""
+    """Scheme and place of a store's URI: ("file", "/x/y/"), ("s3", "bucket/a/") or ("rclone", "remote/a/").
+
+    Raises ConfigurationError.
+    """
     found = _URI.fullmatch(uri)
     scheme, rest = (found["scheme"], found["rest"]) if found else ("", uri)
     if scheme == "file" and not rest.startswith("/"):
@@ -195,10 +205,13 @@ def _parsed(uri: str) -> tuple[str, str]:
             f"{uri} is relative, and a relative file:// location is resolved by the command line only: "
             "write it from the root, as in file:///data/features/.",
         )
-    if scheme not in ("file", "s3"):
+    if scheme not in ("file", "s3", "rclone"):
         raise ConfigurationError(
-            "UnknownStore", f"This trainer reads and writes s3:// and file:// only; {uri} is neither."
+            "UnknownStore", f"This trainer reads and writes s3://, file:// and rclone:// only; {uri} is none of them."
         )
     if scheme == "s3" and not _BUCKET.fullmatch(rest.partition("/")[0]):
         raise ConfigurationError("BadLocation", f"{uri} names no bucket; write s3://bucket/path/.")
+    if scheme == "rclone" and not _REMOTE.fullmatch(rest.partition("/")[0]):
+        # Not shown: rclone's own ":kind,option=value:" names may hold a password.
+        raise ConfigurationError("BadLocation", "A location names no rclone remote; write rclone://remote/path/.")
     return scheme, rest
