@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from support.git_server import GitServer, git
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +27,15 @@ def require() -> Callable[[object, str], None]:
         pytest.skip(reason)
 
     return check
+
+
+@pytest.fixture
+def git_server(tmp_path: Path, require: Callable[[object, str], None]) -> Iterator[GitServer]:
+    """A Git server over HTTP that asks for a token; it has no repository yet."""
+    require(shutil.which("git"), "git is not installed")
+    require(Path(git("--exec-path"), "git-http-backend").exists(), "git http-backend is not installed")
+    found = GitServer(tmp_path / "served")
+    running = found.start()
+    yield found
+    running.shutdown()
+    running.server_close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,8 +12,10 @@ from retrain_api.documents import DeliverTarget, DeliverTask, FileRef, encode_me
 from retrain_api.errors import ConfigurationError, DataError, NotFoundError, RetrainError
 from retrain_trainer import deliver_task
 from retrain_trainer.store import Store, open_store
+from support.git_server import GitServer, git
 from support.publishing_case import RUN, put_model
 
+JUDGEMENT = {"verdict": "Fail", "passed": 1, "required": 2, "total": 3}
 REPORT = "reports/default/nightly/uid/1/report.md"
 
 
@@ -82,7 +86,7 @@ def test_a_required_place_that_fails_is_an_error_after_all_were_tried(store: Sto
 
 
 def test_the_type_of_the_error_of_a_required_place_is_kept(store: Store) -> None:
-    target = DeliverTarget(name="drive", uri="rclone://drive/folder/", required=True)
+    target = DeliverTarget(name="drive", uri="gopher://drive/folder/", required=True)
     with pytest.raises(ConfigurationError):
         deliver_task.run(task(store, [target]), {}, print)
 
@@ -100,11 +104,65 @@ def test_a_report_that_is_gone_is_said_to_be(store: Store, tmp_path: Path) -> No
         deliver_task.run(task(store, [place(tmp_path, "disk")]), {}, print)
 
 
-def test_git_is_refused_in_words_and_does_not_fail_the_rest(store: Store, tmp_path: Path) -> None:
-    git = {"url": "https://example.org/r.git", "branch": "main", "path": "reports"}
-    result = deliver_task.run(task(store, [place(tmp_path, "disk")], git=git), {}, print)
-    assert [(target.name, target.ok) for target in result.targets] == [("disk", True), ("git", False)]
-    assert result.targets[1].message == "report.git is not supported by this trainer version yet"
+def reported(store: Store) -> tuple[str, ...]:
+    """The URIs of a report that was published."""
+    results = {"run": RUN.model_dump(), "number": 1, "judgement": JUDGEMENT}
+    store.write(REPORT.replace("report.md", "results.json"), json.dumps(results).encode())
+    store.write(REPORT.replace(".md", ".html"), b"<html>")
+    return tuple(
+        store.uri_of(REPORT.replace("report.md", name)) for name in ("report.md", "report.html", "results.json")
+    )
+
+
+def to_git(server: GitServer, store: Store, backups: list[DeliverTarget], **git: str) -> DeliverTask:
+    place = {"url": server.url(), "branch": "main", "path": "reports"} | git
+    return task(store, backups, git=place).model_copy(update={"files": reported(store)})
+
+
+def test_the_report_is_committed_once_with_a_line_that_says_the_verdict(git_server: GitServer, store: Store) -> None:
+    repository, lines = git_server.repository(), list[str]()
+    for _ in range(2):
+        result = deliver_task.run(
+            to_git(git_server, store, []), os.environ | {"RETRAIN_GIT_TOKEN": git_server.token}, lines.append
+        )
+        assert [(target.name, target.ok, target.message) for target in result.targets] == [("report.git", True, "")]
+    folder = "reports/default/nightly/1"
+    assert git("-C", repository, "ls-tree", "-r", "--name-only", "main").splitlines() == [
+        f"{folder}/report.html",
+        f"{folder}/report.md",
+        f"{folder}/results.json",
+    ]
+    assert (
+        git("-C", repository, "log", "--format=%s", "main") == "default/nightly report 1: Fail (1 of 3 pass, 2 needed)"
+    )
+    assert lines[0].startswith("report.git: commit ") and lines[1].endswith("already")
+    assert git_server.token not in "".join(lines)
+
+
+def test_a_repository_that_refuses_is_a_warning_and_keeps_no_copy_from_its_place(
+    git_server: GitServer, store: Store, tmp_path: Path
+) -> None:
+    git_server.repository()
+    wanted = to_git(git_server, store, [place(tmp_path, "disk", required=True)])
+    result = deliver_task.run(wanted, os.environ | {"RETRAIN_GIT_TOKEN": "wrong"}, print)
+    assert [(target.name, target.ok) for target in result.targets] == [("disk", True), ("report.git", False)]
+    assert "does not accept the token" in result.targets[1].message
+
+
+def test_the_report_is_pushed_though_a_required_place_fails(
+    git_server: GitServer, store: Store, tmp_path: Path
+) -> None:
+    repository = git_server.repository()
+    wanted = to_git(git_server, store, [broken(tmp_path, "gone", required=True)])
+    with pytest.raises(RetrainError, match="The required copy to gone failed: "):
+        deliver_task.run(wanted, os.environ | {"RETRAIN_GIT_TOKEN": git_server.token}, print)
+    assert git("-C", repository, "rev-parse", "main")
+
+
+def test_a_path_out_of_the_repository_is_refused(git_server: GitServer, store: Store) -> None:
+    git_server.repository()
+    result = deliver_task.run(to_git(git_server, store, [], path="../../etc"), os.environ, print)
+    assert "which is no folder of a repository" in result.targets[0].message
 
 
 def test_the_result_of_eight_places_that_fail_fits_a_termination_message(store: Store, tmp_path: Path) -> None:
