@@ -181,7 +181,7 @@ class Backups(Lenient):
     key: str | None = Field(None, description="Key of what was delivered.")
     failed_key: str | None = Field(None, description="Which delivery failed, and with which pod fields.")
     ok: bool = Field(False, description="Whether every copy was made.")
-    message: str = Field("", description="What went wrong, for each place.")
+    message: str = Field("", description="How it went, for each place.")
 
 
 class RetrainRunStatus(Lenient):

@@ -40,6 +40,8 @@ def closing(run: RetrainRun, status: RetrainRunStatus, status_path: Path) -> str
     lines += _promotion(run, status)
     if status.report is not None and status.report.markdown:
         lines += [f"Report: {status.report.markdown}   (retrain report {shlex.quote(run.metadata.name)})"]
+    if status.backups is not None and status.backups.message:
+        lines += [f"Copies: {status.backups.message}"]
     return "\n".join([*lines, f"Status: {status_path}"])
 
 

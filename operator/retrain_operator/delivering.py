@@ -62,8 +62,9 @@ def _delivered(job: ObservedJob, task: DeliverTask, key: str, memory: str) -> Ba
         lost = ("ResultLost", "It completed twice without a result.")
         reason, message = failure(job) if job.state == "Failed" else lost
         return Backups(failed_key=memory, message=f"{reason}: {message}")
-    wrong = {target.name: target.message for target in said.targets if not target.ok}
-    message = "; ".join(f"{name}: {why}" for name, why in wrong.items())
+    wrong = {target.name for target in said.targets if not target.ok}
+    told = sorted(said.targets, key=lambda target: target.ok)  # what is wrong first
+    message = "; ".join(f"{target.name}: {'delivered' if target.ok else target.message.rstrip('.')}" for target in told)
     if any(backup.required and backup.name in wrong for backup in task.backups):
         return Backups(failed_key=memory, message=message)
     return Backups(key=key, ok=not wrong, message=message)

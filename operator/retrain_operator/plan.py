@@ -261,15 +261,24 @@ def _once(deletions: tuple[Deletion, ...]) -> tuple[Deletion, ...]:
 
 
 def _events(before: RetrainRunStatus, after: RetrainRunStatus, reason: str) -> tuple[Event, ...]:
-    """One for each transition of the run, one for each symbol that failed just now."""
+    """One for each transition of the run, one for each symbol that failed just now, one for copies that were not made."""
     known = {entry.symbol: entry.state for entry in before.symbols}
     failures = tuple(
         Event("Warning", entry.reason or "SymbolFailed", f"{entry.symbol} failed: {entry.message}")
         for entry in after.symbols
         if entry.state == "Failed" and known.get(entry.symbol) != "Failed"
     )
+    failures += _undelivered(before, after)
     # That a new run's pods are awaited is no news: its Jobs' own events say so at the same time.
     if before.state == after.state or (after.state == "Queued" and reason == "PodPending"):
         return failures
     kind: Literal["Normal", "Warning"] = "Warning" if after.state in ("Rejected", "Failed") else "Normal"
     return (*failures, Event(kind, reason if after.state in FINAL_STATES else after.state, after.message))
+
+
+def _undelivered(before: RetrainRunStatus, after: RetrainRunStatus) -> tuple[Event, ...]:
+    """A warning of copies that were not made; where one was required, the run fails with the same words."""
+    news = after.backups is not None and after.backups != before.backups and after.state != "Failed"
+    if after.backups is None or not news or after.backups.ok or not after.backups.message:
+        return ()
+    return (Event("Warning", "NotCopied", after.backups.message),)

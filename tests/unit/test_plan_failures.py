@@ -319,7 +319,21 @@ def test_another_place_that_fails_does_not_break_a_required_one() -> None:
     targets = (Delivered(name="vault", ok=True), Delivered(name="b", ok=False, message="full"))
     cluster.finish(job, [DeliverResult(targets=targets)])
     status = cluster.to_the_end().status
-    assert status.state == "Promoted" and status.backups is not None and status.backups.message == "b: full"
+    assert (
+        status.state == "Promoted"
+        and status.backups is not None
+        and status.backups.message == "b: full; vault: delivered"
+    )
+
+
+def test_copies_that_are_not_made_are_a_warning_once() -> None:
+    cluster, job = at_phase("deliver", backups=[BACKUP], report={"git": {"url": "https://git.example/r"}})
+    targets = (Delivered(name="vault", ok=True), Delivered(name="report.git", ok=False, message="It refused."))
+    cluster.finish(job, [DeliverResult(targets=targets)])
+    cluster.to_the_end()
+    cluster.settle()
+    said = [(event.type, event.message) for event in cluster.events if event.reason == "NotCopied"]
+    assert said == [("Warning", "report.git: It refused; vault: delivered")]
 
 
 # What the publication says
