@@ -129,6 +129,7 @@ class PublishTask(Task):
     items: tuple[PublishItem, ...]
     spec: dict[str, Any]
     approved_by: str | None = None
+    override: bool = False
     started: str | None = None
 
 

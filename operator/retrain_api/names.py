@@ -18,6 +18,7 @@ ANNOTATION_TEMPLATE = f"{GROUP}/template"
 ANNOTATION_RERUN = f"{GROUP}/rerun"
 ANNOTATION_APPROVE = f"{GROUP}/approve"
 ANNOTATION_REJECT = f"{GROUP}/reject"
+ANNOTATION_OVERRIDE = f"{GROUP}/override"
 
 EVALUATION_FILE = "evaluation.json"
 """In the folder of its evaluate key: curves, intervals, equity."""

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from .errors import ConfigurationError
 from .explain import sentences
-from .names import ANNOTATION_APPROVE, ANNOTATION_REJECT, ANNOTATION_RERUN
+from .names import ANNOTATION_APPROVE, ANNOTATION_OVERRIDE, ANNOTATION_REJECT, ANNOTATION_RERUN
 from .schema import Lenient, Strict
 from .spec import RetrainRunSpec
 from .status import RetrainRunStatus
@@ -57,6 +57,11 @@ class RetrainRun(Strict):
     def rejection(self) -> str | None:
         """Value of the reject annotation."""
         return self.metadata.annotation(ANNOTATION_REJECT)
+
+    @property
+    def override(self) -> str | None:
+        """Value of the override annotation."""
+        return self.metadata.annotation(ANNOTATION_OVERRIDE)
 
 
 def parse_run(document: Mapping[str, Any]) -> RetrainRun:

@@ -137,6 +137,9 @@ class PromotedModel(Lenient):
 
     symbol: str = Field(description="Whose model.")
     uri: str = Field(description="The promoted file.")
+    override: str | None = Field(
+        None, description="Who promoted it against the gate, and why; the first 100 characters."
+    )
 
 
 class PromotionStatus(Terse):
@@ -148,6 +151,9 @@ class PromotionStatus(Terse):
     by: str | None = Field(None, description="Who approved or declined it; the gate when policy is Automatic.")
     at: str | None = Field(None, description="When.")
     models: tuple[PromotedModel, ...] = Field((), description="The promoted model files.")
+    override: bool | None = Field(
+        None, description="True where a model was promoted against the gate; each such model says by whom, and why."
+    )
     message: str | None = Field(None, description="What was not promoted, and why.")
 
 

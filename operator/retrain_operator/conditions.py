@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from retrain_api.status import FINAL_STATES, NEVER, Condition, RetrainRunStatus
+from retrain_api.status import FINAL_STATES, NEVER, Condition, PromotionStatus, RetrainRunStatus
 from retrain_api.wording import headline
 
 from .work import stamp
@@ -114,9 +114,21 @@ def _has_model(status: RetrainRunStatus, index: int) -> bool:
 def _promoted(status: RetrainRunStatus) -> Said:
     promotion = status.promotion
     if promotion is not None and promotion.models:
-        return Said("Promoted", "True", "Promoted", f"Promoted by {promotion.by}.")
+        usual = ("Promoted", f"Promoted by {promotion.by}.")
+        told = overridden(promotion)
+        return Said("Promoted", "True", *(("PromotedByOverride", f"{told}.") if told else usual))
     reason = "NotPromoted" if promotion is None or promotion.state == "None" else promotion.state
     return Said("Promoted", "False", reason, (promotion.message or "") if promotion else "")
+
+
+def overridden(promotion: PromotionStatus) -> str:
+    """Which models were promoted against the gate, by whom and why; empty where none was."""
+    against = [model for model in promotion.models if model.override]
+    if not against:
+        return ""
+    symbols = ", ".join(model.symbol for model in against[:8]) + (" and others" if len(against) > 8 else "")
+    whose = " and ".join(dict.fromkeys(str(model.override) for model in against[:8]))
+    return f"{symbols} promoted against the gate by {whose}"
 
 
 def _short(message: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from retrain_api.approval import read_word
 from retrain_api.gate import Candidate, Judgement, judge
 from retrain_api.keys import digest
 from retrain_api.run import RetrainRun
@@ -16,13 +17,16 @@ from retrain_api.status import GateStatus, SymbolStatus
 class Decision:
     """What may be promoted, and by whose word.
 
-    `waits`: a person must approve; `declined`: a person said no; `promote`: symbols to promote now.
+    `waits`: a person must approve; `declined`: a person said no; `promote`: symbols to promote now; `override`: by a
+    person's word against the gate; `note`: why such a word promotes nothing.
     """
 
     promote: tuple[str, ...] = ()
     by: str | None = None
     waits: bool = False
     declined: bool = False
+    override: bool = False
+    note: str | None = None
 
 
 def judgement_of(run: RetrainRun, symbols: Sequence[SymbolStatus]) -> Judgement:
@@ -50,8 +54,26 @@ def candidates(judgement: Judgement) -> tuple[str, ...]:
     return passing + tuple(m.symbol for m in judgement.models if m.verdict == "Suspect" and m.meets)
 
 
+def overridable(judgement: Judgement) -> tuple[str, ...]:
+    """Symbols that an override promotes: every model that was measured, whatever the gate says of it."""
+    return tuple(model.symbol for model in judgement.models if model.verdict != "Error")
+
+
 def decide(run: RetrainRun, judgement: Judgement, agreed: str) -> Decision:
-    """Who is promoted: what passes, by the gate's word or a person's; a Suspect makes Automatic wait for a person."""
+    """Who is promoted: by an override all that was measured, else what the gate lets through."""
+    word, rejected = read_word(run.override), read_word(run.rejection)
+    usual = _by_the_gate(run, judgement, agreed)
+    if word.digest != agreed or rejected.digest == agreed:
+        return usual
+    if run.spec.promotion.policy == "Never":
+        return replace(usual, note="the override promotes nothing, because promotion.policy is Never")
+    if not (word.name and word.reason):
+        return replace(usual, note="the override promotes nothing, because it lacks a name or a reason")
+    return Decision(promote=overridable(judgement), by=word.signed, override=True)
+
+
+def _by_the_gate(run: RetrainRun, judgement: Judgement, agreed: str) -> Decision:
+    """What passes, by the gate's word or a person's; a Suspect makes Automatic wait for a person."""
     suspect = any(model.verdict == "Suspect" for model in judgement.models)
     promotable = candidates(judgement)
     policy = run.spec.promotion.policy
@@ -59,21 +81,12 @@ def decide(run: RetrainRun, judgement: Judgement, agreed: str) -> Decision:
         return Decision()
     if policy == "Automatic" and not suspect:
         return Decision(promote=promotable, by="gate")
-    if _names(run.rejection, agreed):
-        return Decision(by=_person(run.rejection), declined=True)
-    if _names(run.approval, agreed):
-        return Decision(promote=promotable, by=_person(run.approval))
+    approved, rejected = read_word(run.approval), read_word(run.rejection)
+    if rejected.digest == agreed:
+        return Decision(by=rejected.signed, declined=True)
+    if approved.digest == agreed:
+        return Decision(promote=promotable, by=approved.signed)
     return Decision(waits=True)
-
-
-def _names(annotation: str | None, agreed: str) -> bool:
-    return (annotation or "").split(maxsplit=1)[:1] == [agreed]
-
-
-def _person(annotation: str | None) -> str:
-    """Who an annotation `<digest> by NAME: reason` speaks for."""
-    words = (annotation or "").split(maxsplit=1)
-    return words[1].removeprefix("by ").strip() if len(words) > 1 else "annotation"
 
 
 def gate_status(judgement: Judgement, agreed: str) -> GateStatus:

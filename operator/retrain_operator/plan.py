@@ -17,7 +17,7 @@ from retrain_api.status import FINAL_STATES, GateStatus, PromotionStatus, Retrai
 from retrain_api.wording import headline
 
 from . import delivering, evaluating, publishing, training
-from .conditions import conditions
+from .conditions import conditions, overridden
 from .observed import Observed
 from .publishing import Published
 from .work import Context, Deletion, Settings, Steps, expired, held_up, stamp
@@ -186,26 +186,29 @@ def _delivered(context: Context, published: Published, steps: Steps) -> _Draft:
 def _verdict(context: Context, published: Published, delivered: delivering.Delivered) -> tuple[State, str, str]:
     """The state of a run that has nothing left to do."""
     gate, decision, required = published.gate, published.decision, context.run.spec.required
+    summary = "; ".join(filter(None, [gate.summary, decision.note]))
     broken = published.failed or delivered.failed
     if broken:
         return "Failed", broken[0], broken[1]
     if decision.waits:
-        how = f"to approve, annotate retrain.crpbot.dev/approve: '{gate.digest} by NAME: REASON'"
+        how = f"retrain approve, or annotate retrain.crpbot.dev/approve: '{gate.digest} by NAME: REASON'"
         return "AwaitingApproval", "AwaitingApproval", f"Promotion waits for a person; {how}. {gate.summary}."
     if decision.declined:
         return "Rejected", "Declined", f"{gate.summary}. Promotion was declined by {decision.by}."
     if gate.verdict != "Pass" and not decision.promote:
         errors = sum(entry.state == "Failed" for entry in published.symbols)
         broke = gate.total - errors < required
-        return (
-            ("Failed", "QuorumUnreachable", gate.summary)
-            if broke
-            else ("Rejected", _rejection(gate.verdict), gate.summary)
-        )
+        return ("Failed", "QuorumUnreachable", summary) if broke else ("Rejected", _rejection(gate.verdict), summary)
     if any(entry.promoted for entry in published.symbols):
-        return "Promoted", "Promoted", gate.summary
+        return "Promoted", *_promotion(published, summary)
     why = published.promotion.message or "promotion.policy is Never, so nothing was promoted"
     return "Passed", "NotPromoted", f"{gate.summary}; {why}."
+
+
+def _promotion(published: Published, summary: str) -> tuple[str, str]:
+    """Reason and message of a promoted run; an override is told before all else, and for good."""
+    told = overridden(published.promotion)
+    return ("PromotedByOverride", f"{told}. {summary}") if told else ("Promoted", summary)
 
 
 def _rejection(verdict: str) -> str:
@@ -272,7 +275,8 @@ def _events(before: RetrainRunStatus, after: RetrainRunStatus, reason: str) -> t
     # That a new run's pods are awaited is no news: its Jobs' own events say so at the same time.
     if before.state == after.state or (after.state == "Queued" and reason == "PodPending"):
         return failures
-    kind: Literal["Normal", "Warning"] = "Warning" if after.state in ("Rejected", "Failed") else "Normal"
+    warns = after.state in ("Rejected", "Failed") or reason == "PromotedByOverride"
+    kind: Literal["Normal", "Warning"] = "Warning" if warns else "Normal"
     return (*failures, Event(kind, reason if after.state in FINAL_STATES else after.state, after.message))
 
 

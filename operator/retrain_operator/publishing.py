@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from retrain_api.approval import against_gate
 from retrain_api.documents import Promoted, PublishResult
 from retrain_api.gate import Judgement
 from retrain_api.keys import digest
@@ -21,7 +22,7 @@ from retrain_api.status import (
 )
 
 from .jobs import manifest
-from .judging import Decision, candidates, decide, gate_digest, gate_status, judged, judgement_of
+from .judging import Decision, candidates, decide, gate_digest, gate_status, judged, judgement_of, overridable
 from .observed import ObservedJob
 from .tasks import publish_task
 from .work import Context, Steps, ended_late, failed_key, failure, kept_waiting, overdue, serving, stamp
@@ -49,7 +50,7 @@ def advance(context: Context, symbols: tuple[SymbolStatus, ...]) -> Published:
     status = context.run.status
     report = status.report or ReportStatus()
     shown = publish_basis(context.run, agreed, symbols)
-    decision = _carried_out(context.run, judgement, shown) or decide(context.run, judgement, agreed)
+    decision = _decided(context.run, judgement, shown, agreed)
     key = publish_key(shown, decision)
     job_key = digest({"publish": key, "number": report.number + 1})
     done = report.publish_key == key
@@ -82,17 +83,26 @@ def publish_basis(run: RetrainRun, agreed: str, symbols: Sequence[SymbolStatus])
 
 def publish_key(shown: str, decision: Decision) -> str:
     """What a publication depends on. Its Job's key has the report's number too: what was promoted in between counts."""
-    return digest({"shown": shown, "promote": sorted(decision.promote), "by": decision.by})
+    said = {"shown": shown, "promote": sorted(decision.promote), "by": decision.by}
+    return digest(said | {"override": decision.override or None})
+
+
+def _decided(run: RetrainRun, judgement: Judgement, shown: str, agreed: str) -> Decision:
+    """What was carried out stays so; an override alone goes beyond it."""
+    done, decision = _carried_out(run, judgement, shown), decide(run, judgement, agreed)
+    return decision if done is None or (decision.override and not done.override) else done
 
 
 def _carried_out(run: RetrainRun, judgement: Judgement, shown: str) -> Decision | None:
     """The promotion that the last publication carried out, if of this very judgement: no later word undoes it."""
     report, promotion = run.status.report, run.status.promotion
-    promotable = candidates(judgement)
-    if report is None or promotion is None or len(promotable) < judgement.required:
+    if report is None or promotion is None:
         return None
-    decision = Decision(promote=promotable, by=promotion.by)
-    return decision if report.publish_key == publish_key(shown, decision) else None
+    overridden = Decision(promote=overridable(judgement), by=promotion.by, override=True)
+    promotable = candidates(judgement)
+    usual = Decision(promote=promotable, by=promotion.by)
+    possible = (overridden, usual) if len(promotable) >= judgement.required else (overridden,)
+    return next((each for each in possible if report.publish_key == publish_key(shown, each)), None)
 
 
 def _others_end(context: Context, job_key: str) -> bool:
@@ -112,7 +122,7 @@ def _start(
     context: Context, current: Published, judgement: Judgement, key: str, job_key: str, again: bool
 ) -> Published:
     decision, number = current.decision, current.report.number + 1
-    task = publish_task(context.run, current.symbols, judgement, decision.promote, number, key, decision.by)
+    task = publish_task(context.run, current.symbols, judgement, decision, number, key)
     created = manifest(context.run, task, job_key, context.judging_image, again=again)
     return replace(current, steps=current.steps + Steps(create=(created,)))
 
@@ -181,22 +191,21 @@ def _promoted(context: Context, current: Published, said: PublishResult) -> Prom
     if not said.promoted:
         return current.promotion.model_copy(update={"message": refused})
     fresh = {model.symbol: _located(context, current, model) for model in said.promoted}
-    kept = {model.symbol: model for model in current.promotion.models}
+    models = tuple(({model.symbol: model for model in current.promotion.models} | fresh).values())
     return PromotionStatus(
         state="Promoted",
         by=current.decision.by,
         at=stamp(context.now),
-        models=tuple((kept | fresh).values()),
+        models=models,
+        override=any(model.override for model in models) or None,
         message=refused,
     )
 
 
 def _located(context: Context, current: Published, model: Promoted) -> PromotedModel:
     """The promoted file; it has the name and the bytes of the evaluated one, where the message had no room for them."""
-    evaluated = next(
-        entry.result.model
-        for entry in current.symbols
-        if entry.symbol == model.symbol and entry.result and entry.result.model
-    )
-    place = folder(context.run.spec.artifacts.uri) + "promoted/" + file_name(evaluated.uri)
-    return PromotedModel(symbol=model.symbol, uri=model.uri or place)
+    entry = next(entry for entry in current.symbols if entry.symbol == model.symbol)
+    place = folder(context.run.spec.artifacts.uri) + "promoted/" + file_name(entry.model_uri)
+    overridden = current.decision.override and against_gate(current.gate.verdict, entry.verdict or "")
+    whose = (current.decision.by or "")[:100] if overridden else None
+    return PromotedModel(symbol=model.symbol, uri=model.uri or place, override=whose)

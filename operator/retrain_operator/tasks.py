@@ -23,6 +23,8 @@ from retrain_api.run import RetrainRun
 from retrain_api.schema import to_wire
 from retrain_api.status import PromotedModel, ReportStatus, SymbolResult, SymbolStatus
 
+from .judging import Decision
+
 
 def run_ref(run: RetrainRun) -> RunRef:
     """Which run a task belongs to."""
@@ -119,21 +121,21 @@ def publish_task(
     run: RetrainRun,
     known: Sequence[SymbolStatus],
     judgement: Judgement,
-    promote: Sequence[str],
+    decision: Decision,
     number: int,
     key: str,
-    approved_by: str | None,
 ) -> PublishTask:
-    """Report the judgement and promote the models of the symbols in `promote`."""
+    """Report the judgement and promote what the decision says."""
     return PublishTask(
         run=run_ref(run),
         artifacts_uri=folder(run.spec.artifacts.uri),
         number=number,
         publish_key=key,
         judgement=to_wire(judgement),
-        items=tuple(publish_item(run, entry, judgement, entry.symbol in promote) for entry in known),
+        items=tuple(publish_item(run, entry, judgement, entry.symbol in decision.promote) for entry in known),
         spec=to_wire(run.spec),
-        approved_by=approved_by,
+        approved_by=decision.by,
+        override=decision.override,
         started=run.status.start_time,
     )
 

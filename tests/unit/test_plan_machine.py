@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from retrain_api.documents import PublishTask
 from retrain_api.errors import ConfigurationError
+from retrain_api.keys import digest
 from retrain_api.measurement import Measurement
 from retrain_api.names import file_name
 from retrain_api.status import FINAL_STATES
@@ -62,7 +63,7 @@ class RunMachine(RuleBasedStateMachine):
         self.cluster.slow = True
         self.promoted: dict[str, str] = {}
         self.checked = 0
-        self.digests: set[str] = set()
+        self.digests: dict[str, set[str]] = {verb: set() for verb in ("approve", "reject", "override")}
         self.snapshot: tuple[Any, Observed] | None = None
 
     def jobs(self, *states: str) -> list[ObservedJob]:
@@ -159,18 +160,18 @@ class RunMachine(RuleBasedStateMachine):
     def rerun(self, token: str) -> None:
         self.cluster.annotate(rerun=token)
 
-    @rule(verb=st.sampled_from(["approve", "reject"]), forged=st.booleans())
+    @rule(verb=st.sampled_from(["approve", "reject", "override"]), forged=st.booleans())
     def speak(self, verb: str, forged: bool) -> None:
         gate = self.cluster.run.status.gate
         if gate is None or gate.digest is None:
             return
-        if verb == "approve" and not forged:
-            self.digests.add(gate.digest)
+        if not forged:
+            self.digests[verb].add(gate.digest)
         self.cluster.annotate(**{verb: f"{'0' * 16 if forged else gate.digest} by Ann: because"})
 
     @rule()
     def be_silent(self) -> None:
-        self.cluster.annotate(approve="", reject="")
+        self.cluster.annotate(approve="", reject="", override="")
 
     @rule(symbol=st.sampled_from(SYMBOLS), figures=st.sampled_from(sorted(FIGURES)))
     def measure_otherwise(self, symbol: str, figures: str) -> None:
@@ -188,7 +189,7 @@ class RunMachine(RuleBasedStateMachine):
         assert len(live) == len(set(live))
 
     @invariant()
-    def nothing_is_promoted_without_a_pass_or_a_person(self) -> None:
+    def nothing_is_promoted_without_a_pass_or_an_override_of_this_very_judgement(self) -> None:
         names, self.checked = self.cluster.created[self.checked :], len(self.cluster.created)
         for name in names:
             task = task_of(self.cluster.manifests[name])
@@ -198,10 +199,19 @@ class RunMachine(RuleBasedStateMachine):
                 if not item.promote:
                     continue
                 assert item.measurement is not None and item.model is not None
-                by_a_person = task.approved_by == "Ann: because" and self.digests
+                if task.override:
+                    assert task.approved_by == "Ann: because" and item.verdict != "Error"
+                    assert self.digest_of(task) in self.digests["override"]
+                    continue
+                by_a_person = task.approved_by == "Ann: because" and self.digests["approve"]
                 assert item.verdict == "Pass" or (item.verdict == "Suspect" and by_a_person)
                 assert not item.measurement.suspicions or by_a_person
                 assert (item.measurement.metrics.accuracy or 0) >= task.spec["gate"]["criteria"][0]["atLeast"]
+
+    @staticmethod
+    def digest_of(task: PublishTask) -> str:
+        models = {item.symbol: item.model.sha256 for item in task.items if item.model}
+        return digest({"judgement": task.judgement, "models": models})
 
     @invariant()
     def no_promotion_is_undone(self) -> None:

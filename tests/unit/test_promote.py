@@ -60,6 +60,9 @@ def test_a_promoted_model_has_the_evaluated_bytes_a_card_and_a_pointer(store: St
         "calibration": "Platt",
         "promotedAt": "2025-06-24T02:00:00Z",
         "approvedBy": "ada",
+        "override": False,
+        "rolledBack": None,
+        "withdrawn": [],
         "previous": None,
     }
 
@@ -102,6 +105,30 @@ def test_a_model_tested_on_older_bars_never_replaces_todays(store: Store, last_b
     assert bool(result.promoted) is promoted
     assert [refused.reason for refused in result.not_promoted] == ([] if promoted else ["OlderTest"])
     assert (store.read("promoted/BTC-USD.json").data == before) is not promoted
+
+
+def test_an_override_may_go_back_to_a_model_tested_on_older_bars_and_the_pointer_says_so(store: Store) -> None:
+    published(store, [publish_item(store, "BTC-USD", measured(0.7))])
+    item = publish_item(store, "BTC-USD", measured(0.5), version=2, last_bar="2025-06-20T00:00:00Z")
+    item = item.model_copy(update={"verdict": "Fail"})
+    why = "Ann: a trial on paper"
+    result = published(store, [item], publish_key="e" * 16, number=2, approved_by=why, override=True)
+    pointer = pointer_of(store, "BTC-USD")
+    assert pointer and pointer.model.sha256 == item.model.sha256
+    assert (pointer.override, pointer.approved_by) == (True, why)
+    text = store.read(result.markdown.removeprefix(store.uri_of(""))).data.decode()
+    assert text.count("**Override:** BTC-USD promoted against the gate by Ann: a trial on paper.") == 2
+    assert json.loads(store.read(result.results.removeprefix(store.uri_of(""))).data)["override"] is True
+
+
+def test_what_the_gate_itself_would_promote_keeps_its_own_rules_under_an_override(store: Store) -> None:
+    published(store, [publish_item(store, symbol, measured(0.7)) for symbol in ("BTC-USD", "ETH-USD")])
+    older = "2025-06-20T00:00:00Z"
+    items = [publish_item(store, s, measured(0.8), version=2, last_bar=older) for s in ("BTC-USD", "ETH-USD")]
+    fails = publish_item(store, "SOL-USD", measured(0.5)).model_copy(update={"verdict": "Fail"})
+    result = published(store, [*items, fails], publish_key="e" * 16, number=2, approved_by="Ann: why", override=True)
+    assert [model.symbol for model in result.promoted] == ["SOL-USD"]
+    assert {refused.reason for refused in result.not_promoted} == {"OlderTest"}
 
 
 def test_the_model_of_today_is_already_promoted_whatever_it_was_tested_on(store: Store) -> None:

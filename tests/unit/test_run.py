@@ -34,7 +34,7 @@ def test_the_rerun_token_in_force(annotations: dict[str, str], handled: str | No
 
 def test_words_of_a_person() -> None:
     run = annotated({"approve": "d by Ann", "reject": ""})
-    assert run.approval == "d by Ann" and run.rejection is None
+    assert run.approval == "d by Ann" and run.rejection is None and run.override is None
 
 
 def test_metadata_of_which_nothing_is_known_is_passed_over() -> None:

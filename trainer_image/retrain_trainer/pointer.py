@@ -38,6 +38,15 @@ class Previous(FileRef):
     test: TestPeriod | None = None
 
 
+class RolledBack(Lenient):
+    """Who put the pointer back to this model, when and why, and from which."""
+
+    by: str
+    at: str
+    reason: str
+    from_: FileRef = Field(alias="from")
+
+
 class Pointer(Lenient):
     """Contents of promoted/<SYMBOL>.json."""
 
@@ -52,6 +61,11 @@ class Pointer(Lenient):
     calibration: str = "None"
     promoted_at: str
     approved_by: str | None = None
+    override: bool = False
+    """Promoted against the gate; `approved_by` says by whom, and why."""
+    rolled_back: RolledBack | None = None
+    withdrawn: tuple[str, ...] = ()
+    """sha256 of the models that were rolled back from: only an override, or a rollback to one, brings one back."""
     previous: Previous | None = None
 
     def as_previous(self) -> Previous:

@@ -73,11 +73,19 @@ def decide(store: Store, candidate: Pointer) -> Promoted | NotPromoted | None:
 
 
 def settled_by(candidate: Pointer, today: Pointed | None) -> Promoted | NotPromoted | None:
-    """Already promoted, tested on older bars than today's model (never promoted), or None: go on."""
+    """Already promoted, rolled back from or tested on older bars than today's (not promoted), or None: go on."""
     if today is None:
         return None
     if today.pointer.model.sha256 == candidate.model.sha256:
         return _promoted(today.pointer)
+    if candidate.override:
+        return None
+    if candidate.model.sha256 in today.pointer.withdrawn:
+        return NotPromoted(
+            symbol=candidate.symbol,
+            reason="RolledBack",
+            message="This very model was rolled back from; train it again, roll back to it, or override.",
+        )
     if candidate.test.end < today.pointer.test.end:
         return NotPromoted(
             symbol=candidate.symbol,
@@ -117,7 +125,7 @@ def flip(store: Store, candidate: Pointer) -> Promoted | NotPromoted:
         settled = settled_by(candidate, today)
         if settled is not None:
             return settled
-        pointer = candidate.model_copy(update={"previous": today.pointer.as_previous() if today else None})
+        pointer = candidate if today is None else candidate.model_copy(update=_following(candidate, today.pointer))
         try:
             store.write(key, pointer.encode(), if_match=today.etag if today else None, if_absent=today is None)
         except Conflict:
@@ -127,6 +135,12 @@ def flip(store: Store, candidate: Pointer) -> Promoted | NotPromoted:
         "PointerContested",
         f"{store.uri_of(key)} was changed by others {FLIPS} times while it was to be written; try again later.",
     )
+
+
+def _following(candidate: Pointer, today: Pointer) -> dict[str, Any]:
+    """What a pointer takes over from the one that it replaces."""
+    withdrawn = tuple(sha256 for sha256 in today.withdrawn if sha256 != candidate.model.sha256)
+    return {"previous": today.as_previous(), "withdrawn": withdrawn}
 
 
 def _promoted(pointer: Pointer) -> Promoted:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+from retrain_api.approval import against_gate
 from retrain_api.documents import FileRef, PublishItem, PublishResult, PublishTask, encode
 from retrain_api.errors import DataError, NotFoundError, SoftwareError
 from retrain_api.gate import Judgement
@@ -107,6 +108,7 @@ def results_document(facts: Facts) -> dict[str, Any]:
         "started": task.started,
         "writtenAt": facts.written_at,
         "approvedBy": task.approved_by,
+        "override": task.override,
         "spec": task.spec,
         "items": [to_wire(item) for item in task.items],
         "judgement": task.judgement,
@@ -142,8 +144,14 @@ def _candidate(store: Store, facts: Facts, item: PublishItem, locate: Locate) ->
         calibration=details.get("calibration", {}).get("method", "None"),
         promoted_at=facts.written_at,
         approved_by=facts.task.approved_by,
+        override=facts.task.override and against_gate(facts.judgement.verdict, item.verdict),
     )
-    tested = {"measurement": to_wire(item.measurement), "test": details["test"], "evaluateKey": item.evaluate_key}
+    tested = {
+        "measurement": to_wire(item.measurement),
+        "test": details["test"],
+        "evaluateKey": item.evaluate_key,
+        "calibration": pointer.calibration,
+    }
     return Candidate(item.model, pointer, {"evaluation": tested}), locate(item.model.uri)
 
 

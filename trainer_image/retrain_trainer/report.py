@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from retrain_api.approval import against_gate
 from retrain_api.documents import PublishItem, PublishTask
 from retrain_api.gate import JudgedModel, Judgement
 from retrain_api.names import promoted_pointer
@@ -81,7 +82,16 @@ def _verdict(facts: Facts) -> str:
     )
     criteria = f"Judged by {listed(judgement.judged_criteria)}." if judgement.judged_criteria else ""
     reasons = [sentence for model in judgement.models for sentence in _reasons(model)]
-    return "\n\n".join(filter(None, [head, bullets(reasons), criteria]))
+    return "\n\n".join(filter(None, [head, overridden(facts), bullets(reasons), criteria]))
+
+
+def overridden(facts: Facts) -> str:
+    """What is promoted against the gate, by whom and why, in one line; empty without an override."""
+    task = facts.task
+    names = [item.symbol for item in task.items if item.promote and against_gate(facts.judgement.verdict, item.verdict)]
+    if not (task.override and names):
+        return ""
+    return f"**Override:** {listed(names)} promoted against the gate by {plain(task.approved_by or 'nobody')}."
 
 
 def _reasons(model: JudgedModel) -> list[str]:
@@ -140,6 +150,7 @@ def _promotion(facts: Facts) -> str:
         if item.symbol not in {model.symbol for model in facts.promotion.promoted}
     ]
     approved = f"Approved by {plain(facts.task.approved_by)}." if facts.task.approved_by and rows else ""
+    approved = overridden(facts) or approved
     listing = table(["Model", "Pointer", "File", "sha256"], rows) if rows else ""
     return "\n\n".join(filter(None, [listing, approved, bullets(why)]))
 
