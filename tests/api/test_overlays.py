@@ -12,7 +12,7 @@ from support.control_plane import ControlPlane
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFESTS = ROOT / "manifests"
-PLACES = ["base", *sorted(f"overlays/{path.name}" for path in (MANIFESTS / "overlays").iterdir())]
+PLACES = ["approval", "base", *sorted(f"overlays/{path.name}" for path in (MANIFESTS / "overlays").iterdir())]
 FOREIGN = {
     "monitoring.coreos.com/v1": {"ServiceMonitor": "servicemonitors", "PrometheusRule": "prometheusrules"},
     "argoproj.io/v1alpha1": {"Application": "applications"},

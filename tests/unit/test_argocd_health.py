@@ -17,6 +17,7 @@ from retrain_operator.unreadable import unreadable
 from support.planning import START, Cluster, passing
 
 ARGOCD = Path(__file__).resolve().parents[2] / "manifests" / "argocd"
+ARGO_CD = "system:serviceaccount:argocd:argocd-server"
 NAMES = ("suspend", "resume", "rerun", "approve", "reject")
 
 # Argo CD gives a script the basic functions, `table`, and an `os` that knows the time alone; not even `string`.
@@ -261,7 +262,7 @@ def test_the_approve_action_promotes_and_names_argo_cd() -> None:
     status = cluster.to_the_end().status
     assert status.state == "Promoted"
     assert status.promotion is not None
-    assert (status.promotion.by or "").startswith("Argo CD: approved at 2")
+    assert (status.promotion.by or "").startswith(f"{ARGO_CD}: approved in Argo CD at 2")
 
 
 def test_the_reject_action_ends_the_run_as_declined() -> None:
@@ -269,7 +270,7 @@ def test_the_reject_action_ends_the_run_as_declined() -> None:
     status = cluster.to_the_end().status
     assert status.state == "Rejected"
     assert status.promotion is not None and status.promotion.state == "Declined"
-    assert (status.promotion.by or "").startswith("Argo CD: rejected at 2")
+    assert (status.promotion.by or "").startswith(f"{ARGO_CD}: rejected in Argo CD at 2")
 
 
 @pytest.mark.parametrize("name", ["approve", "reject"])

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MANIFESTS = ROOT / "manifests"
 BASE = MANIFESTS / "base"
 OVERLAY = MANIFESTS / "overlays" / "one-namespace"
-FOLDERS = (BASE, ROOT / "crds", *sorted((MANIFESTS / "overlays").iterdir()))
+FOLDERS = (BASE, ROOT / "crds", MANIFESTS / "approval", *sorted((MANIFESTS / "overlays").iterdir()))
 CLUSTER_WIDE = ("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition")
 PROFILE = "pod-security.kubernetes.io"
 
