@@ -8,7 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support.git_server import GitServer, git
+
+# No test asserts on time, and neither does hypothesis for us: on a busy machine it refused to go on because making
+# examples took seconds.
+settings.register_profile("whatever-the-time", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("whatever-the-time")
 
 
 @pytest.fixture(scope="session")
