@@ -12,13 +12,9 @@ from retrain_api.measurement import METRICS
 from retrain_api.schema import to_wire
 from retrain_api.spec_data import Evaluation
 from retrain_trainer.assess import (
-    EQUITY_POINTS,
     SUSPICIONS,
     Trial,
-    accuracy_by,
     assess,
-    details,
-    equity_curve,
     flat_bars,
     measurement,
     near_bounds,
@@ -26,6 +22,7 @@ from retrain_trainer.assess import (
     windows_of_test,
 )
 from retrain_trainer.dataset import Dataset, load_dataset
+from retrain_trainer.details import EQUITY_POINTS, accuracy_by, details, equity_curve
 from retrain_trainer.timeline import iso_time
 
 LOOKBACK, HORIZON, ROWS = 5, 2, 4_000
@@ -169,6 +166,45 @@ def test_the_details_are_json_and_say_what_was_left_out(tested: Trial) -> None:
     assert set(document["intervals"]) == set(METRICS)
     assert document["backtest"]["feeBps"] == 10
     assert document["gaps"] == 1 and any("gap" in warning for warning in document["warnings"])
+
+
+def test_the_check_with_longer_blocks_and_the_tests_against_each_baseline_are_kept(tested: Trial) -> None:
+    document = details(tested, assess(tested, Evaluation()), Evaluation())
+    check = document["doubleBlock"]
+    assert (check["blockBars"], check["doubleBlockBars"]) == (LOOKBACK + HORIZON, 2 * (LOOKBACK + HORIZON))
+    assert set(check["intervals"]) == set(METRICS)
+    low, high = check["intervals"]["accuracy"]
+    assert low < document["test"]["accuracy"] < high
+    assert document["against"].keys() == {"majority", "persistence", "reversal", "logistic"}
+    accuracy, majority = document["test"]["accuracy"], document["against"]["majority"]
+    assert majority["difference"] == pytest.approx(
+        accuracy - max(document["baseRate"], 1 - document["baseRate"]), abs=1e-4
+    )
+    assert document["majorityPValue"] == majority["pValue"] < 0.01
+    assert majority["low"] < majority["difference"] < majority["high"]
+
+
+def test_a_test_too_short_for_longer_blocks_has_no_such_check(tested: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retrain_trainer.resampling.FEWEST_BLOCKS", len(tested.probabilities) // 10)
+    document = details(tested, assess(tested, Evaluation()), Evaluation())
+    assert document["intervals"]["accuracy"] is not None and document["doubleBlock"]["intervals"] is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "bound", "kept"),
+    [
+        ("accuracy", 0.67987, 0.679),
+        ("brier", 0.24012, 0.241),
+        ("sharpe", -12.345, -12.4),
+        ("pnl", 0.68, 0.68),
+        ("pnl", 0.0, 0.0),
+    ],
+)
+def test_a_near_bound_is_rounded_to_the_side_of_failing(metric: str, bound: float, kept: float) -> None:
+    (bounds,) = [
+        one for one in near_bounds({metric: dict.fromkeys((90, 95, 99), (bound, bound))}) if one[0] is not None
+    ]
+    assert bounds == pytest.approx((kept,) * 3, abs=1e-9)
 
 
 def test_accuracy_by_day_and_month_adds_up(tested: Trial) -> None:

@@ -238,6 +238,100 @@ def test_old_against_new() -> None:
     assert "ETH-USD: no comparison on the same bars (its label is another)." in text
 
 
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ((0.003, 0.021), "the new one +1.2 points (95 % interval +0.3 points to +2.1 points)."),
+        ((-0.004, 0.028), "(95 % interval -0.4 points to +2.8 points, so they are not told apart)."),
+    ],
+)
+def test_how_sure_the_comparison_with_the_old_model_is(bounds: tuple[float, float], words: str) -> None:
+    champion = Champion(sha256="0" * 12, bars=9_000, accuracy=0.7, difference=0.012, low=bounds[0], high=bounds[1])
+    text = section(render(facts({"BTC-USD": measured(0.712, champion=champion)})), "Old against new")
+    assert words in text
+
+
+def test_the_named_baseline_is_compared_too() -> None:
+    compared = {"sha256": "0" * 64, "bars": 9_000, "accuracy": 0.3, "difference": 0.41, "note": "it may have learnt"}
+    text = render(facts({"BTC-USD": measured(0.712)}, details={"baseline": compared}))
+    assert "promotion.baseline reads 30 %, the new one +41.0 points; it may have learnt." in text
+    text = render(facts({"BTC-USD": measured(0.712)}, details={"baseline": {"sha256": "", "note": "it is gone"}}))
+    assert "BTC-USD: no comparison with promotion.baseline (it is gone)." in text
+
+
+# How sure that is
+
+EVIDENCE: dict[str, Any] = {
+    "intervals": {
+        "accuracy": {"95": [0.50, 0.54]},
+        "calibrationError": {"95": [0.01, 0.03]},
+        "pnl": {"95": [-0.2, 0.1]},
+    },
+    "majorityPValue": 0.012,
+    "baseRate": 0.497,
+    "test": DETAILS["test"] | {"bars": 10_000, "accuracy": 0.52},
+    "validation": {"bars": 10_000, "accuracy": 0.53, "calibrationError": 0.01, "loss": 0.69},
+    "doubleBlock": {"blockBars": 75, "doubleBlockBars": 150, "intervals": {"accuracy": [0.499, 0.541]}},
+    "reliability": [
+        {"low": 0.4, "high": 0.5, "count": 0, "meanProbability": None, "observedShare": None},
+        {"low": 0.5, "high": 0.6, "count": 4_000, "meanProbability": 0.55, "observedShare": 0.521},
+    ],
+    "accuracyByDay": [{"period": "2025-06-17", "bars": 1_300, "accuracy": 0.51}],
+    "accuracyByMonth": [{"period": "2025-06", "bars": 10_000, "accuracy": 0.52}],
+}
+
+
+def sure(measurement: Measurement | None = None, **details: Any) -> str:
+    text = render(facts({"BTC-USD": measurement or measured(0.52)}, details=EVIDENCE | details))
+    return section(text, "How sure that is")
+
+
+def test_intervals_stand_with_what_a_calibrated_model_reads_and_the_class_balance() -> None:
+    text = render(facts({"BTC-USD": measured(0.52)}, details=EVIDENCE))
+    cells = row(text, "How sure that is", "BTC-USD")
+    assert cells[1:] == ["50 % to 54 %", "1 % to 3 %", "1 %", "-20 % to 10 %", "0.012", "53 %", "49.7 %"]
+
+
+def test_the_calibration_curve_has_counts_and_leaves_empty_bins_out() -> None:
+    text = sure()
+    assert "<details><summary>BTC-USD: calibration curve and accuracy over time</summary>" in text
+    assert "| 50 % to 60 % | 4,000 | 55 % | 52.1 % |" in text and "40 % to 50 %" not in text
+
+
+def test_accuracy_is_by_day_and_over_a_longer_time_by_month() -> None:
+    assert "| 2025-06-17 | 1,300 | 51 % |" in sure()
+    many = [{"period": f"2025-06-{day:02}", "bars": 1, "accuracy": 0.5} for day in range(32)]
+    assert "| 2025-06 | 10,000 | 52 % |" in sure(accuracyByDay=many)
+
+
+@pytest.mark.parametrize(
+    ("measurement", "details", "words"),
+    [
+        ({}, {"majorityPValue": 0.21}, "does not beat the majority significantly: without any skill"),
+        ({}, {"majorityPValue": 0.05}, None),
+        ({"baselines": Baselines(majority=0.53)}, {"majorityPValue": 0.9}, None),
+        ({"judged_before": 7}, {}, "These test bars have judged 7 other models of BTC-USD before; trying until one passes"),
+        ({"judged_before": 1}, {}, "have judged 1 other model of"),
+        ({"judged_before": 0}, {}, None),
+        ({}, {"validation": {"bars": 10_000, "accuracy": 0.56}}, "56 % of the validation bars and on 52 % of the test bars"),
+        ({}, {"validation": {"bars": 10_000, "accuracy": 0.48}}, "further apart than luck explains (2.8 points)"),
+        ({}, {"validation": {"bars": 100, "accuracy": 0.60}}, None),
+        ({}, {"validation": None}, None),
+        ({}, {"doubleBlock": {"blockBars": 75, "doubleBlockBars": 150, "intervals": {"accuracy": [0.48, 0.56]}}}, "with blocks of 150 bars instead of 75"),
+        ({}, {"doubleBlock": {"blockBars": 75, "doubleBlockBars": 150, "intervals": None}}, None),
+    ],
+)  # fmt: skip
+def test_what_makes_the_figures_less_sure_is_said(measurement: dict[str, Any], details: Any, words: str | None) -> None:
+    lines = [line for line in sure(measured(0.52, **measurement), **details).splitlines() if line.startswith("- ")]
+    assert len(lines) == (words is not None)
+    assert words is None or words in lines[0]
+
+
+def test_an_evaluation_of_an_older_release_has_no_evidence_to_show() -> None:
+    text = render(facts({"BTC-USD": measured(0.52)}))
+    assert row(text, "How sure that is", "BTC-USD")[1:] == ["-", "-", "1 %", "-", "-", "-", "-"]
+
+
 def test_the_data_is_named_and_dropping_flat_bars_is_not_hidden() -> None:
     text = render(facts(original(), details={"warnings": ["2 gaps in time"]}))
     cells = row(text, "Data", "BTC-USD")

@@ -82,7 +82,8 @@ def measure(
 def majority(labels: Labels) -> Floats:
     """Answers [n] of always saying the more frequent label."""
     up = labels == 1
-    return (up if np.mean(up) >= 0.5 else ~up).astype(np.float64)
+    right: Floats = (up if np.mean(up) >= 0.5 else ~up).astype(np.float64)
+    return right
 
 
 def persistence(close: Floats, rows: Integers, labels: Labels) -> Floats:
@@ -113,7 +114,8 @@ def logistic(
     for i in range(0, test_rows.size, _CHUNK_ROWS):
         scores = _design(features, test_rows[i : i + _CHUNK_ROWS]) @ np.append(model.weights, model.intercept)
         called[i : i + _CHUNK_ROWS] = scores > 0
-    return (called == (test_labels == 1)).astype(np.float64)
+    right: Floats = (called == (test_labels == 1)).astype(np.float64)
+    return right
 
 
 def fit_logistic(features: NDArray[Any], rows: Integers, labels: Labels, penalty: float = PENALTY) -> Logistic:

@@ -19,10 +19,11 @@ from retrain_api.measurement import Champion, Measurement
 from retrain_api.names import run_folder
 from retrain_api.schema import to_wire
 
-from .assess import Trial, assess, details, figures, measurement, windows_of_test
+from .assess import Trial, assess, measurement, windows_of_test
 from .champion import Bout, baseline, promoted_today
 from .credentials import environ_for
 from .dataset import Dataset, load_dataset
+from .details import details, figures
 from .device import choose_device
 from .judged import count_and_leave
 from .locate import Locate, open_artifacts, read_if_there

@@ -9,12 +9,14 @@ from typing import Any
 from retrain_api.approval import against_gate
 from retrain_api.documents import PublishItem, PublishTask
 from retrain_api.gate import JudgedModel, Judgement
+from retrain_api.measurement import Champion
 from retrain_api.names import promoted_pointer
 from retrain_api.wording import quoted
 
 from .pointer import Previous
 from .promote import Promotion
 from .report_advice import next_steps
+from .report_evidence import evidence
 from .report_text import NOTHING, bullets, code, count, judged_cell, listed, plain, share, shown, signed_points, table
 from .report_worth import baseline_table, flat_share, worth
 
@@ -60,6 +62,7 @@ def render(facts: Facts) -> str:
         ("", _verdict(facts)),
         ("Models", _models(facts)),
         ("What the models are worth", _worth(facts)),
+        ("How sure that is", evidence(facts.measured, facts.evaluations)),
         ("Promotion", _promotion(facts)),
         ("Old against new", _old_and_new(facts)),
         ("Data", _data(facts)),
@@ -173,7 +176,7 @@ def _why_not(facts: Facts, item: PublishItem, refused: Mapping[str, str]) -> str
 def _old_and_new(facts: Facts) -> str:
     rows = [row for item in facts.task.items for row in _compared(facts, item)]
     head = ["Model", "", "File", "Accuracy", "Calibration error", "PnL", "Test bars up to"]
-    sentences = [sentence for item in facts.measured for sentence in _champion(item)]
+    sentences = [sentence for item in facts.measured for sentence in (*_champion(item), *_baseline(facts, item))]
     return "\n\n".join(filter(None, [table(head, rows), bullets(sentences)]))
 
 
@@ -202,8 +205,30 @@ def _champion(item: PublishItem) -> list[str]:
         return [f"{item.symbol}: no comparison on the same bars ({plain(champion.note or 'not measured')})."]
     return [
         f"{item.symbol} on the same {count(champion.bars)} bars: the model promoted until now reads "
-        f"{share(champion.accuracy)}, the new one {signed_points(champion.difference)}."
+        f"{share(champion.accuracy)}, the new one {signed_points(champion.difference)}{_likely(champion)}."
     ]
+
+
+def _baseline(facts: Facts, item: PublishItem) -> list[str]:
+    """The model file that promotion.baseline names."""
+    found = facts.details(item).get("baseline")
+    if not found:
+        return []
+    other = Champion.model_validate(found)
+    if other.difference is None:
+        return [f"{item.symbol}: no comparison with promotion.baseline ({plain(other.note or 'not measured')})."]
+    note = f"; {plain(other.note)}" if other.note else ""
+    return [
+        f"{item.symbol} on the same {count(other.bars)} bars: promotion.baseline reads {share(other.accuracy)}, the new one "
+        f"{signed_points(other.difference)}{_likely(other)}{note}."
+    ]
+
+
+def _likely(compared: Champion) -> str:
+    if compared.low is None or compared.high is None:
+        return ""
+    unclear = ", so they are not told apart" if compared.low <= 0 <= compared.high else ""
+    return f" (95 % interval {signed_points(compared.low)} to {signed_points(compared.high)}{unclear})"
 
 
 def _data(facts: Facts) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from retrain_api.documents import PublishItem
 from retrain_api.measurement import Measurement
@@ -12,6 +14,11 @@ from .report_text import share, signed_points, table
 
 AS_GOOD = 0.02
 """A rule this close below a model's accuracy does as well."""
+
+SIGNIFICANT = 0.05
+"""A p-value above this is no evidence of skill."""
+STEADY = 1.25
+"""An interval that grows by more than this when its blocks are doubled was too narrow."""
 
 UNFITTED = {"persistence": "the last move goes on", "reversal": "the price returns to its 20-bar mean"}
 
@@ -78,3 +85,60 @@ def flat_share(measurement: Measurement, ties: str) -> float | None:
     """Share of the test bars whose close was unchanged after the horizon; `bars` holds them only with ties: Down."""
     bars = measurement.bars if ties == "Down" else measurement.bars + measurement.flat_bars
     return measurement.flat_bars / bars if bars else None
+
+
+def no_better_for_sure(symbol: str, measurement: Measurement, details: Mapping[str, Any]) -> str | None:
+    """Where the accuracy is above the majority, but luck could do that too."""
+    p_value, accuracy, majority = (
+        details.get("majorityPValue"),
+        measurement.metrics.accuracy,
+        measurement.baselines.majority,
+    )
+    if p_value is None or accuracy is None or majority is None or accuracy <= majority or p_value <= SIGNIFICANT:
+        return None
+    return (
+        f"{symbol} does not beat the majority significantly: without any skill a model would come out as far above it in "
+        f"{p_value * 100:.0f} of 100 such tests."
+    )
+
+
+def judged_before(symbol: str, measurement: Measurement) -> str | None:
+    """How often these bars were asked already."""
+    before = measurement.judged_before
+    if not before:
+        return None
+    models = "1 other model" if before == 1 else f"{before:,} other models"
+    return f"These test bars have judged {models} of {symbol} before; trying until one passes is not evidence."
+
+
+def changed_market(symbol: str, details: Mapping[str, Any]) -> str | None:
+    """Where validation and test are further apart than both intervals allow.
+
+    The interval of validation is taken to be as wide as that of the test, but for its number of bars.
+    """
+    validation, test = details.get("validation") or {}, details.get("test") or {}
+    bounds = ((details.get("intervals") or {}).get("accuracy") or {}).get("95")
+    before, now = validation.get("accuracy"), test.get("accuracy")
+    if not bounds or before is None or now is None:
+        return None
+    luck = (bounds[1] - bounds[0]) / 2 * math.sqrt(1 + test["bars"] / validation["bars"])
+    if abs(before - now) <= luck:
+        return None
+    return (
+        f"{symbol} is right on {share(before)} of the validation bars and on {share(now)} of the test bars, further apart "
+        f"than luck explains ({luck * 100:.1f} points): the market changed, or the epoch that was kept had luck on validation."
+    )
+
+
+def unsteady(symbol: str, details: Mapping[str, Any]) -> str | None:
+    """Where the accuracy's interval from blocks twice as long is much wider."""
+    check = details.get("doubleBlock") or {}
+    longer = (check.get("intervals") or {}).get("accuracy")
+    bounds = ((details.get("intervals") or {}).get("accuracy") or {}).get("95")
+    if not longer or not bounds or longer[1] - longer[0] <= STEADY * (bounds[1] - bounds[0]):
+        return None
+    return (
+        f"{symbol}: with blocks of {check['doubleBlockBars']:,} bars instead of {check['blockBars']:,} the accuracy's 95 % "
+        f"interval is wider ({share(longer[0])} to {share(longer[1])} instead of {share(bounds[0])} to {share(bounds[1])}); "
+        "bars depend on each other for longer than a window, so the wider one is nearer the truth."
+    )
