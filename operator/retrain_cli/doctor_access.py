@@ -8,16 +8,19 @@ from typing import Any
 
 from retrain_api.credentials import SECRET_KEYS, Credentials
 from retrain_api.errors import CredentialsError
-from retrain_api.names import credential_prefix, data_file_uri, folder
+from retrain_api.names import backup_purpose, credential_prefix, data_file_uri, folder
 from retrain_api.run import RetrainRun
 
 PATIENCE_SECONDS = 15.0
 """How long a store may be out of reach before the doctor says so; a run waits minutes."""
 
 
+_RCLONE_CONFIGS = ("RETRAIN_RCLONE_CONFIG", "RCLONE_CONFIG")
+
+
 @dataclass(frozen=True)
 class Place:
-    """A location of the run. `purpose` is data, artifacts or a backup's name; `known_key` a key to ask for."""
+    """A location of the run. `purpose` is data, artifacts or a `backup_purpose`; `known_key` a key to ask for."""
 
     purpose: str
     uri: str
@@ -34,7 +37,12 @@ def places(run: RetrainRun) -> tuple[Place, Place, tuple[Place, ...]]:
         Place("data", spec.data.uri, spec.data.credentials or spec.credentials, first),
         Place("artifacts", spec.artifacts.uri, spec.artifacts.credentials or spec.credentials),
         tuple(
-            Place(backup.name, backup.uri, backup.credentials or spec.credentials, required=backup.required)
+            Place(
+                backup_purpose(backup.name),
+                backup.uri,
+                backup.credentials or spec.credentials,
+                required=backup.required,
+            )
             for backup in spec.backups
         ),
     )
@@ -50,9 +58,20 @@ def open_place(place: Place, environ: Mapping[str, str]) -> Any:
 
 def probe_access(place: Place, environ: Mapping[str, str]) -> str:
     """Where the credentials come from, once the store has accepted them. Raises what the store raises."""
-    said = source(place, environ) if place.uri.startswith("s3://") else "needs no credentials"
+    sources = {"s3://": source, "rclone://": configuration}
+    said = next((of(place, environ) for scheme, of in sources.items() if place.uri.startswith(scheme)), None)
     open_place(place, environ).head(place.known_key)
-    return f"{place.uri} answers; {said}"
+    return f"{place.uri} answers; {said or 'needs no credentials'}"
+
+
+def configuration(place: Place, environ: Mapping[str, str]) -> str:
+    """Which variable says where rclone's configuration is; rclone itself finds out whether the remote is in it."""
+    prefix = credential_prefix(place.purpose)
+    named = next((name for name in (f"{prefix}RCLONE_CONFIG", *_RCLONE_CONFIGS) if environ.get(name)), None)
+    where = f"the file in {named}" if named else "rclone's usual place"
+    given = place.credentials and place.credentials.rclone_config_secret_name
+    cluster = on_cluster(place) if given else "and on a cluster there is none (rcloneConfigSecretName is not set)"
+    return f"rclone's configuration from {where} here, {cluster}"
 
 
 def source(place: Place, environ: Mapping[str, str]) -> str:

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from retrain_api.errors import RetrainError
+from retrain_api.names import backup_purpose
 from retrain_api.run import RetrainRun
 
 from .doctor_access import Place, open_place, places, probe_access
 from .doctor_data import data_bytes, probe_symbol
 from .doctor_finding import Finding, check
+from .doctor_git import probe_git
 from .doctor_machine import probe_disk, probe_gpu
 from .doctor_store import probe_conditions, probe_written
 from .locations import resolve_locations
@@ -51,6 +53,8 @@ def diagnose(resource: RetrainRun, environ: Mapping[str, str]) -> Iterator[Findi
     yield from _check_written(artifacts, environ)
     for backup in backups:
         yield from _check_written(backup, environ)
+    if git := resource.spec.report.git:
+        yield check("report.git", lambda: probe_git(git, environ), required=False)
     phases = [name for name in ("train", "evaluate") if getattr(resource.spec, name).device == "GPU"]
     if phases:
         yield check("GPU", lambda: probe_gpu(phases))
@@ -75,7 +79,9 @@ def _check_data(resource: RetrainRun, data: Place, environ: Mapping[str, str]) -
 
 def _check_written(place: Place, environ: Mapping[str, str]) -> Iterator[Finding]:
     """The artifacts must keep conditional writes too; a backup is only copied to."""
-    subject = "artifacts" if place.purpose == "artifacts" else f"backup {place.purpose}"
+    subject = (
+        "artifacts" if place.purpose == "artifacts" else "backup " + place.purpose.removeprefix(backup_purpose(""))
+    )
     access = check(subject, lambda: probe_access(place, environ), place.required)
     yield access
     if access.ok is not True:

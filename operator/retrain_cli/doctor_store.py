@@ -71,6 +71,8 @@ def _clean(store: Any, keys: list[str]) -> None:
     if store.uri.startswith("file://"):
         with contextlib.suppress(OSError):
             Path(store.uri.removeprefix("file://"), FOLDER).rmdir()
+    if store.uri.startswith("rclone://"):
+        store.remove_folder(FOLDER)
 
 
 def _require_conflict(store: Any, write: Callable[[], object], condition: str) -> None:

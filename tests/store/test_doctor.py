@@ -24,6 +24,8 @@ from retrain_cli.doctor_command import diagnose
 from retrain_cli.doctor_finding import Finding
 from retrain_cli.doctor_store import probe_conditions, probe_written
 from retrain_trainer.store import Conflict, open_store
+from support.git_server import GitServer, git
+from support.remotes import configured, on_disk
 
 ROWS = 3_000
 READER, READER_SECRET = "retrain-reader", "retrain-reader-secret"
@@ -198,6 +200,79 @@ def test_a_backup_out_of_order_fails_only_where_it_is_required(
 def test_artifacts_that_rclone_would_reach_are_refused_with_the_file(folders: tuple[str, str]) -> None:
     with pytest.raises(ConfigurationError, match=r"spec.artifacts.uri: must be s3:// or file://"):
         parse_run(document(folders[0], "rclone://drive/models/"))
+
+
+# Places that rclone reaches
+
+
+@pytest.fixture
+def drive(rclone: None, folders: tuple[str, str], tmp_path: Path) -> dict[str, str]:
+    """The environment of a person with a remote, in which the data are."""
+    config = configured(tmp_path / "rclone.conf", on_disk("drive", tmp_path))
+    return {"PATH": os.environ["PATH"], "RCLONE_CONFIG": str(config)}
+
+
+def test_a_sound_run_on_a_remote_passes_and_leaves_nothing_behind(
+    folders: tuple[str, str], drive: dict[str, str], tmp_path: Path
+) -> None:
+    backup = {"name": "drive", "uri": "rclone://drive/backup/", "credentials": {"rcloneConfigSecretName": "mine"}}
+    found = findings(document("rclone://drive/data/", folders[1], backups=[backup]), drive)
+    assert failures(found) == []
+    text = "\n".join(map(str, found))
+    assert "the file in RCLONE_CONFIG here, and on a cluster there is none (rcloneConfigSecretName is not set)" in text
+    assert "the file in RCLONE_CONFIG here, and on a cluster from Secret mine (rclone.conf)" in text
+    assert "rclone://drive/backup/ was written, read back and cleaned up" in text
+    assert not list((tmp_path / "backup").rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("uri", "change", "sentence"),
+    [
+        ("rclone://other/data/", {}, "There is no remote other in rclone's configuration"),
+        ("rclone://drive/data/", {"RCLONE_CONFIG": "/none"}, "no rclone configuration that can be read at /none"),
+        ("rclone://drive/data/", {"RETRAIN_DATA_RCLONE_CONFIG": "/mine"}, "that can be read at /mine"),
+        ("rclone://drive/data/", {"PATH": "/none"}, "need the program rclone"),
+        ("rclone://drive/elsewhere/", {}, "rclone://drive/elsewhere/BTC-USD.parquet does not exist"),
+    ],
+)
+def test_what_is_wrong_with_a_remote_is_told(
+    folders: tuple[str, str], drive: dict[str, str], uri: str, change: dict[str, str], sentence: str
+) -> None:
+    [told] = failures(findings(document(uri, folders[1]), drive | change))
+    assert told.startswith("data") and sentence in told
+
+
+def test_a_backup_is_opened_with_its_own_configuration(
+    folders: tuple[str, str], drive: dict[str, str], tmp_path: Path
+) -> None:
+    own = configured(tmp_path / "own/rclone.conf", on_disk("vault", tmp_path / "vault"))
+    backup = {"name": "drive", "uri": "rclone://vault/x/", "required": True}
+    environ = drive | {"RETRAIN_BACKUP_DRIVE_RCLONE_CONFIG": str(own)}
+    found = findings(document(*folders, backups=[backup]), environ)
+    assert failures(found) == []
+    assert any("the file in RETRAIN_BACKUP_DRIVE_RCLONE_CONFIG here" in each.sentence for each in found)
+
+
+# A repository for the report
+
+
+def test_the_repository_is_asked_and_not_written(folders: tuple[str, str], git_server: GitServer) -> None:
+    repository = git_server.repository()
+    report = {"git": {"url": git_server.url(), "secretName": "git"}}
+    environ = {"PATH": os.environ["PATH"], "RETRAIN_GIT_TOKEN": git_server.token}
+    said = findings(document(*folders, report=report), environ)[-1]
+    assert (said.subject, said.ok) == ("report.git", True)
+    assert "would take a push with the token in RETRAIN_GIT_TOKEN here, and on a cluster from Secret git" in str(said)
+    assert "branch main will be made by the first report" in str(said)
+    assert not git("-C", repository, "for-each-ref")
+
+
+def test_a_repository_that_refuses_is_a_note(folders: tuple[str, str], git_server: GitServer) -> None:
+    git_server.repository()
+    report = {"git": {"url": git_server.url()}}
+    environ = {"PATH": os.environ["PATH"], "RETRAIN_GIT_TOKEN": "wrong"}
+    said = findings(document(*folders, report=report), environ)[-1]
+    assert (said.subject, said.ok) == ("report.git", None) and "does not accept the token" in said.sentence
 
 
 class Liar:
