@@ -8,37 +8,12 @@ import subprocess
 import sys
 import uuid
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import yaml
-
-BARS = 900
-
-
-def candles(seed: int) -> bytes:
-    """A price that returns to its mean within a bar, so that an honest model passes."""
-    generator = np.random.default_rng(seed)
-    close = 100 + generator.normal(0, 0.5, BARS)
-    spread = np.abs(generator.normal(0, 0.1, BARS))
-    table = pa.table(
-        {
-            "timestamp": np.datetime64("2026-01-01", "ns") + np.arange(BARS) * np.timedelta64(60, "s"),
-            "open": close,
-            "high": close + spread,
-            "low": close - spread,
-            "close": close,
-            "volume": generator.uniform(1, 2, BARS),
-        }
-    )
-    buffer = BytesIO()
-    pq.write_table(table, buffer)
-    return buffer.getvalue()
+from support.returning_price import candles
 
 
 def document(bucket: str, data: str = "features", **spec: Any) -> dict[str, Any]:

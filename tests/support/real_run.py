@@ -29,13 +29,13 @@ def run_document(name: str, folder: Path, artifacts: Path, **spec: Any) -> dict[
     }
 
 
-def start(folder: Path, document: Mapping[str, Any], threads: int = 1) -> subprocess.Popen[str]:
-    """Start `retrain run` on a document; its state is in `folder`/state."""
+def start(folder: Path, document: Mapping[str, Any], threads: int = 1, **environ: str) -> subprocess.Popen[str]:
+    """Start `retrain run` on a document; its state is in `folder`/state, and `environ` is added to ours."""
     path = folder / f"{document['metadata']['name']}.yaml"
     path.write_text(yaml.safe_dump(dict(document)))
     return subprocess.Popen(
         [sys.executable, "-m", "retrain_cli.main", "run", "-f", str(path), "--state-dir", str(folder / "state")],
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        env={**os.environ, **environ, "OMP_NUM_THREADS": str(threads)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-from retrain_api.errors import ConfigurationError, NotFoundError, SoftwareError
+from retrain_api.errors import ConfigurationError, NotFoundError, RetrainError, SoftwareError
 
 from .rclone import Rclone, open_rclone
 from .store import Head, Patience, Stored, Temporary, checked_key
@@ -93,7 +93,7 @@ class RcloneStore:
         """Remove a folder that is empty; remotes without folders have nothing to remove."""
         try:
             self.program.run(self._asked(key), "rmdir", self._at(key))
-        except (NotFoundError, SoftwareError, Temporary):
+        except (RetrainError, Temporary):
             return  # it is only tidiness
 
     def _at(self, key: str) -> str:
