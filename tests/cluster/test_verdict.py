@@ -5,8 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 
-from support.kind_cluster import SYSTEM, until
-from support.team import FEATURES, LONG, SYMBOLS, Team
+from support.kind_cluster import BUCKET, SYSTEM, until
+from support.team import FEATURES, FILES, LONG, SYMBOLS, Team, secret
+
+RCLONE = """[offsite]
+type = s3
+provider = Other
+force_path_style = true
+endpoint = {AWS_ENDPOINT_URL}
+access_key_id = {AWS_ACCESS_KEY_ID}
+secret_access_key = {AWS_SECRET_ACCESS_KEY}
+"""
 
 
 def test_three_symbols_from_apply_to_promotion_by_kubectl_alone(team: Team) -> None:
@@ -32,9 +41,10 @@ def what_was_promoted_is_what_was_measured(team: Team, status: dict) -> None:
 
 
 def its_report_is_there(team: Team, status: dict) -> None:
-    report = team.store.read(status["report"]["markdown"]).decode()
-    assert all(symbol in report for symbol in SYMBOLS)
-    assert "Pass" in report
+    for form in ("markdown", "html"):
+        report = team.store.read(status["report"][form]).decode()
+        assert all(symbol in report for symbol in SYMBOLS)
+        assert "Pass" in report
 
 
 def pods_are_restricted(team: Team) -> None:
@@ -62,3 +72,19 @@ def test_the_leader_is_deleted_in_every_phase_and_nothing_is_done_twice(team: Te
     assert status["trained"] == "3/3"
     assert len(team.jobs()) == 5
     assert [len(team.pods(phase)) for phase in ("train", "evaluate", "publish")] == [3, 3, 1]
+
+
+def test_data_come_from_an_rclone_remote_and_a_copy_goes_to_one(team: Team) -> None:
+    team.apply_any(secret(team.namespace, "rclone", {"rclone.conf": RCLONE.format(**team.store.keys)}))
+    remote = {"credentials": {"rcloneConfigSecretName": "rclone"}}
+    team.apply(
+        symbols=[SYMBOLS[0]],
+        data={"uri": f"rclone://offsite/{BUCKET}/{FEATURES}/", **FILES, **remote},
+        backups=[{"name": "offsite", "uri": f"rclone://offsite/{BUCKET}/{team.namespace}-copy/", **remote}],
+    )
+    status = team.ends("Promoted")
+    conditions = {one["type"]: one["status"] for one in status["conditions"]}
+    assert conditions["BackedUp"] == "True", status
+    promoted = status["promotion"]["models"][0]["uri"]
+    copy = promoted.replace(f"/{team.namespace}/", f"/{team.namespace}-copy/")
+    assert team.store.read(copy) == team.store.read(promoted)
