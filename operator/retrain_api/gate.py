@@ -19,6 +19,7 @@ from .spec_gate import Criterion, Gate
 from .wording import bar, measured, points, quoted
 
 Verdict: TypeAlias = Literal["Pass", "Fail", "Inconclusive", "Suspect", "Error"]
+Confidence: TypeAlias = Literal[90, 95, 99]
 Outcome: TypeAlias = Literal["Ideal", "Acceptable", "NeedsMoreWork"]
 
 
@@ -187,36 +188,42 @@ def _confidence_doubts(gate: Gate, measurement: Measurement) -> list[str]:
     confidence = gate.confidence_percent
     if confidence is None:
         return []
-    return [
-        _doubt(criterion, measurement, confidence)
+    open_ones = [
+        criterion
         for criterion in gate.criteria
         if not _sure(criterion, measurement.near_bound(criterion.metric, confidence))
     ]
+    doubts = [_doubt(criterion, measurement, confidence) for criterion in open_ones]
+    return doubts + _what_would_settle_it(open_ones, measurement, confidence)
 
 
 def _sure(criterion: Criterion, bound: float | None) -> bool:
     return bound is not None and _clears(criterion, bound)
 
 
-def _doubt(criterion: Criterion, measurement: Measurement, confidence: Literal[90, 95, 99]) -> str:
+def _doubt(criterion: Criterion, measurement: Measurement, confidence: Confidence) -> str:
     bound = measurement.near_bound(criterion.metric, confidence)
-    read = "was not measured" if bound is None else f"reaches {points(criterion.metric, bound, criterion.bound)[1]}"
-    return (
-        f"the {confidence} % interval of {quoted(criterion.metric)} {read}, short of {describe(criterion)}"
-        f"{_what_would_settle_it(criterion, measurement, bound)}"
+    interval = f"{confidence} % interval of {quoted(criterion.metric)}"
+    if bound is None:
+        return f"{interval} was not measured"
+    reached, side = (
+        points(criterion.metric, bound, criterion.bound)[1],
+        "below" if criterion.at_most is None else "above",
     )
+    return f"{interval} reaches {reached}, {side} {bar(criterion.metric, criterion.bound)}"
 
 
-def _what_would_settle_it(criterion: Criterion, measurement: Measurement, bound: float | None) -> str:
-    value = measurement.metrics.value(criterion.metric)
-    if value is None or bound is None or not measurement.bars or criterion.metric in _OF_A_PATH:
-        return ""
-    if not _clears(criterion, value):
-        return ""
-    more = bars_to_settle(value, bound, criterion.bound, measurement.bars)
-    if more is None:
-        return "; at this value no number of bars would settle it"
-    return f"; about {more:,} more test bars would settle it at this value"
+def _what_would_settle_it(criteria: Sequence[Criterion], measurement: Measurement, confidence: Confidence) -> list[str]:
+    """The last reason of a model that is met and not sure: bars enough for every criterion that is open."""
+    needed = []
+    for criterion in criteria:
+        value, near = measurement.metrics.value(criterion.metric), measurement.near_bound(criterion.metric, confidence)
+        if value is None or near is None or not measurement.bars or criterion.metric in _OF_A_PATH:
+            return []
+        needed.append(bars_to_settle(value, near, criterion.bound, measurement.bars))
+    if None in needed:
+        return ["no number of test bars would settle it, so near is it to the bar"]
+    return [f"about {max(filter(None, needed)):,} more test bars would settle it"] if needed else []
 
 
 _OF_A_PATH = frozenset({"pnl", "maxDrawdown"})

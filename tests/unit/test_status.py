@@ -69,6 +69,13 @@ def test_a_status_is_small(accuracy: float, symbols: int, limit: int) -> None:
     assert size(status) <= limit
 
 
+def test_a_status_of_models_that_are_not_sure_is_small() -> None:
+    """Three reasons for each model: both criteria are open, and how many more bars would settle it."""
+    status = finished(64, 0.7123456789, gate={"confidencePercent": 95})
+    assert status.gate is not None and status.gate.verdict == "Inconclusive"
+    assert size(status) <= 100_000
+
+
 def test_a_status_is_small_after_many_judgements() -> None:
     cluster = Cluster.of(symbols=[f"COIN{number}-USD" for number in range(64)])
     cluster.measurements = dict.fromkeys(cluster.run.spec.symbols, measured(0.7))
