@@ -10,6 +10,7 @@ from retrain_api.names import ANNOTATION_APPROVE
 from retrain_api.run import RetrainRun
 from retrain_api.status import RetrainRunStatus, SymbolStatus
 from retrain_api.wording import measured
+from retrain_operator.conditions import overridden
 
 
 def training_summary(status: RetrainRunStatus) -> list[str]:
@@ -47,12 +48,13 @@ def closing(run: RetrainRun, status: RetrainRunStatus, status_path: Path) -> str
 
 def _verdicts(status: RetrainRunStatus) -> Iterable[str]:
     for entry in status.symbols:
-        yield f"  {entry.symbol}: {entry.verdict or entry.state}{_figures(entry)}"
+        yield f"  {entry.symbol}: {entry.verdict or entry.state}{figures(entry)}"
         for reason in entry.reasons or ((entry.message,) if entry.state == "Failed" and entry.message else ()):
             yield f"      {reason}"
 
 
-def _figures(entry: SymbolStatus) -> str:
+def figures(entry: SymbolStatus) -> str:
+    """A measured model's figures in one line; empty where there are none."""
     found = entry.result.metrics if entry.result else None
     if found is None:
         return ""
@@ -70,12 +72,14 @@ def _promotion(run: RetrainRun, status: RetrainRunStatus) -> list[str]:
     promotion = status.promotion
     if status.state == "AwaitingApproval" and status.gate is not None:
         return [
-            "Promotion waits for a person. To approve exactly these models, put this into metadata.annotations and "
-            "run the same command again:",
+            "Promotion waits for a person. To approve exactly these models:",
+            f"  retrain approve {shlex.quote(run.metadata.name)} --reason 'YOUR REASON'",
+            "or put this into metadata.annotations; then run the same command again:",
             f'  {ANNOTATION_APPROVE}: "{status.gate.digest} by YOUR NAME: YOUR REASON"',
         ]
     if status.state == "Passed":
         return [f"Nothing was promoted: {(promotion.message if promotion else None) or 'promotion.policy is Never'}."]
     if promotion is None or not promotion.models:
         return ["Nothing was promoted."]
-    return [f"Promoted by {promotion.by}:", *(f"  {model.symbol}: {model.uri}" for model in promotion.models)]
+    against = [f"{told}."] if (told := overridden(promotion)) else []
+    return [*against, f"Promoted by {promotion.by}:", *(f"  {model.symbol}: {model.uri}" for model in promotion.models)]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from retrain_api.approval import read_word
 from retrain_api.errors import ConfigurationError, SoftwareError
 from retrain_api.names import short_hash
 from retrain_api.run import RetrainRun
@@ -59,8 +60,27 @@ class RunFolder:
         if before != spec:
             generation += 1
             self._write("run.json", {"uid": uid, "generation": generation, "spec": spec})
-        metadata = run.metadata.model_copy(update={"uid": uid, "generation": generation})
-        return run.model_copy(update={"metadata": metadata, "status": self.read_status()})
+        status = self.read_status()
+        annotations = run.metadata.annotations | self._answers_to(status)
+        metadata = run.metadata.model_copy(update={"uid": uid, "generation": generation, "annotations": annotations})
+        return run.model_copy(update={"metadata": metadata, "status": status})
+
+    def write_answer(self, annotation: str, value: str) -> None:
+        """answers.json: annotations that `retrain approve` and `retrain reject` set, beside those of the YAML file."""
+        self._write("answers.json", self._answers() | {annotation: value})
+
+    def _answers_to(self, status: RetrainRunStatus) -> dict[str, str]:
+        """Those on the present judgement; older ones must not stand before what the YAML file says of it."""
+        digest = status.gate.digest if status.gate else None
+        return {name: value for name, value in self._answers().items() if read_word(value).digest == digest}
+
+    def _answers(self) -> dict[str, str]:
+        known = self._read("answers.json")
+        if known is None:
+            return {}
+        if not isinstance(known, dict) or not all(isinstance(value, str) for value in known.values()):
+            raise self._bad("answers.json", "annotations of a run")
+        return known
 
     def write_job(self, record: JobRecord) -> None:
         """The Job's record."""

@@ -100,6 +100,18 @@ class LocalRun:
         out, err = process.communicate(given, timeout=PATIENCE)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Any other command of `retrain`, without a cluster to find."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("RETRAIN_", "AWS_", "KUBE"))}
+        return subprocess.run(
+            [sys.executable, "-m", "retrain_cli.main", *arguments],
+            cwd=self.folder,
+            env=clean | {"HOME": str(self.folder), "LOGNAME": "ada"} | self.environ,
+            text=True,
+            capture_output=True,
+            timeout=PATIENCE,
+        )
+
     def status(self) -> dict[str, Any]:
         """status.json as it is now."""
         return json.loads((self.state / "status.json").read_text())  # type: ignore[no-any-return]
