@@ -326,7 +326,9 @@ def _shortened_publication(result: PublishResult, room: int) -> PublishResult:
     details = {"previous": None} if room > 200 else {"previous": None, "uri": "", "sha256": ""}
     refused = tuple(one.model_copy(update={"message": _cut(one.message, room)}) for one in result.not_promoted)
     promoted = tuple(model.model_copy(update=details) for model in result.promoted)
-    return result.model_copy(update={"promoted": promoted, "not_promoted": refused})
+    # Three locations in a bucket with a long prefix take all the room; the page lies beside report.md.
+    html = result.html if room > 0 else None
+    return result.model_copy(update={"promoted": promoted, "not_promoted": refused, "html": html})
 
 
 def _cut(sentence: str, room: int) -> str:

@@ -186,6 +186,14 @@ def test_a_publication_of_many_models_fits_and_names_each(count: int) -> None:
     assert count > 3 or back.promoted == promoted
 
 
+@pytest.mark.parametrize(("length", "named"), [(1000, True), (1900, False)])
+def test_the_page_is_named_as_long_as_there_is_room(length: int, named: bool) -> None:
+    place = "s3://bucket/" + "x" * length + "/"
+    back = fits(publish(markdown=place + "report.md", results=place + "results.json", html=place + "report.html"))
+    assert back.markdown == place + "report.md"
+    assert (back.html is not None) is named
+
+
 def test_nothing_that_is_needed_is_cut() -> None:
     with pytest.raises(ValueError, match=r"a TrainResult of [0-9]+ characters does not fit a message"):
         encode_message(train(model=FileRef(uri="s3://bucket/" + "x" * 5000, sha256="f" * 64)))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from retrain_api.documents import FileRef, Promoted, PublishResult
 from retrain_api.errors import DataError, NotFoundError, StoreUnreachable
+from retrain_trainer import report_html
 from retrain_trainer.locate import locator
 from retrain_trainer.pointer import Pointer, TestPeriod, read_pointer
 from retrain_trainer.promote import FLIPS, flip
@@ -217,8 +218,9 @@ def prepared(folder: Path, version: int) -> tuple[Store, list[Any]]:
 
 @pytest.mark.parametrize("after", [False, True])
 def test_killed_at_any_store_call_the_pointers_are_old_or_new_and_a_rerun_completes(
-    tmp_path: Path, after: bool
+    tmp_path: Path, after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(report_html, "draw", lambda _: {})  # dozens of publications: a page, but no plots
     calls = 0
     while True:
         calls += 1
@@ -334,3 +336,34 @@ def test_the_conditional_write_is_what_protects_the_pointer(store: Store) -> Non
     store.write("promoted/BTC-USD.json", candidate(sha="2").encode())
     with pytest.raises(Conflict):
         store.write("promoted/BTC-USD.json", candidate().encode(), if_absent=True)
+
+
+def test_the_page_beside_the_report_has_the_promotion_and_the_cards_curves(store: Store) -> None:
+    item = publish_item(store, "BTC-USD", measured(0.7))
+    assert item.model is not None
+    card = item.model.uri.removeprefix(store.uri_of("")).replace(".pt", ".json")
+    epoch = {"epoch": 1, "train_loss": 0.6, "validation_loss": 0.7, "validation_accuracy": 0.5, "learning_rate": 0.001}
+    store.write(card, json.dumps({"epochs": [epoch]}).encode())
+    result = published(store, [item])
+    assert result.html == result.markdown.replace(".md", ".html")
+    page = store.read(result.html.removeprefix(store.uri_of(""))).data.decode()
+    assert f"<code>{result.promoted[0].uri}</code>" in page
+    assert "1 epoch, train loss 0.6" in page
+
+
+@pytest.mark.parametrize("card", [b"", b"[]", b"{", b"\xff"])
+def test_a_card_that_is_none_costs_the_curves_alone(store: Store, card: bytes) -> None:
+    item = publish_item(store, "BTC-USD", measured(0.7), promote=False)
+    assert item.model is not None
+    store.write(item.model.uri.removeprefix(store.uri_of("")).replace(".pt", ".json"), card)
+    assert published(store, [item]).html is not None
+
+
+def test_a_plot_that_fails_keeps_no_model_from_being_promoted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_html, "draw", lambda _: 1 / 0)
+    task = publish_task(store, [publish_item(store, "BTC-USD", measured(0.7))])
+    lines: list[str] = []
+    result = publish(task, store, locator(store, task.artifacts_uri, {}), NOW, lines.append)
+    assert (result.html, [model.symbol for model in result.promoted]) == (None, ["BTC-USD"])
+    assert lines[0].startswith("No report.html: its plots could not be drawn (ZeroDivisionError: division by zero)")
+    assert not list(Path(task.artifacts_uri.removeprefix("file://")).rglob("report.html"))

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from retrain_api.documents import DataPin, FileRef, NotPromoted, Promoted, PublishItem, PublishTask
+from retrain_api.documents import NotPromoted, Promoted
 from retrain_api.gate import Candidate, judge
 from retrain_api.measurement import Baselines, Champion, Measurement, Metrics
 from retrain_api.schema import to_wire
@@ -14,63 +14,11 @@ from retrain_api.spec_gate import Criterion, Gate
 from retrain_trainer.pointer import Previous, TestPeriod
 from retrain_trainer.promote import Promotion
 from retrain_trainer.publish_task import results_document
-from retrain_trainer.report import Facts, render
+from retrain_trainer.report import render
 from retrain_trainer.report_text import plain
 from retrain_trainer.report_worth import worth
-from support.publishing_case import RUN, SPEC, measured
-
-SYMBOLS = ("BTC-USD", "ETH-USD", "SOL-USD")
-DETAILS = {"test": {"firstBar": "2025-06-17T00:00:00Z", "lastBar": "2025-06-24T00:00:00Z"}}
-
-
-def item(symbol: str, measurement: Measurement | None, **changes: Any) -> PublishItem:
-    pin = DataPin(uri="s3://d/x.parquet", sha256="d" * 64, first_bar="2025-05-04", last_bar="2025-06-24", rows=73_139)
-    trained = PublishItem(
-        symbol=symbol,
-        verdict="",
-        train_key="a" * 16,
-        evaluate_key="b" * 16,
-        model=FileRef(uri=f"s3://m/lstm_{symbol}.pt", sha256="e" * 64),
-        data=pin,
-        measurement=measurement,
-        best_epoch=9,
-        epochs=16,
-    )
-    if measurement is None:
-        trained = PublishItem(symbol=symbol, verdict="Error")
-    return trained.model_copy(update=changes)
-
-
-def facts(
-    measurements: dict[str, Measurement | None],
-    *,
-    gate: Gate | None = None,
-    spec: dict[str, Any] | None = None,
-    details: dict[str, Any] | None = None,
-    items: dict[str, dict[str, Any]] | None = None,
-    **changes: Any,
-) -> Facts:
-    gate = gate or Gate()
-    judgement = judge(
-        gate, 2, [Candidate(s, m, "its training failed: the loss is not finite") for s, m in measurements.items()]
-    )
-    task = PublishTask(
-        run=RUN,
-        artifacts_uri="s3://m/",
-        number=3,
-        publish_key="c" * 16,
-        judgement=to_wire(judgement),
-        items=tuple(item(symbol, m, **(items or {}).get(symbol, {})) for symbol, m in measurements.items()),
-        spec=SPEC | {"gate": to_wire(gate)} | (spec or {}),
-    )
-    shared = DETAILS | (details or {})
-    facts = {"written_at": "2025-06-24T02:00:00Z", "evaluations": dict.fromkeys(measurements, shared)}
-    return Facts(task=task, judgement=judgement, **(facts | changes))
-
-
-def original() -> dict[str, Measurement | None]:
-    """The original plan's own example."""
-    return dict(zip(SYMBOLS, (measured(0.712, 0.038), measured(0.694, 0.042), measured(0.668, 0.049)), strict=True))
+from support.publishing_case import measured
+from support.report_case import DETAILS, SYMBOLS, facts, original
 
 
 def section(text: str, title: str) -> str:
@@ -120,7 +68,7 @@ def test_each_judged_value_stands_beside_its_margin_and_a_miss_is_bold() -> None
 def test_a_criterion_outside_the_usual_columns_gets_one() -> None:
     gate = Gate(criteria=(Criterion(metric="auc", at_least=0.75),))
     text = render(facts(original(), gate=gate))
-    assert "| Auc |" in section(text, "Models")
+    assert "| AUC |" in section(text, "Models")
     assert "**0.700** (0.050 below 0.75)" in row(text, "Models", "BTC-USD")
     assert row(text, "Models", "BTC-USD")[2] == "71.2 %"
 
@@ -304,27 +252,36 @@ def test_accuracy_is_by_day_and_over_a_longer_time_by_month() -> None:
     assert "| 2025-06 | 10,000 | 52 % |" in sure(accuracyByDay=many)
 
 
+NOT_FOR_SURE = "does not beat the majority significantly"
+FURTHER_APART = "further apart than luck explains"
+WIDER = "so the wider one is nearer the truth"
+LONGER = {"blockBars": 75, "doubleBlockBars": 150}
+
+
 @pytest.mark.parametrize(
-    ("measurement", "details", "words"),
+    ("measurement", "details", "words", "told"),
     [
-        ({}, {"majorityPValue": 0.21}, "does not beat the majority significantly: without any skill"),
-        ({}, {"majorityPValue": 0.05}, None),
-        ({"baselines": Baselines(majority=0.53)}, {"majorityPValue": 0.9}, None),
-        ({"judged_before": 7}, {}, "These test bars have judged 7 other models of BTC-USD before; trying until one passes"),
-        ({"judged_before": 1}, {}, "have judged 1 other model of"),
-        ({"judged_before": 0}, {}, None),
-        ({}, {"validation": {"bars": 10_000, "accuracy": 0.56}}, "56 % of the validation bars and on 52 % of the test bars"),
-        ({}, {"validation": {"bars": 10_000, "accuracy": 0.48}}, "further apart than luck explains (2.8 points)"),
-        ({}, {"validation": {"bars": 100, "accuracy": 0.60}}, None),
-        ({}, {"validation": None}, None),
-        ({}, {"doubleBlock": {"blockBars": 75, "doubleBlockBars": 150, "intervals": {"accuracy": [0.48, 0.56]}}}, "with blocks of 150 bars instead of 75"),
-        ({}, {"doubleBlock": {"blockBars": 75, "doubleBlockBars": 150, "intervals": None}}, None),
+        ({}, {"majorityPValue": 0.21}, NOT_FOR_SURE, True),
+        ({}, {"majorityPValue": 0.05}, NOT_FOR_SURE, False),
+        ({}, {"majorityPValue": 0.0001}, "by chance with a probability of below 0.001", True),
+        ({"baselines": Baselines(majority=0.53)}, {"majorityPValue": 0.9}, NOT_FOR_SURE, False),
+        ({"judged_before": 7}, {}, "These test bars have judged 7 other models of BTC-USD before; trying until one passes", True),
+        ({"judged_before": 1}, {}, "have judged 1 other model of", True),
+        ({"judged_before": 0}, {}, "no other model was judged on these test bars before", True),
+        ({}, {"validation": {"bars": 10_000, "accuracy": 0.56}}, "56 % of the validation bars and on 52 % of the test bars", True),
+        ({}, {"validation": {"bars": 10_000, "accuracy": 0.48}}, FURTHER_APART + " (2.8 points)", True),
+        ({}, {"validation": {"bars": 100, "accuracy": 0.60}}, FURTHER_APART, False),
+        ({}, {"validation": None}, FURTHER_APART, False),
+        ({}, {"doubleBlock": LONGER | {"intervals": {"accuracy": [0.48, 0.56]}}}, WIDER, True),
+        ({}, {"doubleBlock": LONGER | {"intervals": {"accuracy": [0.499, 0.541]}}}, "with blocks of 150 bars instead of 75", True),
+        ({}, {"doubleBlock": LONGER | {"intervals": None}}, "with blocks of", False),
     ],
 )  # fmt: skip
-def test_what_makes_the_figures_less_sure_is_said(measurement: dict[str, Any], details: Any, words: str | None) -> None:
+def test_how_far_the_figures_can_be_trusted_is_said(
+    measurement: dict[str, Any], details: Any, words: str, told: bool
+) -> None:
     lines = [line for line in sure(measured(0.52, **measurement), **details).splitlines() if line.startswith("- ")]
-    assert len(lines) == (words is not None)
-    assert words is None or words in lines[0]
+    assert sum(words in line for line in lines) == told
 
 
 def test_an_evaluation_of_an_older_release_has_no_evidence_to_show() -> None:
@@ -369,6 +326,11 @@ ADVICE: list[tuple[str, dict[str, Any], dict[str, Any], str | None, str]] = [
     ("wide interval", {"near_bounds": ((0.58, 0.55, 0.5),)}, {}, "Too few test bars", "`split.testPercent`"),
     ("no interval", {"near_bounds": ()}, {}, "Too few test bars", "`split.testPercent`"),
     ("narrow interval", {}, {}, None, "Too few test bars"),
+    ("bar in the interval", {}, {"details": {"intervals": {"accuracy": {"95": [0.5, 0.7]}}}}, "Too few test bars", "accuracy 50 % to 70 % at 95 % around 68 %"),
+    ("bar outside it, wide as it is", {"near_bounds": ((0.58, 0.5, 0.5),)}, {"details": {"intervals": {"accuracy": {"95": [0.5, 0.65]}}}}, None, "Too few test bars"),
+    ("worse than on validation", {"calibration_error": 0.07}, {"details": {"validation": {"calibrationError": 0.012}}}, "Not calibrated", "(7 %, 1.2 % on validation, a perfectly"),
+    ("poor, layers", {}, {"training": (0.525, 0.519)}, "Under-fitted", "more `model.layers`"),
+    ("fails at the tenth try", {}, {"details": {"judgedBefore": 12}}, None, "judged often"),
     ("rule as good", {"baselines": Baselines(majority=0.5, reversal=0.59)}, {}, "A rule without training", "`data.features`"),
     ("fees", {"pnl": -0.5}, {}, "Nothing is left after fees", "`evaluation.backtest.threshold`"),
     ("gain", {"pnl": 0.5}, {}, None, "Nothing is left after fees"),
@@ -389,12 +351,19 @@ def test_next_steps_follow_from_the_numbers_and_name_the_field_to_change(
     case = facts(
         {"X-USD": measurement},
         spec=circumstances.get("spec"),
-        details={"training": {"trainAccuracy": train, "validationAccuracy": validation}},
+        details={"training": {"trainAccuracy": train, "validationAccuracy": validation}}
+        | circumstances.get("details", {}),
         items={"X-USD": circumstances.get("item", {})},
     )
     steps = section(render(case), "Next steps")
     assert (words in steps) is (cause is not None)
     assert cause is None or f"**{cause}" in steps
+
+
+@pytest.mark.parametrize(("before", "told"), [(9, False), (10, True), (None, False)])
+def test_what_passes_after_many_tries_is_not_taken_at_its_word(before: int | None, told: bool) -> None:
+    text = render(facts({"X-USD": measured(0.75)}, details={"judgedBefore": before}))
+    assert ("**These test bars were judged often**: X-USD (10 models before this one)" in text) is told
 
 
 def test_one_cause_of_several_models_is_one_line_with_the_field_as_it_is_now() -> None:

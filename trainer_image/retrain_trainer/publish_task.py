@@ -17,7 +17,7 @@ from retrain_api.approval import against_gate
 from retrain_api.documents import FileRef, PublishItem, PublishResult, PublishTask, encode
 from retrain_api.errors import DataError, NotFoundError, SoftwareError
 from retrain_api.gate import Judgement
-from retrain_api.names import report_folder
+from retrain_api.names import card_file, report_folder
 from retrain_api.schema import to_wire
 
 from .locate import Locate, Located, open_artifacts, read_if_there
@@ -27,6 +27,7 @@ from .report import Facts, render
 from .store import Conflict, Store
 
 Log = Callable[[str], None]
+Page = Callable[[Facts], str]
 
 
 def run(task: PublishTask, environ: Mapping[str, str], log: Log) -> PublishResult:
@@ -47,12 +48,14 @@ def publish(task: PublishTask, store: Store, locate: Locate, now: datetime, log:
         log(f"Already published: {finished.markdown}")
         return finished
     facts = gather(task, store, locate, now)
-    _write_report(store, place, facts)
+    page = _page(facts, log)
+    _write_report(store, place, facts, page)
     promotion = promote(store, [_candidate(store, facts, item, locate) for item in task.items if item.promote])
-    _write_report(store, place, replace(facts, promotion=promotion))
+    _write_report(store, place, replace(facts, promotion=promotion), page)
     result = PublishResult(
         publish_key=task.publish_key,
         markdown=store.uri_of(f"{place}report.md"),
+        html=None if page is None else store.uri_of(f"{place}report.html"),
         results=store.uri_of(f"{place}results.json"),
         promoted=promotion.promoted,
         not_promoted=promotion.not_promoted,
@@ -69,6 +72,7 @@ def gather(task: PublishTask, store: Store, locate: Locate, now: datetime) -> Fa
         written_at=now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         evaluations={item.symbol: read_evaluation(item.evaluation, locate) for item in task.items if item.evaluation},
         before={item.symbol: promoted_before(store, item) for item in task.items},
+        cards={item.symbol: read_card(item.model, locate) for item in task.items if item.model},
     )
 
 
@@ -83,6 +87,17 @@ def read_evaluation(evaluation: FileRef, locate: Locate) -> dict[str, Any]:
     if not evaluation.sha256 or not sha256(stored.data).hexdigest().startswith(evaluation.sha256):
         raise DataError("EvaluationChanged", f"{evaluation.uri} is not the file that was judged; {advice}")
     return dict(json.loads(stored.data))
+
+
+def read_card(model: FileRef, locate: Locate) -> dict[str, Any]:
+    """The card beside a model, empty where there is none: the report then has no training curves, and says so."""
+    source = locate(card_file(model.uri))
+    stored = read_if_there(source.store, source.key)
+    try:
+        card = json.loads(stored.data) if stored else {}
+    except ValueError:
+        return {}
+    return card if isinstance(card, dict) else {}
 
 
 def promoted_before(store: Store, item: PublishItem) -> Previous | None:
@@ -122,10 +137,28 @@ def results_document(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _write_report(store: Store, place: str, facts: Facts) -> None:
+def _page(facts: Facts, log: Log) -> Page | None:
+    """What makes report.html; its plots are drawn once, for they do not depend on the promotion.
+
+    None where they can't be drawn, or where an image of one's own has no matplotlib: a picture that fails must not
+    keep a model from being promoted.
+    """
+    try:
+        from .report_html import draw, page  # loads matplotlib, which takes a second
+
+        drawn = draw(facts)
+    except Exception as problem:
+        log(f"No report.html: its plots could not be drawn ({type(problem).__name__}: {problem}); see report.md.")
+        return None
+    return lambda known: page(known, drawn)
+
+
+def _write_report(store: Store, place: str, facts: Facts, page: Page | None) -> None:
     text = json.dumps(results_document(facts), indent=2, allow_nan=False) + "\n"
     store.write(f"{place}results.json", text.encode())
     store.write(f"{place}report.md", render(facts).encode())
+    if page is not None:
+        store.write(f"{place}report.html", page(facts).encode())
 
 
 def _candidate(store: Store, facts: Facts, item: PublishItem, locate: Locate) -> tuple[Candidate, Located]:

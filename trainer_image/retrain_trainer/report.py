@@ -1,4 +1,7 @@
-"""The report of a judgement in Markdown: the verdict first, then what it rests on, then what to do next."""
+"""The report of a judgement: the verdict first, then what it rests on, then what to do next.
+
+`sections` has its content as data, `render` writes it as Markdown; `report_html` makes the page with the plots of it.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,29 @@ from retrain_api.documents import PublishItem, PublishTask
 from retrain_api.gate import JudgedModel, Judgement
 from retrain_api.measurement import Champion
 from retrain_api.names import promoted_pointer
-from retrain_api.wording import quoted
 
 from .pointer import Previous
 from .promote import Promotion
 from .report_advice import next_steps
-from .report_evidence import evidence
-from .report_text import NOTHING, bullets, code, count, judged_cell, listed, plain, share, shown, signed_points, table
+from .report_evidence import capital, how_sure
+from .report_text import (
+    NOTHING,
+    Block,
+    Bullets,
+    Section,
+    bullets,
+    code,
+    count,
+    judged_cell,
+    listed,
+    markdown,
+    plain,
+    section,
+    share,
+    shown,
+    signed_points,
+    table,
+)
 from .report_worth import baseline_table, flat_share, worth
 
 Details = Mapping[str, Any]
@@ -35,7 +54,8 @@ _PENDING = "This part is written once the promotion is done; it was not when thi
 class Facts:
     """All that the report says; `promotion` is None as long as it has not been done.
 
-    `evaluations` holds each symbol's evaluation.json, `before` the model that was promoted until now.
+    `evaluations` holds each symbol's evaluation.json, `cards` its model card, `before` the model that was promoted
+    until now.
     """
 
     task: PublishTask
@@ -43,6 +63,7 @@ class Facts:
     written_at: str
     evaluations: Mapping[str, Details] = field(default_factory=dict)
     before: Mapping[str, Previous | None] = field(default_factory=dict)
+    cards: Mapping[str, Details] = field(default_factory=dict)
     promotion: Promotion | None = None
 
     @property
@@ -56,26 +77,36 @@ class Facts:
 
 
 def render(facts: Facts) -> str:
-    """The whole report."""
-    run = facts.task.run
-    sections = (
-        ("", _verdict(facts)),
-        ("Models", _models(facts)),
-        ("What the models are worth", _worth(facts)),
-        ("How sure that is", evidence(facts.measured, facts.evaluations)),
-        ("Promotion", _promotion(facts)),
-        ("Old against new", _old_and_new(facts)),
-        ("Data", _data(facts)),
-        ("Next steps", bullets(next_steps(facts.task, facts.judgement, facts.evaluations))),
-        ("Lineage", _lineage(facts)),
-    )
-    parts = [f"# Retraining report {facts.task.number}: {run.namespace}/{run.name}"]
-    for title, body in sections:
-        parts += [f"## {title}", body] if title else [body]
+    """The whole report as Markdown."""
+    parts = [f"# {title(facts)}"]
+    for part in sections(facts):
+        parts += [f"## {part.title}"] if part.title else []
+        parts += [markdown(block) for block in part.blocks]
     return "\n\n".join(parts) + "\n"
 
 
-def _verdict(facts: Facts) -> str:
+def title(facts: Facts) -> str:
+    """Which report this is."""
+    run = facts.task.run
+    return f"Retraining report {facts.task.number}: {run.namespace}/{run.name}"
+
+
+def sections(facts: Facts) -> list[Section]:
+    """All that the report says, in the order of Markdown's report."""
+    return [
+        section("", *_verdict(facts)),
+        section("Models", *_models(facts)),
+        section("How sure that is", *how_sure(facts.measured, facts.judgement, facts.details)),
+        section("What the models are worth", *_worth(facts)),
+        section("Promotion", *_promotion(facts)),
+        section("Old against new", *_old_and_new(facts)),
+        section("Data", *_data(facts)),
+        section("Next steps", bullets(next_steps(facts.task, facts.judgement, facts.evaluations))),
+        section("Lineage", *_lineage(facts)),
+    ]
+
+
+def _verdict(facts: Facts) -> list[Block]:
     judgement = facts.judgement
     names = [model.symbol for model in judgement.models if model.verdict == "Pass"]
     who = f" ({listed(names)})" if names else ""
@@ -84,8 +115,8 @@ def _verdict(facts: Facts) -> str:
         f"{judgement.total} models pass{who}, {judgement.required} required."
     )
     criteria = f"Judged by {listed(judgement.judged_criteria)}." if judgement.judged_criteria else ""
-    reasons = [sentence for model in judgement.models for sentence in _reasons(model)]
-    return "\n\n".join(filter(None, [head, overridden(facts), bullets(reasons), criteria]))
+    why = [sentence for model in judgement.models for sentence in reasons(model)]
+    return [head, overridden(facts), bullets(why), criteria]
 
 
 def overridden(facts: Facts) -> str:
@@ -97,20 +128,21 @@ def overridden(facts: Facts) -> str:
     return f"**Override:** {listed(names)} promoted against the gate by {plain(task.approved_by or 'nobody')}."
 
 
-def _reasons(model: JudgedModel) -> list[str]:
+def reasons(model: JudgedModel) -> list[str]:
+    """Why this verdict, as sentences."""
     return [plain(reason) + "." * (not reason.endswith(".")) for reason in model.reasons] or [f"{model.symbol} passes."]
 
 
-def _models(facts: Facts) -> str:
+def _models(facts: Facts) -> list[Block]:
     extra = [c.metric for model in facts.judgement.models for c in model.criteria if c.metric not in _COLUMNS]
     columns = _COLUMNS + tuple(dict.fromkeys(extra))
-    head = ["Model", "Verdict", *(quoted(metric).capitalize() if metric != "pnl" else "PnL" for metric in columns)]
+    head = ["Model", "Verdict", *map(capital, columns)]
     rows = [_model_row(facts, item, columns) for item in facts.task.items]
     note = (
         "Measured on test bars that no model was trained or validated on. PnL, win rate and drawdown are after fees; "
         "a judged value stands beside its distance from the bar, and in bold where it misses it."
     )
-    return "\n\n".join([table([*head, "Bars", "Trades"], rows), note])
+    return [table([*head, "Bars", "Trades"], rows), note]
 
 
 def _model_row(facts: Facts, item: PublishItem, columns: tuple[str, ...]) -> list[str]:
@@ -126,17 +158,17 @@ def _model_row(facts: Facts, item: PublishItem, columns: tuple[str, ...]) -> lis
     return [item.symbol, judged.verdict, *cells, count(item.measurement.bars), count(item.measurement.trades)]
 
 
-def _worth(facts: Facts) -> str:
+def _worth(facts: Facts) -> list[Block]:
     if not facts.measured:
-        return "No model was measured."
+        return ["No model was measured."]
     fee = facts.task.spec.get("evaluation", {}).get("backtest", {}).get("feeBps")
     sentences = [worth(item.symbol, item.measurement, fee) for item in facts.measured if item.measurement]
-    return "\n\n".join([baseline_table(facts.measured), bullets(sentences)])
+    return [baseline_table(facts.measured), bullets(sentences)]
 
 
-def _promotion(facts: Facts) -> str:
+def _promotion(facts: Facts) -> list[Block]:
     if facts.promotion is None:
-        return _PENDING
+        return [_PENDING]
     rows = [
         [
             model.symbol,
@@ -153,9 +185,7 @@ def _promotion(facts: Facts) -> str:
         if item.symbol not in {model.symbol for model in facts.promotion.promoted}
     ]
     approved = f"Approved by {plain(facts.task.approved_by)}." if facts.task.approved_by and rows else ""
-    approved = overridden(facts) or approved
-    listing = table(["Model", "Pointer", "File", "sha256"], rows) if rows else ""
-    return "\n\n".join(filter(None, [listing, approved, bullets(why)]))
+    return [table(["Model", "Pointer", "File", "sha256"], rows), overridden(facts) or approved, bullets(why)]
 
 
 def _why_not(facts: Facts, item: PublishItem, refused: Mapping[str, str]) -> str:
@@ -173,11 +203,11 @@ def _why_not(facts: Facts, item: PublishItem, refused: Mapping[str, str]) -> str
     return "it waits for approval, or was not approved."
 
 
-def _old_and_new(facts: Facts) -> str:
+def _old_and_new(facts: Facts) -> list[Block]:
     rows = [row for item in facts.task.items for row in _compared(facts, item)]
     head = ["Model", "", "File", "Accuracy", "Calibration error", "PnL", "Test bars up to"]
-    sentences = [sentence for item in facts.measured for sentence in (*_champion(item), *_baseline(facts, item))]
-    return "\n\n".join(filter(None, [table(head, rows), bullets(sentences)]))
+    sentences = [sentence for item in facts.measured for sentence in rivals(facts, item)]
+    return [table(head, rows), bullets(sentences)]
 
 
 def _compared(facts: Facts, item: PublishItem) -> list[list[str]]:
@@ -196,32 +226,28 @@ def _compared_row(symbol: str, which: str, uri: str, metrics: Any, end: str) -> 
     return [symbol, which, code(uri.rsplit("/", 1)[-1]), *values, end]
 
 
-def _champion(item: PublishItem) -> list[str]:
-    """Both models on the same bars: the only fair comparison, as the rows above are of different periods."""
-    champion = item.measurement.champion if item.measurement else None
-    if champion is None:
-        return []
-    if champion.difference is None:
-        return [f"{item.symbol}: no comparison on the same bars ({plain(champion.note or 'not measured')})."]
-    return [
-        f"{item.symbol} on the same {count(champion.bars)} bars: the model promoted until now reads "
-        f"{share(champion.accuracy)}, the new one {signed_points(champion.difference)}{_likely(champion)}."
+def rivals(facts: Facts, item: PublishItem) -> list[str]:
+    """A model beside the one promoted until now, and beside the file that promotion.baseline names, on the same bars:
+    the only fair comparison, as the rows of the table are of different periods.
+    """
+    today = item.measurement.champion if item.measurement else None
+    other = facts.details(item).get("baseline")
+    named = Champion.model_validate(other) if other else None
+    found = [
+        today and _beside(item.symbol, today, "the model promoted until now", "on the same bars"),
+        named and _beside(item.symbol, named, "promotion.baseline", "with promotion.baseline"),
     ]
+    return [sentence for sentence in found if sentence]
 
 
-def _baseline(facts: Facts, item: PublishItem) -> list[str]:
-    """The model file that promotion.baseline names."""
-    found = facts.details(item).get("baseline")
-    if not found:
-        return []
-    other = Champion.model_validate(found)
-    if other.difference is None:
-        return [f"{item.symbol}: no comparison with promotion.baseline ({plain(other.note or 'not measured')})."]
-    note = f"; {plain(other.note)}" if other.note else ""
-    return [
-        f"{item.symbol} on the same {count(other.bars)} bars: promotion.baseline reads {share(other.accuracy)}, the new one "
-        f"{signed_points(other.difference)}{_likely(other)}{note}."
-    ]
+def _beside(symbol: str, rival: Champion, name: str, where: str) -> str:
+    if rival.difference is None:
+        return f"{symbol}: no comparison {where} ({plain(rival.note or 'not measured')})."
+    note = f"; {plain(rival.note)}" if rival.note else ""
+    return (
+        f"{symbol} on the same {count(rival.bars)} bars: {name} reads {share(rival.accuracy)}, the new one "
+        f"{signed_points(rival.difference)}{_likely(rival)}{note}."
+    )
 
 
 def _likely(compared: Champion) -> str:
@@ -231,7 +257,7 @@ def _likely(compared: Champion) -> str:
     return f" (95 % interval {signed_points(compared.low)} to {signed_points(compared.high)}{unclear})"
 
 
-def _data(facts: Facts) -> str:
+def _data(facts: Facts) -> list[Block]:
     ties = facts.task.spec.get("label", {}).get("ties", "Drop")
     rows = [
         [
@@ -247,9 +273,9 @@ def _data(facts: Facts) -> str:
         if item.data is not None
     ]
     if not rows:
-        return "No model was trained, so no data was pinned."
+        return ["No model was trained, so no data was pinned."]
     head = ["Model", "Bars", "Rows", "Test", "Flat", "sha256", "Version"]
-    return "\n\n".join(filter(None, [table(head, rows), _flat_note(facts), _warnings(facts)]))
+    return [table(head, rows), _flat_note(facts), _warnings(facts)]
 
 
 def _test_period(details: Details) -> str:
@@ -269,7 +295,7 @@ def _flat_note(facts: Facts) -> str:
     )
 
 
-def _warnings(facts: Facts) -> str:
+def _warnings(facts: Facts) -> Bullets:
     return bullets(
         f"{item.symbol}: {plain(warning)}"
         for item in facts.measured
@@ -277,7 +303,7 @@ def _warnings(facts: Facts) -> str:
     )
 
 
-def _lineage(facts: Facts) -> str:
+def _lineage(facts: Facts) -> list[Block]:
     task, run = facts.task, facts.task.run
     head = ["Model", "File", "sha256", "Train key", "Evaluate key", "Epochs", "Minutes"]
     rows = [
@@ -302,4 +328,4 @@ def _lineage(facts: Facts) -> str:
         lines.append(
             "Measured with " + ", ".join(f"{plain(name)} {plain(number)}" for name, number in versions.items())
         )
-    return "\n\n".join([table(head, rows), bullets(lines)])
+    return [table(head, rows), bullets(lines)]

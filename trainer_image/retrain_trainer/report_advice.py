@@ -9,7 +9,9 @@ from typing import Any
 from retrain_api.documents import PublishItem, PublishTask
 from retrain_api.gate import JudgedModel, Judgement
 from retrain_api.measurement import Measurement
+from retrain_api.wording import bar, quoted
 
+from .report_evidence import between, interval
 from .report_text import code, listed, share
 from .report_worth import AS_GOOD, best_unfitted, flat_share
 
@@ -19,6 +21,8 @@ OVERFITTED = 0.05
 """Train accuracy this far above validation accuracy says that the model remembers its bars."""
 DRIFTED = 0.05
 """Test accuracy this far below validation accuracy says that the market has changed."""
+OFTEN = 10
+"""Models judged on the same test bars: with as many tries one in twenty is no longer rare."""
 UNSURE = 0.02
 """Half an interval this wide hides the margins that the gate judges."""
 
@@ -157,17 +161,43 @@ def _never_calibrated(evidence: Evidence) -> str | None:
 def _calibration(evidence: Evidence) -> str | None:
     expected = evidence.measurement.calibration_error_expected
     beside = "" if expected is None else f", a perfectly calibrated model would read {share(expected)}"
-    return f"{share(evidence.measurement.metrics.calibration_error)}{beside}"
+    validation = (evidence.details.get("validation") or {}).get("calibrationError")
+    fitted = "" if validation is None else f", {share(validation)} on validation"
+    return f"{share(evidence.measurement.metrics.calibration_error)}{fitted}{beside}"
 
 
 def _too_few_bars(evidence: Evidence) -> str | None:
     bound, accuracy = evidence.measurement.near_bound("accuracy", 95), evidence.accuracy
     if accuracy is None:
         return None
+    unsettled = _unsettled(evidence)
+    if unsettled is not None:
+        return f"{evidence.measurement.bars:,} bars, {unsettled}" if unsettled else None
     if bound is None:
         return f"{evidence.measurement.bars:,} bars, too few for an interval"
     half = accuracy - bound
     return f"{evidence.measurement.bars:,} bars, accuracy at least {share(bound)} at 95 %" if half > UNSURE else None
+
+
+def _unsettled(evidence: Evidence) -> str | None:
+    """The criteria that lie within their 95 % intervals; empty where all are settled, None without intervals."""
+    known = [(one, interval(evidence.details, one.metric)) for one in evidence.judged.criteria]
+    if not any(bounds for _, bounds in known):
+        return None
+    return listed(
+        [
+            f"{quoted(one.metric)} {between(one.metric, bounds)} at 95 % around {bar(one.metric, one.bound)}"
+            for one, bounds in known
+            if bounds and bounds[0] <= one.bound <= bounds[1]
+        ]
+    )
+
+
+def _tried_often(evidence: Evidence) -> str | None:
+    before = evidence.details.get("judgedBefore")
+    if not isinstance(before, int) or before < OFTEN or evidence.judged.verdict not in ("Pass", "Inconclusive"):
+        return None
+    return f"{before:,} models before this one"
 
 
 def _unfitted_rule(evidence: Evidence) -> str | None:
@@ -208,8 +238,8 @@ RULES: tuple[Rule, ...] = (
         "Under-fitted",
         _under_fitted,
         "It hardly tells up from down even on bars it learnt from: more telling `data.features` first, then a larger "
-        "`model.hiddenSize`, a longer `model.lookbackBars` or less `model.dropout`.",
-        ("model.hiddenSize", "model.lookbackBars", "model.dropout"),
+        "`model.hiddenSize`, more `model.layers`, a longer `model.lookbackBars` or less `model.dropout`.",
+        ("model.hiddenSize", "model.layers", "model.lookbackBars", "model.dropout"),
     ),
     Rule(
         "Stopped by the number of epochs",
@@ -249,6 +279,13 @@ RULES: tuple[Rule, ...] = (
         _too_few_bars,
         "Give a longer file, or raise `split.testPercent`.",
         ("split.testPercent",),
+    ),
+    Rule(
+        "These test bars were judged often",
+        _tried_often,
+        "The best of many tries passes by chance sooner or later: judge once more on newer bars in `data.uri` before "
+        "you trust it.",
+        (),
     ),
     Rule(
         "A rule without training does as well",

@@ -10,7 +10,7 @@ from retrain_api.documents import PublishItem
 from retrain_api.measurement import Measurement
 from retrain_api.wording import measured
 
-from .report_text import share, signed_points, table
+from .report_text import Table, share, signed_points, table
 
 AS_GOOD = 0.02
 """A rule this close below a model's accuracy does as well."""
@@ -23,7 +23,7 @@ STEADY = 1.25
 UNFITTED = {"persistence": "the last move goes on", "reversal": "the price returns to its 20-bar mean"}
 
 
-def baseline_table(items: Sequence[PublishItem]) -> str:
+def baseline_table(items: Sequence[PublishItem]) -> Table:
     """Accuracies of model and baselines on the same bars."""
     head = ["Model", "Accuracy", "Majority", "Persistence", "Reversal", "Logistic regression", "Above the majority"]
     return table(head, [_row(item.symbol, item.measurement) for item in items if item.measurement is not None])
@@ -32,8 +32,13 @@ def baseline_table(items: Sequence[PublishItem]) -> str:
 def _row(symbol: str, measurement: Measurement) -> list[str]:
     accuracy, rules = measurement.metrics.accuracy, measurement.baselines
     values = [accuracy, rules.majority, rules.persistence, rules.reversal, rules.logistic]
-    edge = None if accuracy is None or rules.majority is None else accuracy - rules.majority
-    return [symbol, *(share(value) for value in values), signed_points(edge)]
+    return [symbol, *(share(value) for value in values), signed_points(above_majority(measurement))]
+
+
+def above_majority(measurement: Measurement) -> float | None:
+    """Accuracy less that of always saying the more frequent class."""
+    accuracy, majority = measurement.metrics.accuracy, measurement.baselines.majority
+    return None if accuracy is None or majority is None else accuracy - majority
 
 
 def worth(symbol: str, measurement: Measurement, fee_bps: float | None) -> str:
@@ -89,12 +94,8 @@ def flat_share(measurement: Measurement, ties: str) -> float | None:
 
 def no_better_for_sure(symbol: str, measurement: Measurement, details: Mapping[str, Any]) -> str | None:
     """Where the accuracy is above the majority, but luck could do that too."""
-    p_value, accuracy, majority = (
-        details.get("majorityPValue"),
-        measurement.metrics.accuracy,
-        measurement.baselines.majority,
-    )
-    if p_value is None or accuracy is None or majority is None or accuracy <= majority or p_value <= SIGNIFICANT:
+    p_value, edge = details.get("majorityPValue"), above_majority(measurement)
+    if p_value is None or edge is None or edge <= 0 or p_value <= SIGNIFICANT:
         return None
     return (
         f"{symbol} does not beat the majority significantly: without any skill a model would come out as far above it in "

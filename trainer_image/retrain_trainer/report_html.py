@@ -1,0 +1,163 @@
+"""The report as one HTML file that loads nothing: the sections of `report`, and a card with plots for each model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.resources import files
+
+from retrain_api.documents import PublishItem
+
+from .report import Facts, reasons, rivals, sections, title
+from .report_evidence import CRITERIA, criteria_rows, doubts, interval_table
+from .report_markup import VERDICTS, badge, block, inline, items, table
+from .report_pictures import Picture, confusion_rows, pictures
+from .report_text import Section, count, share
+from .report_text import table as rows_of
+from .report_worth import worth
+
+Drawn = Mapping[str, Sequence[Picture]]
+
+# Nothing is loaded and nothing runs, whatever text a name or an error message brings along.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+_ORDER = (
+    "Next steps",
+    "Models",
+    "How sure that is",
+    "What the models are worth",
+    "Old against new",
+    "Promotion",
+    "Data",
+    "Lineage",
+)
+"""Titles of `sections` as the page has them: what to do comes before what it rests on."""
+
+
+def draw(facts: Facts) -> Drawn:
+    """The plots of each model; they do not depend on the promotion."""
+    return {
+        item.symbol: pictures(
+            item, facts.judgement.model(item.symbol), facts.details(item), facts.cards.get(item.symbol, {})
+        )
+        for item in facts.task.items
+    }
+
+
+def page(facts: Facts, drawn: Drawn) -> str:
+    """The whole file."""
+    verdict, *rest = sections(facts)
+    by_title = {part.title: part for part in rest}
+    parts = [_section(facts, by_title[name], drawn) for name in _ORDER]
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en">',
+            _head(title(facts)),
+            "<body>",
+            _top(facts, verdict),
+            "<main>",
+            *parts,
+            "</main>",
+            f'<footer class="quiet"><p>{escape(title(facts))}, written {escape(facts.written_at)}. '
+            "This file is whole: it loads nothing.</p></footer>",
+            "</body>",
+            "</html>\n",
+        ]
+    )
+
+
+def _head(name: str) -> str:
+    style = files(__package__).joinpath("report.css").read_text(encoding="utf-8")
+    return (
+        '<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        '<link rel="icon" href="data:,">\n'
+        f"<title>{escape(name)}</title>\n<style>\n{style}</style>\n</head>"
+    )
+
+
+def _top(facts: Facts, verdict: Section) -> str:
+    """The verdict with all its reasons, each model at a glance, and where the rest is."""
+    run, judgement = facts.task.run, facts.judgement
+    body = "".join(block(part, "Verdict") for part in verdict.blocks)
+    links = items((f'<a href="#{_anchor(name)}">{escape(name)}</a>' for name in _ORDER), "links")
+    return (
+        f'<header>\n<p class="quiet">Retraining report {facts.task.number}, {escape(facts.written_at)}</p>\n'
+        f'<div class="heading"><h1>{escape(f"{run.namespace}/{run.name}")}</h1>{badge(judgement.verdict)}</div>\n'
+        f'<section class="card verdict {VERDICTS.get(judgement.verdict, "unsure")}" aria-label="Verdict">'
+        f"{body}</section>\n"
+        f"{items((_glance(facts, item) for item in facts.task.items), 'models')}\n</header>\n"
+        f'<nav aria-label="Parts of the report">{links}</nav>'
+    )
+
+
+def _glance(facts: Facts, item: PublishItem) -> str:
+    judged, measurement = facts.judgement.model(item.symbol), item.measurement
+    figures = "not measured"
+    if measurement is not None:
+        figures = f"accuracy {share(measurement.metrics.accuracy)} on {count(measurement.bars)} bars"
+    return (
+        f'<a href="#{escape(item.symbol)}"><strong>{escape(item.symbol)}</strong> {badge(judged.verdict)}'
+        f'<span class="quiet">{escape(figures)}</span></a>'
+    )
+
+
+def _section(facts: Facts, part: Section, drawn: Drawn) -> str:
+    anchor = _anchor(part.title)
+    body = "\n".join(block(content, part.title) for content in part.blocks)
+    if part.title == "Next steps":
+        body = f'<div class="card steps">{body}</div>'
+    if part.title == "Models":
+        body += "\n" + "\n".join(_model(facts, item, drawn.get(item.symbol, ())) for item in facts.task.items)
+    return f'<section aria-labelledby="{anchor}">\n<h2 id="{anchor}">{escape(part.title)}</h2>\n{body}\n</section>'
+
+
+def _model(facts: Facts, item: PublishItem, drawn: Sequence[Picture]) -> str:
+    """One model's card: verdict, reasons, criteria, worth, plots, and every metric with its intervals."""
+    judged, symbol = facts.judgement.model(item.symbol), escape(item.symbol)
+    heading = f'<div class="heading"><h3 id="{symbol}">{symbol}</h3>{badge(judged.verdict)}</div>'
+    parts = [heading, items(map(inline, reasons(judged)))]
+    if item.measurement is not None:
+        parts += _evidence(facts, item)
+        plots = [*map(_figure, drawn), _confusion(facts, item)]
+        parts += [f'<div class="plots">{"".join(plots)}</div>', _intervals(facts, item)]
+    return f'<article class="card" aria-labelledby="{symbol}">\n' + "\n".join(parts) + "\n</article>"
+
+
+def _evidence(facts: Facts, item: PublishItem) -> list[str]:
+    judged, details = facts.judgement.model(item.symbol), facts.details(item)
+    fee = facts.task.spec.get("evaluation", {}).get("backtest", {}).get("feeBps")
+    criteria = rows_of(CRITERIA, criteria_rows(judged.criteria, details))
+    said = [worth(item.symbol, item.measurement, fee)] if item.measurement else []
+    sentences = [*said, *doubts(item, details), *rivals(facts, item)]
+    return [table(criteria, f"Criteria of {item.symbol}"), items(map(inline, sentences))]
+
+
+def _figure(picture: Picture) -> str:
+    return (
+        f"<figure><figcaption><h4>{escape(picture.title)}</h4><p>{escape(picture.says)}</p></figcaption>"
+        f"{picture.svg}</figure>"
+    )
+
+
+def _confusion(facts: Facts, item: PublishItem) -> str:
+    rows = confusion_rows(facts.details(item))
+    if not rows:
+        return ""
+    matrix = rows_of(["Truth", "Predicted up", "Predicted down"], rows)
+    says = "Test bars by what happened and what was predicted, with the share of each row."
+    return (
+        f"<figure><figcaption><h4>Confusion matrix</h4><p>{says}</p></figcaption>"
+        f"{table(matrix, f'Confusion matrix of {item.symbol}')}</figure>"
+    )
+
+
+def _intervals(facts: Facts, item: PublishItem) -> str:
+    rows = table(interval_table(item, facts.details(item)), f"Intervals of {item.symbol}")
+    return f"<details><summary>Every metric with its intervals</summary>{rows}</details>"
+
+
+def _anchor(name: str) -> str:
+    return name.lower().replace(" ", "-")
