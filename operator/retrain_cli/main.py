@@ -13,7 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run_command", "run a RetrainRun on this machine"),
     "init": ("init_command", "write a commented RetrainRun to start from"),
     "doctor": ("doctor_command", "check data, store, credentials and GPU before anything starts"),
-    "report": ("report_command", "print or write the report of a run"),
+    "report": ("report_command", "print, write or open the report of a run"),
     "approve": ("approve_command", "promote the models that wait for a person"),
     "reject": ("reject_command", "close the promotion that waits for a person"),
     "features": ("features_command", "make a feature file from candles"),

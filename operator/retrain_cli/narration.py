@@ -40,7 +40,8 @@ def closing(run: RetrainRun, status: RetrainRunStatus, status_path: Path) -> str
         lines += [status.message.split(". ", 1)[0].rstrip(".") + "."]
     lines += _promotion(run, status)
     if status.report is not None and status.report.markdown:
-        lines += [f"Report: {status.report.markdown}   (retrain report {shlex.quote(run.metadata.name)})"]
+        page = " --open" if status.report.html else ""
+        lines += [f"Report: {status.report.markdown}   (retrain report {shlex.quote(run.metadata.name)}{page})"]
     if status.backups is not None and status.backups.message:
         lines += [f"Copies: {status.backups.message}"]
     return "\n".join([*lines, f"Status: {status_path}"])

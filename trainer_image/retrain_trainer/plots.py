@@ -31,7 +31,7 @@ Row = Mapping[str, Any]
 
 _WIDE = 20.0
 """Highest over lowest account from which on a logarithmic axis shows more."""
-_LOWEST = 1e-6
+LOWEST = 1e-6
 """Of the account, on that axis: a model that loses everything gets to 1e-300."""
 
 
@@ -91,7 +91,7 @@ def equity(points: Sequence[Row]) -> Figure:
     times = _times(points, "time")
     values = np.array(_column(points, "equity"))
     account.axhline(1, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-    shown = np.maximum(values, _LOWEST)
+    shown = np.maximum(values, LOWEST)
     account.plot(times, shown, color=BLUE)
     if shown.max() / shown.min() > _WIDE:
         account.set_yscale("log")
@@ -148,11 +148,17 @@ def comparison(rows: Sequence[tuple[str, float]], interval: tuple[float, float] 
     edges = [*values, *(interval or ()), *(() if bar is None else (bar,))]
     if bar is not None:
         axes.axvline(bar, color=RED, linewidth=1.4)
-        side = "right" if bar > (min(edges) + max(edges)) / 2 else "left"
+        left = bar > (min(edges) + max(edges)) / 2
         axes.annotate(
-            f" gate {bar * 100:.6g} % ",
-            (bar, places[0] + 0.62), ha=side, va="center", color=RED, fontsize=8,
-        )  # fmt: skip
+            f"gate {bar * 100:.6g} %",
+            (bar, places[0] + 0.62),
+            (-4 if left else 4, 0),
+            textcoords="offset points",
+            ha="right" if left else "left",
+            va="center",
+            color=RED,
+            fontsize=8,
+        )
     room = max(max(edges) - min(edges), 0.02) * 0.12
     axes.set(xlim=(min(edges) - room, max(edges) + room), ylim=(-0.6, len(rows) - 0.1))
     axes.set_yticks(places, [name for name, _ in rows])

@@ -10,7 +10,7 @@ from retrain_api.documents import PublishItem
 
 from .report import Facts, reasons, rivals, sections, title
 from .report_evidence import CRITERIA, criteria_rows, doubts, interval_table
-from .report_markup import VERDICTS, badge, block, inline, items, table
+from .report_markup import VERDICTS, badge, block, inline, items, table, words
 from .report_pictures import Picture, confusion_rows, pictures
 from .report_text import Section, count, share
 from .report_text import table as rows_of
@@ -137,7 +137,7 @@ def _evidence(facts: Facts, item: PublishItem) -> list[str]:
 
 def _figure(picture: Picture) -> str:
     return (
-        f"<figure><figcaption><h4>{escape(picture.title)}</h4><p>{escape(picture.says)}</p></figcaption>"
+        f"<figure><figcaption><h4>{escape(picture.title)}</h4><p>{words(picture.says)}</p></figcaption>"
         f"{picture.svg}</figure>"
     )
 

@@ -18,13 +18,13 @@ def inline(text: str) -> str:
     """A sentence or cell of `report_text` (strong, code, backslash) as HTML."""
     parts, end = [], 0
     for mark in _MARK.finditer(text):
-        parts += [_words(text[end : mark.start()]), _marked(mark)]
+        parts += [words(text[end : mark.start()]), _marked(mark)]
         end = mark.end()
-    return "".join([*parts, _words(text[end:])])
+    return "".join([*parts, words(text[end:])])
 
 
-def _words(text: str) -> str:
-    """Text, with a number kept beside its unit."""
+def words(text: str) -> str:
+    """Text as it is, with a number kept beside its unit."""
     return escape(text).replace(" %", "\N{NO-BREAK SPACE}%")
 
 

@@ -117,6 +117,8 @@ def _equity(item: PublishItem, details: Details) -> Picture | None:
         f"{count(item.measurement.trades)} trades, win rate {measured('winRate', metrics.win_rate)}, deepest fall "
         f"{measured('maxDrawdown', metrics.max_drawdown)}. The account is 1 at the start."
     )
+    if any(point["equity"] is not None and point["equity"] < plots.LOWEST for point in points):
+        says += " What is left of it is shown down to a millionth."
     return _drawn(item, "equity", "Account and drawdown", says, lambda: plots.equity(points))
 
 
