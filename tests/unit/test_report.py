@@ -216,6 +216,12 @@ EVIDENCE: dict[str, Any] = {
         "pnl": {"95": [-0.2, 0.1]},
     },
     "majorityPValue": 0.012,
+    "against": {
+        "majority": {"difference": 0.012, "low": 0.001, "high": 0.02, "pValue": 0.012},
+        "persistence": {"difference": -0.03, "low": None, "high": None, "pValue": None},
+        "reversal": {"difference": 0.001, "low": -0.01, "high": 0.01, "pValue": 0.4504},
+        "logistic": None,
+    },
     "baseRate": 0.497,
     "test": DETAILS["test"] | {"bars": 10_000, "accuracy": 0.52},
     "validation": {"bars": 10_000, "accuracy": 0.53, "calibrationError": 0.01, "loss": 0.69},
@@ -237,7 +243,12 @@ def sure(measurement: Measurement | None = None, **details: Any) -> str:
 def test_intervals_stand_with_what_a_calibrated_model_reads_and_the_class_balance() -> None:
     text = render(facts({"BTC-USD": measured(0.52)}, details=EVIDENCE))
     cells = row(text, "How sure that is", "BTC-USD")
-    assert cells[1:] == ["50 % to 54 %", "1 % to 3 %", "1 %", "-20 % to 10 %", "0.012", "53 %", "49.7 %"]
+    assert cells[1:] == ["50 % to 54 %", "1 % to 3 %", "1 %", "-20 % to 10 %", "53 %", "49.7 %"]
+
+
+def test_the_model_is_tested_against_each_baseline() -> None:
+    line = "| BTC-USD | +1.2 points (p = 0.012) | -3.0 points | +0.1 points (p = 0.450) | - |"
+    assert line in sure()
 
 
 def test_the_calibration_curve_has_counts_and_leaves_empty_bins_out() -> None:
@@ -286,7 +297,8 @@ def test_how_far_the_figures_can_be_trusted_is_said(
 
 def test_an_evaluation_of_an_older_release_has_no_evidence_to_show() -> None:
     text = render(facts({"BTC-USD": measured(0.52)}))
-    assert row(text, "How sure that is", "BTC-USD")[1:] == ["-", "-", "1 %", "-", "-", "-", "-"]
+    assert row(text, "How sure that is", "BTC-USD")[1:] == ["-", "-", "1 %", "-", "-", "-"]
+    assert "Accuracy above" not in text
 
 
 def test_the_data_is_named_and_dropping_flat_bars_is_not_hidden() -> None:

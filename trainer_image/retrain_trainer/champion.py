@@ -78,11 +78,13 @@ def baseline(named: Baseline, like: ModelFile, locate: Locate, bout: Bout) -> Ch
         if weights is None:
             return compare(load_model(data), digest, bout)
         found = compare(bare_model(weights, named, like), digest, bout)
-        return found if named.trained_until else found.model_copy(update={"note": found.note or _MAY_HAVE_LEARNT})
+        assumed = _SCALED if named.trained_until else f"{_SCALED}, and {_MAY_HAVE_LEARNT}"
+        return found.model_copy(update={"note": found.note or assumed})
     except RetrainError as error:
         return Champion(sha256=digest, note=error.message[:300])
 
 
+_SCALED = "its features are scaled as the new model's, for its own scaling is not in the file"
 _MAY_HAVE_LEARNT = "what it was trained on is not known, so it may have learnt from these bars"
 
 

@@ -11,7 +11,20 @@ from retrain_api.measurement import CONFIDENCES, METRICS, Measurement
 from retrain_api.spec_gate import LOWER_IS_BETTER
 from retrain_api.wording import bar, measured, points, quoted
 
-from .report_text import NOTHING, Block, Folded, Table, bullets, count, folded, plain, share, shown, table
+from .report_text import (
+    NOTHING,
+    Block,
+    Folded,
+    Table,
+    bullets,
+    count,
+    folded,
+    plain,
+    share,
+    shown,
+    signed_points,
+    table,
+)
 from .report_worth import above_majority, changed_market, judged_before, no_better_for_sure, unsteady
 
 Details = Mapping[str, Any]
@@ -40,6 +53,7 @@ def how_sure(
         table(_HEAD, [_row(item, details(item)) for item in items]),
         table(["Model", *CRITERIA], rows),
         note,
+        against_table({item.symbol: details(item) for item in items}),
         bullets(sentences),
         *(_over_time(item.symbol, details(item)) for item in items),
     ]
@@ -51,7 +65,6 @@ _HEAD = (
     "Calibration error, 95 % interval",
     "A calibrated model reads",
     "PnL, 95 % interval",
-    "Majority, p-value",
     "Validation accuracy",
     "Up bars",
 )
@@ -61,17 +74,33 @@ def _row(item: PublishItem, details: Details) -> list[str]:
     accuracy, error, pnl = (
         between(metric, interval(details, metric)) for metric in ("accuracy", "calibrationError", "pnl")
     )
-    p_value, measurement = details.get("majorityPValue"), item.measurement
+    measurement = item.measurement
     return [
         item.symbol,
         accuracy,
         error,
         share(measurement.calibration_error_expected if measurement else None),
         pnl,
-        NOTHING if p_value is None else f"{p_value:.3f}",
         share((details.get("validation") or {}).get("accuracy")),
         share(details.get("baseRate")),
     ]
+
+
+def against_table(evaluations: Mapping[str, Details]) -> Table:
+    """The model less each baseline on the same bars, and how often a model that is no better comes out as far ahead."""
+    tests = {symbol: details["against"] for symbol, details in evaluations.items() if details.get("against")}
+    rows = [[symbol, *(_ahead(found.get(name)) for name in _RULES)] for symbol, found in tests.items()]
+    return table(["Accuracy above", "Majority", "Persistence", "Reversal", "Logistic regression"], rows)
+
+
+_RULES = ("majority", "persistence", "reversal", "logistic")
+
+
+def _ahead(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return NOTHING
+    p_value = found.get("pValue")
+    return signed_points(found["difference"]) + ("" if p_value is None else f" (p = {p_value:.3f})")
 
 
 def criteria_rows(criteria: Iterable[JudgedCriterion], details: Details) -> list[list[str]]:
