@@ -1,4 +1,4 @@
-"""A person's word on a judgement: annotations `<digest> by NAME: REASON`, and what an override stands for. Pure.
+"""A person's word on a judgement: annotations `<digest> by NAME: REASON`, in and out. Pure.
 
 NAME ends at the first colon that a blank follows, so that a service account (system:serviceaccount:NAMESPACE:NAME)
 signs like a person. manifests/approval reads the same form.
@@ -40,8 +40,3 @@ def write_word(digest: str, name: str, reason: str) -> str:
     if not name or ": " in name or name != name.strip():
         raise ConfigurationError("BadName", f"{name!r} can't sign an annotation: a name ends at its first ': '.")
     return f"{digest} by {name}: {said}"
-
-
-def against_gate(of_run: str, of_model: str) -> bool:
-    """Whether a promotion is one that the gate does not make, by the verdicts on run and model."""
-    return (of_run, of_model) != ("Pass", "Pass")

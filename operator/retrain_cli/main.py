@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("report_command", "print, write or open the report of a run"),
     "approve": ("approve_command", "promote the models that wait for a person"),
     "reject": ("reject_command", "close the promotion that waits for a person"),
+    "rollback": ("rollback_command", "put a symbol's pointer back to a model promoted before"),
     "features": ("features_command", "make a feature file from candles"),
     "gate": ("gate_command", "judge stored measurements again, by the same gate or by another"),
 }

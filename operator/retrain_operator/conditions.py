@@ -128,7 +128,7 @@ def overridden(promotion: PromotionStatus) -> str:
         return ""
     symbols = ", ".join(model.symbol for model in against[:8]) + (" and others" if len(against) > 8 else "")
     whose = " and ".join(dict.fromkeys(str(model.override) for model in against[:8]))
-    return f"{symbols} promoted against the gate by {whose}"
+    return f"{symbols} promoted by override, not by the gate: {whose}"
 
 
 def _short(message: str) -> str:

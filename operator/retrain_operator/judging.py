@@ -55,12 +55,15 @@ def candidates(judgement: Judgement) -> tuple[str, ...]:
 
 
 def overridable(judgement: Judgement) -> tuple[str, ...]:
-    """Symbols that an override promotes: every model that was measured, whatever the gate says of it."""
+    """Symbols that an override may promote: every model that was measured, whatever the gate says of it."""
     return tuple(model.symbol for model in judgement.models if model.verdict != "Error")
 
 
 def decide(run: RetrainRun, judgement: Judgement, agreed: str) -> Decision:
-    """Who is promoted: by an override all that was measured, else what the gate lets through."""
+    """Who is promoted: by an override all that was measured, else what the gate lets through.
+
+    Nothing overrides promotion.policy Never, and a rejection of the same judgement wins.
+    """
     word, rejected = read_word(run.override), read_word(run.rejection)
     usual = _by_the_gate(run, judgement, agreed)
     if word.digest != agreed or rejected.digest == agreed:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from retrain_api.approval import against_gate
 from retrain_api.documents import Promoted, PublishResult
 from retrain_api.gate import Judgement
 from retrain_api.keys import digest
@@ -121,10 +120,18 @@ def _follow(context: Context, current: Published, key: str, job: ObservedJob) ->
 def _start(
     context: Context, current: Published, judgement: Judgement, key: str, job_key: str, again: bool
 ) -> Published:
-    decision, number = current.decision, current.report.number + 1
+    decision, number = _not_yet(current), current.report.number + 1
     task = publish_task(context.run, current.symbols, judgement, decision, number, key)
     created = manifest(context.run, task, job_key, context.judging_image, again=again)
     return replace(current, steps=current.steps + Steps(create=(created,)))
+
+
+def _not_yet(current: Published) -> Decision:
+    """The decision without what this run has promoted already: an override leaves alone what went by the rules."""
+    if not current.decision.override:
+        return current.decision
+    done = {entry.symbol for entry in _flagged(current.symbols, current.promotion) if entry.promoted}
+    return replace(current.decision, promote=tuple(each for each in current.decision.promote if each not in done))
 
 
 def _standing(before: PromotionStatus, decision: Decision, now: datetime) -> PromotionStatus:
@@ -206,6 +213,5 @@ def _located(context: Context, current: Published, model: Promoted) -> PromotedM
     """The promoted file; it has the name and the bytes of the evaluated one, where the message had no room for them."""
     entry = next(entry for entry in current.symbols if entry.symbol == model.symbol)
     place = folder(context.run.spec.artifacts.uri) + "promoted/" + file_name(entry.model_uri)
-    overridden = current.decision.override and against_gate(current.gate.verdict, entry.verdict or "")
-    whose = (current.decision.by or "")[:100] if overridden else None
+    whose = (current.decision.by or "")[:100] if current.decision.override else None
     return PromotedModel(symbol=model.symbol, uri=model.uri or place, override=whose)

@@ -75,7 +75,9 @@ def test_an_override_promotes_what_fails_and_is_an_event(life: Life, tmp_path: P
     assert said.returncode == 0, said.stderr
     status = life.ends("Promoted")
     assert status["promotion"]["override"] is True
-    assert status["message"].startswith(f"BTC-USD, ETH-USD, SOL-USD promoted against the gate by {user}: a trial. ")
+    assert status["message"].startswith(
+        f"BTC-USD, ETH-USD, SOL-USD promoted by override, not by the gate: {user}: a trial. "
+    )
     life.until(lambda _: "PromotedByOverride" in {event["reason"] for event in life.runs.events(NAME)})
 
 

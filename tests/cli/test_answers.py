@@ -41,7 +41,7 @@ def test_an_override_promotes_what_fails_and_says_so(local: LocalRun) -> None:
     assert local.command("approve", "nightly", "--override", "--reason", "a trial").returncode == 0
     ended = local.run()
     assert ended.returncode == 0
-    assert "BTC-USD promoted against the gate by ada: a trial." in ended.stdout
+    assert "BTC-USD promoted by override, not by the gate: ada: a trial." in ended.stdout
     assert local.status()["promotion"]["override"] is True
 
 

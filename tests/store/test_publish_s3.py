@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from retrain_api.documents import DeliverTarget, DeliverTask, FileRef, NotPromoted, Promoted
-from retrain_api.errors import CredentialsError, DataError
+from retrain_api.errors import CredentialsError, DataError, NotFoundError, SoftwareError
 from retrain_trainer import deliver_task
 from retrain_trainer import publish_task as publish_command
 from retrain_trainer.pointer import Pointer, TestPeriod, read_pointer
 from retrain_trainer.promote import flip
+from retrain_trainer.rollback import roll_back
 from retrain_trainer.store import Store, open_store
 from support.publishing_case import RUN, measured, publish_item, publish_task, put_model
 
@@ -119,3 +120,49 @@ def test_copies_go_to_another_bucket_with_its_own_credentials(s3: Any, store: St
     name = model.uri.rsplit("/", 1)[-1]
     assert copy.list("") == sorted([name, name.replace(".pt", ".json")])
     assert sha256(copy.read(name).data).hexdigest() == model.sha256
+
+
+def test_a_rollback_and_a_promotion_at_the_same_time_never_mix(s3: Any, store: Store) -> None:
+    """Each time one of the two orders, whole: the loser of the race has changed nothing, or follows the winner."""
+    for version in (1, 2):
+        item = publish_item(store, "BTC-USD", measured(0.7), version=version)
+        run(s3, store, [item], number=version, publish_key=f"{version:016}")
+    for number in range(3, 9):
+        pointed = read_pointer(store, "BTC-USD")
+        assert pointed is not None
+        new = publish_item(store, "BTC-USD", measured(0.7), version=number)
+        task = publish_task(store, [new], number=number, publish_key=f"{number:016}")
+        with ThreadPoolExecutor(2) as pool:
+            promoting = pool.submit(publish_command.run, task, s3.environ(), lambda line: None)
+            going_back = pool.submit(rolled_back, store)
+        assert promoting.result().promoted
+        after = read_pointer(store, "BTC-USD")
+        assert after is not None
+        if going_back.result() and after.pointer.rolled_back:
+            assert after.pointer.rolled_back.from_.sha256 in (new.model.sha256, pointed.pointer.model.sha256)
+        else:
+            assert after.pointer.model.sha256 == new.model.sha256
+        copy = store.read(after.pointer.model.uri.removeprefix(store.uri)).data
+        assert sha256(copy).hexdigest() == after.pointer.model.sha256
+
+
+def rolled_back(store: Store) -> bool:
+    try:
+        roll_back(store, "BTC-USD", None, "ada", "bad fills", "2025-06-25T09:00:00Z")
+    except (SoftwareError, NotFoundError):
+        return False
+    return True
+
+
+def test_of_many_rollbacks_at_the_same_time_one_wins(s3: Any, store: Store) -> None:
+    for version in (1, 2):
+        item = publish_item(store, "BTC-USD", measured(0.7), version=version)
+        run(s3, store, [item], number=version, publish_key=f"{version:016}")
+    start = Barrier(PUBLISHERS)
+
+    def person(number: int) -> bool:
+        start.wait()
+        return rolled_back(store)
+
+    with ThreadPoolExecutor(PUBLISHERS) as pool:
+        assert sum(pool.map(person, range(PUBLISHERS))) == 1

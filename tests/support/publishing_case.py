@@ -60,7 +60,15 @@ def put_model(store: Store, symbol: str, version: int = 1) -> FileRef:
     digest = sha256(data).hexdigest()
     name = f"lstm_{symbol.replace('-', '_')}_1m_{digest[:8]}"
     store.write(f"{name}.pt", data)
-    store.write(f"{name}.json", json.dumps({"symbol": symbol, "version": version}).encode())
+    card = {
+        "symbol": symbol,
+        "version": version,
+        "model": {"uri": store.uri_of(f"{name}.pt"), "sha256": digest},
+        "run": to_wire(RUN),
+        "trainKey": "a" * 16,
+        "calibration": {"method": "Platt"},
+    }
+    store.write(f"{name}.json", json.dumps(card).encode())
     return FileRef(uri=store.uri_of(f"{name}.pt"), sha256=digest)
 
 

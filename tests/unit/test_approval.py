@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from retrain_api.approval import Word, against_gate, read_word, write_word
+from retrain_api.approval import Word, read_word, write_word
 from retrain_api.errors import ConfigurationError
 
 DIGEST = "0123456789abcdef"
@@ -50,11 +50,3 @@ def test_a_reason_stays_on_one_line() -> None:
 def test_a_word_needs_a_name_and_a_reason(name: str, reason: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         write_word(DIGEST, name, reason)
-
-
-@pytest.mark.parametrize(
-    ("run", "model", "against"),
-    [("Pass", "Pass", False), ("Pass", "Fail", True), ("Fail", "Pass", True), ("Suspect", "Suspect", True)],
-)
-def test_the_gate_promotes_models_that_pass_in_runs_that_pass(run: str, model: str, against: bool) -> None:
-    assert against_gate(run, model) is against

@@ -62,7 +62,7 @@ class Pointer(Lenient):
     promoted_at: str
     approved_by: str | None = None
     override: bool = False
-    """Promoted against the gate; `approved_by` says by whom, and why."""
+    """Promoted against the gate or the rules of promotion; `approved_by` says by whom, and why."""
     rolled_back: RolledBack | None = None
     withdrawn: tuple[str, ...] = ()
     """sha256 of the models that were rolled back from: only an override, or a rollback to one, brings one back."""

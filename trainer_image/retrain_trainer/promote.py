@@ -84,7 +84,7 @@ def settled_by(candidate: Pointer, today: Pointed | None) -> Promoted | NotPromo
         return NotPromoted(
             symbol=candidate.symbol,
             reason="RolledBack",
-            message="This very model was rolled back from; train it again, roll back to it, or override.",
+            message="This very model was rolled back from; train again, or go back to it with retrain rollback --to.",
         )
     if candidate.test.end < today.pointer.test.end:
         return NotPromoted(

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from retrain_api.approval import against_gate
 from retrain_api.documents import FileRef, PublishItem, PublishResult, PublishTask, encode
 from retrain_api.errors import DataError, NotFoundError, SoftwareError
 from retrain_api.gate import Judgement
@@ -177,7 +176,7 @@ def _candidate(store: Store, facts: Facts, item: PublishItem, locate: Locate) ->
         calibration=details.get("calibration", {}).get("method", "None"),
         promoted_at=facts.written_at,
         approved_by=facts.task.approved_by,
-        override=facts.task.override and against_gate(facts.judgement.verdict, item.verdict),
+        override=facts.task.override,
     )
     tested = {
         "measurement": to_wire(item.measurement),

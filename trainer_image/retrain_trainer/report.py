@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from retrain_api.approval import against_gate
 from retrain_api.documents import PublishItem, PublishTask
 from retrain_api.gate import JudgedModel, Judgement
 from retrain_api.measurement import Champion
@@ -122,10 +121,12 @@ def _verdict(facts: Facts) -> list[Block]:
 def overridden(facts: Facts) -> str:
     """What is promoted against the gate, by whom and why, in one line; empty without an override."""
     task = facts.task
-    names = [item.symbol for item in task.items if item.promote and against_gate(facts.judgement.verdict, item.verdict)]
+    names = [item.symbol for item in task.items if item.promote]
     if not (task.override and names):
         return ""
-    return f"**Override:** {listed(names)} promoted against the gate by {plain(task.approved_by or 'nobody')}."
+    return (
+        f"**Override:** {listed(names)} promoted by override, not by the gate: {plain(task.approved_by or 'nobody')}."
+    )
 
 
 def reasons(model: JudgedModel) -> list[str]:
