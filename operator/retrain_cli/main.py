@@ -18,6 +18,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reject": ("reject_command", "close the promotion that waits for a person"),
     "rollback": ("rollback_command", "put a symbol's pointer back to a model promoted before"),
     "features": ("features_command", "make a feature file from candles"),
+    "compare": ("compare_command", "set measured models of several runs side by side"),
+    "history": ("history_command", "what was judged and promoted, of a run or of a symbol"),
     "gate": ("gate_command", "judge stored measurements again, by the same gate or by another"),
 }
 

@@ -74,3 +74,13 @@ def test_answers_that_are_none_are_one_sentence(local: LocalRun, content: str) -
     said = local.run()
     assert said.returncode == 1 and "answers.json is not annotations of a run; move it away" in said.stderr
     json.loads((local.state / "status.json").read_text())
+
+
+def test_two_runs_are_compared_and_a_run_tells_its_history(local: LocalRun) -> None:
+    local.run()
+    told = local.command("history", "nightly")
+    assert told.returncode == 0 and "Pass, Ideal: 1 of 1 models pass" in told.stdout, told.stderr
+    assert "Promoted by gate at " in told.stdout
+    compared = local.command("compare", "nightly", "nightly")
+    assert compared.returncode == 0, compared.stderr
+    assert compared.stdout.startswith("BTC-USD\n") and "nightly (2)" in compared.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from hashlib import sha256
 
 from retrain_api.documents import DataPin, FileRef, PublishItem, PublishTask, RunRef
@@ -13,6 +14,7 @@ from retrain_api.spec_gate import Gate
 from retrain_trainer.store import Store
 
 RUN = RunRef(namespace="default", name="nightly", uid="11111111-2222-3333-4444-555555555555")
+NOW = datetime(2025, 6, 24, 2, 0, tzinfo=UTC)
 SPEC = {
     "symbols": ["BTC-USD", "ETH-USD", "SOL-USD"],
     "label": {"horizonBars": 15, "ties": "Drop"},
