@@ -47,6 +47,7 @@ class GitServer:
         path = self.folder / f"{name}.git"
         git("init", "--quiet", "--bare", path)
         git("-C", path, "config", "http.receivepack", "true")
+        git("-C", path, "config", "uploadpack.allowFilter", "true")
         return path
 
     def start(self) -> ThreadingHTTPServer:

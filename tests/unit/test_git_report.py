@@ -99,6 +99,34 @@ def test_what_is_on_the_branch_stays(server: GitServer, files: dict[str, Path], 
     git("-C", repository, "fsck", "--strict")
 
 
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files are."""
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    return tmp_path / "scratch"
+
+
+def test_no_file_of_others_is_fetched(
+    server: GitServer, files: dict[str, Path], environ: dict[str, str], scratch: Path
+) -> None:
+    repository = server.repository()
+    for name in ("reports/default/nightly/2/report.md", "README.md"):
+        somebody_pushes(repository, name)
+    fetched: list[list[str]] = []
+
+    def look(path: str) -> None:
+        [ours] = scratch.glob("git-*")
+        found = git("-C", ours, "cat-file", "--batch-check", "--batch-all-objects")
+        fetched.append([line for line in found.splitlines() if " blob " in line])
+
+    server.before = look
+    push(server, files, environ)
+    assert len(fetched[-1]) == len(files), "only the blobs that are pushed"
+    asked = [path for path in server.seen if path.endswith("/git-upload-pack")]
+    assert len(asked) == 2, "what refs there are, and one pack"
+
+
 def test_another_branch_is_made_without_the_history_of_the_first(
     server: GitServer, files: dict[str, Path], environ: dict[str, str]
 ) -> None:
@@ -286,18 +314,15 @@ def test_the_token_is_in_no_file_no_argument_and_no_word(
     server: GitServer,
     files: dict[str, Path],
     environ: dict[str, str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    scratch: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     server.repository()
-    (tmp_path / "scratch").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
     looked: list[int] = []
 
     def look(path: str) -> int | None:
         """At all that others may see, while git is at work."""
-        found = [each for each in (tmp_path / "scratch").rglob("*") if each.is_file()]
+        found = [each for each in scratch.rglob("*") if each.is_file()]
         assert not [each for each in found if server.token.encode() in each.read_bytes()]
         told = [_arguments(each) for each in Path("/proc").glob("[0-9]*")]
         assert not [each for each in told if server.token.encode() in each]
@@ -310,7 +335,7 @@ def test_the_token_is_in_no_file_no_argument_and_no_word(
     assert len(looked) >= 3 and all(looked), "while there was a repository to look into"
     captured = capfd.readouterr()
     assert server.token not in "".join(traceback.format_exception(raised.value)) + captured.out + captured.err
-    assert not list((tmp_path / "scratch").iterdir()), "nothing is left"
+    assert not list(scratch.iterdir()), "nothing is left"
 
 
 def _arguments(process: Path) -> bytes:

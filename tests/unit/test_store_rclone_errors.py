@@ -62,6 +62,13 @@ def test_what_lasts_is_one_sentence(code: int, words: str, kind: type[RetrainErr
     assert "hidden" not in problem.message and "\n" not in problem.message
 
 
+def test_a_file_called_x_hides_no_word() -> None:
+    problem = explained(
+        1, 'drive:x: Get "https://h/x": x509: unknown authority', Asked("drive", "rclone://drive/x", "drive:x")
+    )
+    assert isinstance(problem, ConfigurationError) and problem.reason == "CertificateNotTrusted"
+
+
 def test_a_folder_called_403_refuses_nothing() -> None:
     problem = explained(3, "drive:403/timeout.bin: error listing 403/timeout.bin: directory not found", ASKED)
     assert isinstance(problem, NotFoundError)

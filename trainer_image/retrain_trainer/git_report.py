@@ -24,7 +24,10 @@ from .store import Patience, pause_seconds
 MOST_TRIES = 10
 """Pushes before we give way to others; with the pauses in between, about a minute and a half."""
 
-_OTHERS_FIRST = re.compile(r"fetch first|non-fast-forward|stale info|lock|failed to update ref|already exists|expected")
+_OTHERS_FIRST = re.compile(
+    r"fetch first|non-fast-forward|stale info|cannot lock ref|failed to (update|lock) ref|reference already exists"
+    r"|incorrect old value|but expected"
+)
 
 T = TypeVar("T")
 

@@ -130,4 +130,7 @@ def explained(code: int, words: str, asked: Asked) -> Exception:
 
 def _without_names(words: str, asked: Asked) -> str:
     """The words without what a person named: a folder called 403 refuses nothing."""
-    return re.sub(r"\w+://\S+", "", words.replace(asked.place, "").replace(asked.place.partition(":")[2] or " ", " "))
+    path = asked.place.partition(":")[2]
+    without = words.replace(asked.place, "")
+    # A short name may be part of a word, such as the x of x509.
+    return re.sub(r"\w+://\S+", "", without.replace(path, "") if "/" in path else without)
