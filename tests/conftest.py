@@ -45,3 +45,8 @@ def git_server(tmp_path: Path, require: Callable[[object, str], None]) -> Iterat
     yield found
     running.shutdown()
     running.server_close()
+
+
+@pytest.fixture
+def rclone(require: Callable[[object, str], None]) -> None:
+    require(shutil.which("rclone"), "rclone is not installed")

@@ -152,11 +152,6 @@ def s3(tmp_path_factory: pytest.TempPathFactory, require: Callable[[object, str]
 
 
 @pytest.fixture(scope="session")
-def rclone(require: Callable[[object, str], None]) -> None:
-    require(shutil.which("rclone"), "rclone is not installed")
-
-
-@pytest.fixture(scope="session")
 def shared_bucket(s3: S3Server) -> str:
     return s3.bucket()
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from retrain_api.errors import (
     ConfigurationError,
     CredentialsError,
@@ -274,6 +276,15 @@ def test_a_path_stays_in_the_repository(path: str, file: str | None) -> None:
         assert refused(lambda: branch.file("ns", "x"), ConfigurationError).reason == "BadPath"
     else:
         assert branch.file("ns", "x") == file
+
+
+@given(path=st.text(alphabet="./ agiGT\\t", max_size=20))
+def test_no_path_leads_out_of_the_repository(path: str) -> None:
+    try:
+        file = Branch("https://git.example/r", "main", path).file("ns", "x")
+    except ConfigurationError:
+        return
+    assert not file.startswith("/") and not {"", ".", "..", ".git"} & {part.lower() for part in file.split("/")}
 
 
 def test_a_probe_changes_nothing_and_tells_whether_the_branch_is_there(
