@@ -184,7 +184,7 @@ class HistoryEntry(Lenient):
 class Backups(Lenient):
     """Copies in other places."""
 
-    key: str | None = Field(None, description="Key of what was delivered.")
+    key: str | None = Field(None, description="Key of what was delivered, to each place that is required at least.")
     failed_key: str | None = Field(None, description="Which delivery failed, and with which pod fields.")
     ok: bool = Field(False, description="Whether every copy was made.")
     message: str = Field("", description="How it went, for each place.")

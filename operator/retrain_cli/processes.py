@@ -83,7 +83,7 @@ def environment(
     own = {
         name: value
         for name, value in base.items()
-        if not name.startswith("RETRAIN_") or "_AWS_" in name or name in secrets or _is_mounted(name)
+        if not name.startswith("RETRAIN_") or "_AWS_" in name or name in secrets or _is_mounted(name) or _is_git(name)
     }
     plain = {name: entry["value"] for name, entry in entries.items() if "value" in entry and not _is_mounted(name)}
     return (
@@ -102,6 +102,11 @@ def environment(
 def _is_mounted(name: str) -> bool:
     """Whether a variable names a file of a mounted Secret: an rclone configuration."""
     return name.startswith("RETRAIN_") and name.endswith("_RCLONE_CONFIG")
+
+
+def _is_git(name: str) -> bool:
+    """Whether a variable is for report.git: a token, with or without a Secret in the file."""
+    return name.startswith("RETRAIN_GIT_")
 
 
 def spawn(

@@ -9,7 +9,7 @@ from retrain_api.keys import digest
 from retrain_api.schema import to_wire
 from retrain_api.status import Backups
 
-from .jobs import manifest
+from .jobs import manifest, name_of, template_key
 from .observed import ObservedJob
 from .publishing import Published
 from .tasks import deliver_task
@@ -37,11 +37,11 @@ def advance(context: Context, published: Published) -> Delivered:
     task = deliver_task(context.run, published.report, published.symbols, published.promotion.models)
     key = digest({"publish": published.report.publish_key, "task": to_wire(task)})
     memory = failed_key(context, "deliver", key)
-    done = before.key == key or before.failed_key == memory
+    done = before.failed_key == memory or (before.key == key and before.failed_key is None)
     serve = serving(context, "deliver", None, key, complete=done)
     if done:
         return Delivered(before, serve.steps, settled=True, failed=_broken(context, before))
-    job = serve.job
+    job = _current(context, serve.job, key, before)
     if job is None or (job.state == "Complete" and not serve.lost and not isinstance(job.outcome(), DeliverResult)):
         created = Steps(create=(manifest(context.run, task, key, context.judging_image, again=job is not None),))
         return Delivered(before, serve.steps + created, settled=False)
@@ -56,6 +56,14 @@ def advance(context: Context, published: Published) -> Delivered:
     return Delivered(after, serve.steps, settled=True, failed=_broken(context, after))
 
 
+def _current(context: Context, job: ObservedJob | None, key: str, before: Backups) -> ObservedJob | None:
+    """The Job that counts: where some copies of this very report were not made, only one with the pod fields of now."""
+    outdated = job is not None and job.state == "Complete" and job.template != template_key(context.run.spec, "deliver")
+    if not outdated or before.key != key:
+        return job
+    return context.observed.named(name_of(context.run, "deliver", None, key))
+
+
 def _delivered(job: ObservedJob, task: DeliverTask, key: str, memory: str) -> Backups:
     said = job.outcome()
     if not isinstance(said, DeliverResult):
@@ -67,10 +75,10 @@ def _delivered(job: ObservedJob, task: DeliverTask, key: str, memory: str) -> Ba
     message = "; ".join(f"{target.name}: {'delivered' if target.ok else target.message.rstrip('.')}" for target in told)
     if any(backup.required and backup.name in wrong for backup in task.backups):
         return Backups(failed_key=memory, message=message)
-    return Backups(key=key, ok=not wrong, message=message)
+    return Backups(key=key, failed_key=memory if wrong else None, ok=not wrong, message=message)
 
 
 def _broken(context: Context, backups: Backups) -> tuple[str, str] | None:
     """A delivery that failed breaks the run only where a place is required."""
     required = any(backup.required for backup in context.run.spec.backups)
-    return ("BackupFailed", backups.message) if backups.failed_key and required else None
+    return ("BackupFailed", backups.message) if backups.failed_key and backups.key is None and required else None

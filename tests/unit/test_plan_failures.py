@@ -326,6 +326,20 @@ def test_another_place_that_fails_does_not_break_a_required_one() -> None:
     )
 
 
+@pytest.mark.parametrize("others", [[], [{"name": "safe", "uri": "s3://safe/", "required": True}]])
+def test_new_credentials_deliver_again_what_was_not_delivered_and_nothing_else(others: list[dict[str, Any]]) -> None:
+    cluster, job = at_phase("deliver", backups=[BACKUP, *others])
+    delivered = tuple(Delivered(name=place["name"], ok=True) for place in others)
+    cluster.finish(job, [DeliverResult(targets=(Delivered(name="vault", ok=False, message="refused"), *delivered))])
+    assert cluster.to_the_end().status.state == "Promoted"
+    made = len(cluster.created)
+    cluster.edit(backups=[BACKUP | {"credentials": {"secretName": "new"}}, *others])
+    status = cluster.to_the_end().status
+    assert [name for name in cluster.created[made:] if "-deliver-" not in name] == []
+    assert (status.state, len(cluster.created)) == ("Promoted", made + 1)
+    assert status.backups is not None and status.backups.ok
+
+
 def test_copies_that_are_not_made_are_a_warning_once() -> None:
     cluster, job = at_phase("deliver", backups=[BACKUP], report={"git": {"url": "https://git.example/r"}})
     targets = (Delivered(name="vault", ok=True), Delivered(name="report.git", ok=False, message="It refused."))

@@ -40,6 +40,7 @@ CONTAINER = {
         ({"AWS_ACCESS_KEY_ID": "k"}, {"AWS_ACCESS_KEY_ID": "k", "RETRAIN_DATA_AWS_ACCESS_KEY_ID": None}),
         ({"RETRAIN_DATA_AWS_ACCESS_KEY_ID": "d"}, {"RETRAIN_DATA_AWS_ACCESS_KEY_ID": "d"}),
         ({"RETRAIN_GIT_TOKEN": "t"}, {"RETRAIN_GIT_TOKEN": "t"}),
+        ({"RETRAIN_GIT_USERNAME": "ada"}, {"RETRAIN_GIT_USERNAME": "ada"}),
         ({"AWS_PROFILE": "mine"}, {"AWS_PROFILE": "mine"}),
         (
             {"RCLONE_CONFIG": "/home/ada/r.conf"},
