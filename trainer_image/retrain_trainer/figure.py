@@ -51,6 +51,7 @@ _STYLE = {
     "grid.color": LINE,
     "grid.linewidth": 0.6,
     "figure.facecolor": "none",
+    "figure.constrained_layout.w_pad": 0.14,  # the page writes larger on a phone
     "xtick.color": LINE,
     "ytick.color": LINE,
     "xtick.labelcolor": MUTED,

@@ -161,7 +161,7 @@ def comparison(rows: Sequence[tuple[str, float]], interval: tuple[float, float] 
         )
     room = max(max(edges) - min(edges), 0.02) * 0.12
     axes.set(xlim=(min(edges) - room, max(edges) + room), ylim=(-0.6, len(rows) - 0.1))
-    axes.set_yticks(places, [name for name, _ in rows])
+    axes.set_yticks(places, [name.replace(" ", "\n") for name, _ in rows])
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)

@@ -206,7 +206,7 @@ def _why_not(facts: Facts, item: PublishItem, refused: Mapping[str, str]) -> str
 
 def _old_and_new(facts: Facts) -> list[Block]:
     rows = [row for item in facts.task.items for row in _compared(facts, item)]
-    head = ["Model", "", "File", "Accuracy", "Calibration error", "PnL", "Test bars up to"]
+    head = ["Model", "Which", "File", "Accuracy", "Calibration error", "PnL", "Test bars up to"]
     sentences = [sentence for item in facts.measured for sentence in rivals(facts, item)]
     return [table(head, rows), bullets(sentences)]
 
