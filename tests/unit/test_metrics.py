@@ -17,6 +17,7 @@ from retrain_trainer.metrics import (
     classify,
     expected_calibration_error,
     f1,
+    log_loss,
 )
 
 ROWS = st.integers(1, 60)
@@ -73,6 +74,12 @@ def test_figures_agree_with_scikit_learn(seed: int) -> None:
 )
 def test_bins_are_closed_below_and_the_last_one_holds_1(p: float, bins: int, index: int) -> None:
     assert bin_of(np.array([p]), bins).tolist() == [index]
+
+
+def test_log_loss_by_hand() -> None:
+    p, labels = np.array([0.8, 0.4, 0.5]), np.array([1, 0, 1], np.int8)
+    assert log_loss(p, labels) == pytest.approx(-np.log([0.8, 0.6, 0.5]).mean())
+    assert log_loss(np.array([0.0]), np.array([1], np.int8)) == pytest.approx(np.log(1e12))
 
 
 @given(cases(), BINS)
