@@ -56,7 +56,7 @@ def bare_model(weights: Mapping[str, Tensor], described: Baseline, like: ModelFi
     try:
         network = LastStepLSTM(_shape(named))
         network.load_state_dict(named)
-    except (KeyError, IndexError, RuntimeError) as error:
+    except (KeyError, IndexError, ValueError, RuntimeError) as error:
         why = " ".join(str(error).split())[:200]
         raise DataError("BadBaseline", f"it is not an LSTM that one linear layer reads ({why})") from None
     needed = network.architecture.features
