@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +9,7 @@ import pytest
 from retrain_api.errors import SoftwareError
 from retrain_cli.cluster import Cluster
 from retrain_cli.known_runs import ClusterRun
+from support.commands import retrain
 from support.fates import Fates, measured, succeeds
 from support.life import NAME, Life
 
@@ -29,18 +27,6 @@ def user(life: Life) -> str:
     return f"system:serviceaccount:{life.namespace}:ann"
 
 
-def retrain(life: Life, folder: Path, user: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("RETRAIN_", "AWS_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "retrain_cli.main", *arguments],
-        cwd=folder,
-        env=clean | {"KUBECONFIG": str(life.plane.kubeconfig(user))},
-        text=True,
-        capture_output=True,
-        timeout=60,
-    )
-
-
 def failing(item: Any) -> Any:
     result = measured(item)
     metrics = result.measurement.metrics.model_copy(update={"accuracy": 0.6})
@@ -52,7 +38,7 @@ def failing(item: Any) -> Any:
 def test_what_is_approved_is_promoted_in_the_name_that_the_server_knows(life: Life, tmp_path: Path, user: str) -> None:
     life.create(promotion=MANUAL)
     life.ends("AwaitingApproval")
-    said = retrain(life, tmp_path, user, "approve", NAME, "-n", life.namespace, "--reason", "looks right")
+    said = retrain(life.plane, tmp_path, user, "approve", NAME, "-n", life.namespace, "--reason", "looks right")
     assert (said.returncode, said.stderr) == (0, "")
     assert f"Approved by {user}: looks right. The operator acts on it: kubectl -n {life.namespace}" in said.stdout
     assert life.ends("Promoted")["promotion"]["by"] == f"{user}: looks right"
@@ -61,7 +47,7 @@ def test_what_is_approved_is_promoted_in_the_name_that_the_server_knows(life: Li
 def test_what_is_rejected_is_declined(life: Life, tmp_path: Path, user: str) -> None:
     life.create(promotion=MANUAL)
     life.ends("AwaitingApproval")
-    assert retrain(life, tmp_path, user, "reject", NAME, "-n", life.namespace, "--reason", "no").returncode == 0
+    assert retrain(life.plane, tmp_path, user, "reject", NAME, "-n", life.namespace, "--reason", "no").returncode == 0
     assert life.ends("Rejected")["promotion"]["by"] == f"{user}: no"
 
 
@@ -70,8 +56,8 @@ def test_an_override_promotes_what_fails_and_is_an_event(life: Life, tmp_path: P
     life.create()
     life.ends("Rejected")
     words = ("approve", NAME, "-n", life.namespace, "--reason", "a trial")
-    assert "--override" in retrain(life, tmp_path, user, *words).stderr
-    said = retrain(life, tmp_path, user, *words, "--override")
+    assert "--override" in retrain(life.plane, tmp_path, user, *words).stderr
+    said = retrain(life.plane, tmp_path, user, *words, "--override")
     assert said.returncode == 0, said.stderr
     status = life.ends("Promoted")
     assert status["promotion"]["override"] is True
@@ -94,7 +80,7 @@ def test_what_the_server_refuses_is_one_sentence(
     life.create(suspend=True)
     account = user if who == "ann" else who
     words = ("approve", name, "-n", life.namespace, "--reason", "looks right")
-    done = retrain(life, tmp_path, account, *words)
+    done = retrain(life.plane, tmp_path, account, *words)
     assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr
     assert "was made in .retrain" in done.stderr, "it says where it looked first"
 

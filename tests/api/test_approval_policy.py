@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from support.commands import retrain
 from support.control_plane import ApiRefusal, ControlPlane
 from support.operator_process import until
 from support.planning import run_document
@@ -207,3 +208,19 @@ def test_argo_cd_answers_once_its_account_may(plane: ControlPlane, namespace: st
     assert "needs the verb approve" in plane.kubectl(*words, value, check=False).stderr
     plane.kubectl("-n", namespace, "create", "rolebinding", "argo", "--clusterrole=retrain-approver", f"--user={user}")
     plane.kubectl(*words, value)
+
+
+@pytest.mark.usefixtures("run")
+def test_the_command_line_signs_as_the_policy_asks(
+    plane: ControlPlane, namespace: str, people: dict[str, str], tmp_path: Path
+) -> None:
+    gate = {"verdict": "Pass", "passed": 1, "required": 1, "total": 1, "outcome": "Ideal", "summary": "1 of 1 passes"}
+    waits = {"state": "AwaitingApproval", "observedGeneration": 1, "gate": gate | {"digest": DIGEST}}
+    plane.request("PATCH", f"{path(namespace, NAME)}/status", {"status": waits}, kind="merge-patch+json")
+    words = ("approve", NAME, "-n", namespace, "--reason", "looks right")
+    refused = retrain(plane, tmp_path, people["eve"], *words)
+    assert refused.returncode == 1 and "that needs the verb approve on this RetrainRun" in refused.stderr
+    done = retrain(plane, tmp_path, people["ann"], *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    kept = plane.request("GET", path(namespace, NAME))["metadata"]["annotations"]
+    assert kept[f"{GROUP}/approve"] == f"{DIGEST} by {people['ann']}: looks right"

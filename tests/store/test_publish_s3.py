@@ -166,3 +166,25 @@ def test_of_many_rollbacks_at_the_same_time_one_wins(s3: Any, store: Store) -> N
 
     with ThreadPoolExecutor(PUBLISHERS) as pool:
         assert sum(pool.map(person, range(PUBLISHERS))) == 1
+
+
+def test_of_two_whole_publications_at_the_same_time_the_pointers_never_mix(s3: Any, store: Store) -> None:
+    """Two runs promote the same two symbols: each pointer is of one of them, whole, and follows the other or none."""
+    symbols = ("BTC-USD", "ETH-USD")
+    tasks = []
+    for version in (1, 2):
+        items = [publish_item(store, symbol, measured(0.7), version=version) for symbol in symbols]
+        tasks.append(
+            publish_task(store, items, publish_key=f"{version:016}", run=RUN.model_copy(update={"uid": f"u{version}"}))
+        )
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda task: publish_command.run(task, s3.environ(), lambda line: None), tasks))
+    for symbol in symbols:
+        pointed = read_pointer(store, symbol)
+        assert pointed is not None
+        pointer = pointed.pointer
+        last = next(task for task in tasks if task.run.uid == pointer.run.uid)
+        assert pointer.model.sha256 == next(item.model.sha256 for item in last.items if item.symbol == symbol)
+        followed = [next(m.previous for m in result.promoted if m.symbol == symbol) for result in results]
+        assert sorted(each is not None for each in followed) == [False, True], "one came first, one after it"
+        assert pointer.previous and pointer.previous.sha256 != pointer.model.sha256
