@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from retrain_api.documents import DataPin, FileRef, PublishItem
-from retrain_api.errors import NotFoundError, RetrainError
+from retrain_api.errors import CredentialsError, NotFoundError
 from retrain_api.status import RetrainRunStatus, SymbolStatus
 
 from .gate_command import Recorded, parse, read
@@ -73,7 +73,7 @@ def _details(items: Iterable[PublishItem], environ: Mapping[str, str]) -> dict[s
             continue
         try:
             found[item.symbol] = dict(json.loads(read_report(item.evaluation.uri, environ)))
-        except (RetrainError, ValueError):
+        except (NotFoundError, CredentialsError, ValueError):
             continue  # the figures themselves are in results.json
     return found
 

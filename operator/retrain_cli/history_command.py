@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Iterator
 from typing import Any
 
-from retrain_api.errors import ConfigurationError, RetrainError
+from retrain_api.errors import ConfigurationError, DataError, NotFoundError
 from retrain_api.names import file_name
 from retrain_api.status import RetrainRunStatus
 from retrain_api.wording import measured
@@ -69,12 +70,10 @@ def _results(store: Any) -> list[str]:
 
 def _row(store: Any, key: str, symbol: str) -> tuple[str, ...] | None:
     """The judgement of a symbol in a report; None where it has none or is not readable any more."""
-    from json import loads
-
     try:
         text = store.read(key).data.decode("utf-8", "replace")
-        recorded, raw = parse(text, key), loads(text)
-    except RetrainError:
+        recorded, raw = parse(text, key), json.loads(text)
+    except (DataError, NotFoundError):
         return None
     item = next((each for each in recorded.items if each.symbol == symbol), None)
     if item is None:

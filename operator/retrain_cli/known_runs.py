@@ -93,6 +93,14 @@ def local_run(state_dir: Path, namespace: str, name: str) -> LocalRun:
     return LocalRun(RunFolder(state_dir / namespace / name), name, read_status(state_dir, namespace, name))
 
 
+def local_user() -> str:
+    """The name of this machine's user. Raises ConfigurationError("NoName")."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        raise ConfigurationError("NoName", "This machine's user has no name; set LOGNAME.") from None
+
+
 @dataclass(frozen=True)
 class LocalRun:
     """A run of the state folder."""
@@ -108,11 +116,8 @@ class LocalRun:
         return True
 
     def user(self) -> str:
-        """The name of this machine's user. Raises ConfigurationError("NoName")."""
-        try:
-            return getpass.getuser()
-        except (KeyError, OSError):
-            raise ConfigurationError("NoName", "This machine's user has no name; set LOGNAME.") from None
+        """The name of this machine's user."""
+        return local_user()
 
     def annotate(self, name: str, value: str) -> None:
         """Keep it beside the status; a word on another judgement counts nothing."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 from datetime import UTC, datetime
 
@@ -12,6 +11,7 @@ from retrain_api.names import file_name
 from retrain_api.wording import measured
 
 from .artifacts import add_artifacts_arguments, open_artifacts_of
+from .known_runs import local_user
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Roll back; raises what retrain_trainer.rollback and the store raise."""
     from retrain_trainer.rollback import roll_back
 
-    by = getpass.getuser()
+    by = local_user()
     write_word("", by, args.reason)  # the same rules for a name and a reason as everywhere
     store = open_artifacts_of(args, os.environ)
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

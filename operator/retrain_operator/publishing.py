@@ -178,7 +178,7 @@ def _done(context: Context, current: Published, said: PublishResult) -> Publishe
     promotion = _promoted(context, current, said)
     number = current.report.number + 1
     report = ReportStatus(number=number, publish_key=said.publish_key, markdown=said.markdown, html=said.html)
-    entry = HistoryEntry(at=stamp(context.now), line=_line(current.gate), report=said.markdown)
+    entry = HistoryEntry(at=stamp(context.now), line=_line(current), report=said.markdown)
     return replace(
         current,
         promotion=promotion,
@@ -189,8 +189,10 @@ def _done(context: Context, current: Published, said: PublishResult) -> Publishe
     )
 
 
-def _line(gate: GateStatus) -> str:
-    return f"{gate.verdict}, {gate.outcome}: {gate.passed} of {gate.total} models pass, {gate.required} required"
+def _line(current: Published) -> str:
+    gate, decision = current.gate, current.decision
+    line = f"{gate.verdict}, {gate.outcome}: {gate.passed} of {gate.total} models pass, {gate.required} required"
+    return f"{line}; promoted by override: {(decision.by or '')[:100]}" if decision.override else line
 
 
 def _promoted(context: Context, current: Published, said: PublishResult) -> PromotionStatus:

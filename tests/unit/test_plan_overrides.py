@@ -50,6 +50,7 @@ def test_an_override_promotes_what_fails_and_everything_says_so() -> None:
     assert (condition.status, condition.reason, condition.message) == ("True", "PromotedByOverride", told.strip())
     event = cluster.events[-1]
     assert (event.type, event.reason) == ("Warning", "PromotedByOverride") and event.message.startswith(told)
+    assert status.history[-1].line.endswith("; promoted by override: Ann: a trial on paper")
     assert published(cluster).override and published(cluster).approved_by == "Ann: a trial on paper"
 
 

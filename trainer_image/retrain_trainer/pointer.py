@@ -36,6 +36,8 @@ class Previous(FileRef):
 
     metrics: Metrics = Field(default_factory=lambda: Metrics())
     test: TestPeriod | None = None
+    approved_by: str | None = None
+    override: bool = False
 
 
 class RolledBack(Lenient):
@@ -70,7 +72,14 @@ class Pointer(Lenient):
 
     def as_previous(self) -> Previous:
         """What the next pointer says of this one."""
-        return Previous(uri=self.model.uri, sha256=self.model.sha256, metrics=self.metrics, test=self.test)
+        return Previous(
+            uri=self.model.uri,
+            sha256=self.model.sha256,
+            metrics=self.metrics,
+            test=self.test,
+            approved_by=self.approved_by,
+            override=self.override,
+        )
 
     def encode(self) -> bytes:
         """The file's bytes: indented JSON, missing values as null."""
