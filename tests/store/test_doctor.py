@@ -264,6 +264,7 @@ def test_the_repository_is_asked_and_not_written(folders: tuple[str, str], git_s
     assert (said.subject, said.ok) == ("report.git", True)
     assert "would take a push with the token in RETRAIN_GIT_TOKEN here, and on a cluster from Secret git" in str(said)
     assert "branch main will be made by the first report" in str(said)
+    assert said.notes == ("over http:// the token can be read on the way; use https://",)
     assert not git("-C", repository, "for-each-ref")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from retrain_api.errors import ConfigurationError
+from retrain_api.errors import ConfigurationError, SoftwareError
 
 from .git_errors import Asked, explained
 from .store import Temporary
@@ -54,14 +54,17 @@ class Git:
     environ: Mapping[str, str] = field(repr=False)
 
     def run(self, *arguments: str, given: str = "") -> str:
-        """What the command prints. Raises Temporary and the errors of `git_errors`."""
-        ended = self.end_of(*arguments, given=given)
-        if ended.code:
-            raise self.error(ended)
+        """What a command that needs no server prints. Raises SoftwareError("GitFailed")."""
+        try:
+            ended = self.end_of(*arguments, given=given)
+            if ended.code:
+                raise self.error(ended)
+        except Temporary as problem:
+            raise SoftwareError("GitFailed", f"git {arguments[0]} failed on this machine: {problem}.") from None
         return ended.out
 
     def end_of(self, *arguments: str, given: str = "") -> Ended:
-        """How the command ended. Raises Temporary when it had to be stopped, ConfigurationError("NoGit")."""
+        """How a command ended. Raises Temporary when it had to be stopped, ConfigurationError("NoGit")."""
         # Files, not pipes: a child of git that lives on would hold a pipe open, and us.
         with tempfile.TemporaryFile() as into, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as words:
             into.write(given.encode())
@@ -70,7 +73,7 @@ class Git:
             return Ended(code, _text(out), _text(words))
 
     def error(self, ended: Ended) -> Exception:
-        """The error to raise for a command that failed."""
+        """What to raise for a command that failed: Temporary, or an error of `git_errors`."""
         return explained(ended.code, ended.words, self.asked, self.environ[TOKEN])
 
     def _code(self, command: list[str], into: IO[bytes], out: IO[bytes], words: IO[bytes]) -> int:
