@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from retrain_trainer.pointer import Previous, TestPeriod
 from retrain_trainer.promote import Promotion
 from retrain_trainer.publish_task import results_document
 from retrain_trainer.report import render
+from retrain_trainer.report_advice import RULES
 from retrain_trainer.report_text import plain
 from retrain_trainer.report_worth import worth
 from support.publishing_case import measured
@@ -184,6 +186,13 @@ def test_old_against_new() -> None:
     assert "| ETH-USD | old | none |" in text
     assert "BTC-USD on the same 9,000 bars: the model promoted until now reads 70 %, the new one +1.2 points." in text
     assert "ETH-USD: no comparison on the same bars (its label is another)." in text
+
+
+def test_the_documentation_names_every_cause_of_a_next_step() -> None:
+    text = Path(__file__).parents[2].joinpath("docs/report.md").read_text()
+    table = text.split("## Next steps")[1].split("##")[0]
+    causes = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")][1:]
+    assert causes == list(dict.fromkeys(rule.cause for rule in RULES))
 
 
 @pytest.mark.parametrize(

@@ -20,17 +20,6 @@ Drawn = Mapping[str, Sequence[Picture]]
 
 # Nothing is loaded and nothing runs, whatever text a name or an error message brings along.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-_ORDER = (
-    "Next steps",
-    "Models",
-    "How sure that is",
-    "What the models are worth",
-    "Old against new",
-    "Promotion",
-    "Data",
-    "Lineage",
-)
-"""Titles of `sections` as the page has them: what to do comes before what it rests on."""
 
 
 def draw(facts: Facts) -> Drawn:
@@ -46,8 +35,7 @@ def draw(facts: Facts) -> Drawn:
 def page(facts: Facts, drawn: Drawn) -> str:
     """The whole file."""
     verdict, *rest = sections(facts)
-    by_title = {part.title: part for part in rest}
-    parts = [_section(facts, by_title[name], drawn) for name in _ORDER]
+    rest.sort(key=lambda part: part.title != "Next steps")  # what to do comes before what it rests on
     return "\n".join(
         [
             "<!doctype html>",
@@ -55,8 +43,9 @@ def page(facts: Facts, drawn: Drawn) -> str:
             _head(title(facts)),
             "<body>",
             _top(facts, verdict),
+            _contents(rest),
             "<main>",
-            *parts,
+            *(_section(facts, part, drawn) for part in rest),
             "</main>",
             f'<footer class="quiet"><p>{escape(title(facts))}, written {escape(facts.written_at)}. '
             "This file is whole: it loads nothing.</p></footer>",
@@ -79,18 +68,21 @@ def _head(name: str) -> str:
 
 
 def _top(facts: Facts, verdict: Section) -> str:
-    """The verdict with all its reasons, each model at a glance, and where the rest is."""
+    """The verdict with all its reasons, and each model at a glance."""
     run, judgement = facts.task.run, facts.judgement
     body = "".join(block(part, "Verdict") for part in verdict.blocks)
-    links = items((f'<a href="#{_anchor(name)}">{escape(name)}</a>' for name in _ORDER), "links")
     return (
         f'<header>\n<p class="quiet">Retraining report {facts.task.number}, {escape(facts.written_at)}</p>\n'
         f'<div class="heading"><h1>{escape(f"{run.namespace}/{run.name}")}</h1>{badge(judgement.verdict)}</div>\n'
         f'<section class="card verdict {VERDICTS.get(judgement.verdict, "unsure")}" aria-label="Verdict">'
         f"{body}</section>\n"
-        f"{items((_glance(facts, item) for item in facts.task.items), 'models')}\n</header>\n"
-        f'<nav aria-label="Parts of the report">{links}</nav>'
+        f"{items((_glance(facts, item) for item in facts.task.items), 'models')}\n</header>"
     )
+
+
+def _contents(parts: Sequence[Section]) -> str:
+    links = items((f'<a href="#{_anchor(part.title)}">{escape(part.title)}</a>' for part in parts), "links")
+    return f'<nav aria-label="Parts of the report">{links}</nav>'
 
 
 def _glance(facts: Facts, item: PublishItem) -> str:

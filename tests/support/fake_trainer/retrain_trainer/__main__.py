@@ -110,6 +110,7 @@ def publish(task: PublishTask) -> None:
             PublishResult(
                 publish_key=task.publish_key,
                 markdown=report + "report.md",
+                html=report + "report.html",
                 results=report + "results.json",
                 promoted=tuple(promoted),
             )
