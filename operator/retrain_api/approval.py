@@ -27,8 +27,8 @@ class Word:
 
 def read_word(annotation: str | None) -> Word:
     """The word in an annotation's value; one without a digest names no judgement."""
-    digest, _, rest = (annotation or "").strip().partition(" ")
-    name, _, reason = rest.strip().removeprefix("by ").strip().partition(": ")
+    digest, rest = [*(annotation or "").split(maxsplit=1), "", ""][:2]
+    name, _, reason = rest.removeprefix("by ").strip().partition(": ")
     return Word(digest, name.strip().removesuffix(":"), reason.strip())
 
 

@@ -20,6 +20,7 @@ ACCOUNT = "system:serviceaccount:team:robot"
         ("   ", Word("", "", "")),
         (DIGEST, Word(DIGEST, "", "")),
         (f"{DIGEST} by Ann", Word(DIGEST, "Ann", "")),
+        (f"{DIGEST}\tby Ann: yes\n", Word(DIGEST, "Ann", "yes")),
         (f"{DIGEST} by Ann:", Word(DIGEST, "Ann", "")),
         (f" {DIGEST}  by  Ann: looks right ", Word(DIGEST, "Ann", "looks right")),
         (f"{DIGEST} by Ann: see: the report", Word(DIGEST, "Ann", "see: the report")),
