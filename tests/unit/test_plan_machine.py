@@ -161,6 +161,9 @@ class RunMachine(RuleBasedStateMachine):
         self.cluster.annotate(rerun=token)
 
     @rule(verb=st.sampled_from(["approve", "reject", "override"]), forged=st.booleans())
+    def answer(self, verb: str, forged: bool) -> None:
+        self.speak(verb, forged)
+
     def speak(self, verb: str, forged: bool) -> None:
         gate = self.cluster.run.status.gate
         if gate is None or gate.digest is None:
@@ -168,6 +171,14 @@ class RunMachine(RuleBasedStateMachine):
         if not forged:
             self.digests[verb].add(gate.digest)
         self.cluster.annotate(**{verb: f"{'0' * 16 if forged else gate.digest} by Ann: because"})
+
+    @rule(forged=st.booleans())
+    def override_what_rests(self, forged: bool) -> None:
+        """Left to chance, few runs get as far as a judgement that fails."""
+        for symbol in SYMBOLS:
+            self.cluster.measurements[symbol] = FIGURES["bad"]
+        self.cluster.to_the_end()
+        self.speak("override", forged)
 
     @rule()
     def be_silent(self) -> None:
