@@ -16,9 +16,9 @@ from retrain_api.status import RetrainRunStatus
 from retrain_operator.paths import one
 
 from .cluster import CONFLICT, Body, Cluster, is_configured
-from .report_command import DEFAULT_STATE_DIR, read_status
 from .state_dir import RunFolder
 
+DEFAULT_STATE_DIR = ".retrain"
 _TRIES = 5
 """Times that an annotation is written again because the object has changed in between."""
 
@@ -91,6 +91,31 @@ def find_run(args: argparse.Namespace, name: str | None = None) -> KnownRun:
 def local_run(state_dir: Path, namespace: str, name: str) -> LocalRun:
     """A run that was made here. Raises NotFoundError("RunNotFound") and DataError("BadStatus")."""
     return LocalRun(RunFolder(state_dir / namespace / name), name, read_status(state_dir, namespace, name))
+
+
+def read_status(state_dir: Path, namespace: str, name: str) -> RetrainRunStatus:
+    """The status that `retrain run` left.
+
+    Raises NotFoundError("RunNotFound"), naming the runs that are there, and DataError("BadStatus").
+    """
+    path = state_dir / namespace / name / "status.json"
+    try:
+        return RetrainRunStatus.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFoundError("RunNotFound", _unknown(state_dir, namespace, name)) from None
+    except OSError as error:
+        raise NotFoundError("RunNotFound", f"{path} cannot be read: {error.strerror}.") from None
+    except ValidationError:
+        raise DataError(
+            "BadStatus", f"{path} is not the status of a run; move it away and start the run again, it goes on."
+        ) from None
+
+
+def _unknown(state_dir: Path, namespace: str, name: str) -> str:
+    known = sorted(path.parent for path in state_dir.glob("*/*/status.json"))
+    names = [path.name if path.parent.name == namespace else f"{path.name} -n {path.parent.name}" for path in known]
+    there = f"there are: {', '.join(names[:10])}" if names else "there is none: start one with `retrain run -f FILE`"
+    return f"No run {name} in namespace {namespace} was made in {state_dir}; {there}."
 
 
 def local_user() -> str:

@@ -1,4 +1,4 @@
-"""`retrain report`: the report of a run that was made here, on the terminal, in a file or in the browser."""
+"""`retrain report`: the report of a run, made here or on a cluster, on the terminal, in a file or in the browser."""
 
 from __future__ import annotations
 
@@ -10,28 +10,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from pydantic import ValidationError
-from retrain_api.errors import ConfigurationError, DataError, NotFoundError
+from retrain_api.errors import ConfigurationError, NotFoundError
 from retrain_api.status import ReportStatus, RetrainRunStatus
 
+from .known_runs import add_run_arguments, find_run
 from .output_file import write_text
 
 HELP = "print, write or open the report of a run"
-DEFAULT_STATE_DIR = ".retrain"
 FORMATS = ("markdown", "html")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `retrain report` takes."""
-    parser.add_argument("name", help="name of the run (metadata.name)")
-    parser.add_argument("-n", "--namespace", default="default", help="its namespace (default: %(default)s)")
-    parser.add_argument(
-        "--state-dir",
-        type=Path,
-        default=Path(DEFAULT_STATE_DIR),
-        metavar="DIR",
-        help="where `retrain run` kept the state (default: %(default)s)",
-    )
+    add_run_arguments(parser)
     parser.add_argument("--format", choices=FORMATS, help="which of both (default: what FILE ends in, else markdown)")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the report to FILE")
     parser.add_argument("--force", action="store_true", help="overwrite FILE")
@@ -41,15 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print, write or open the report; 1 and the state of the run on stderr where there is no report yet.
 
-    Raises NotFoundError where no such run was made here or its report is gone, ConfigurationError for options that
-    contradict each other, and what the store raises.
+    A report in a store is read with this machine's credentials. Raises NotFoundError where there is no such run or its
+    report is gone, ConfigurationError for options that contradict each other, and what the store raises.
     """
     asked = _format(args)
-    status = read_status(args.state_dir, args.namespace, args.name)
+    status = find_run(args).status
     if status.report is None or status.report.markdown is None:
-        print(no_report(args.name, status), file=sys.stderr)
+        print(no_report(args.run, status), file=sys.stderr)
         return 1
-    uri = status.report.markdown if asked == "markdown" else require_page(args.name, status.report)
+    uri = status.report.markdown if asked == "markdown" else require_page(args.run, status.report)
     if args.open:
         print(f"Opened {show(uri, os.environ)}")
         return 0
@@ -102,24 +93,6 @@ def _copy(text: str) -> Path:
     return Path(file.name)
 
 
-def read_status(state_dir: Path, namespace: str, name: str) -> RetrainRunStatus:
-    """The status that `retrain run` left.
-
-    Raises NotFoundError("RunNotFound"), naming the runs that are there, and DataError("BadStatus").
-    """
-    path = state_dir / namespace / name / "status.json"
-    try:
-        return RetrainRunStatus.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError("RunNotFound", _unknown(state_dir, namespace, name)) from None
-    except OSError as error:
-        raise NotFoundError("RunNotFound", f"{path} cannot be read: {error.strerror}.") from None
-    except ValidationError:
-        raise DataError(
-            "BadStatus", f"{path} is not the status of a run; move it away and start the run again, it goes on."
-        ) from None
-
-
 def no_report(name: str, status: RetrainRunStatus) -> str:
     """One sentence with the state of a run that has no report."""
     failed = status.report.message if status.report else None
@@ -137,10 +110,3 @@ def read_report(uri: str, environ: Mapping[str, str]) -> str:
         return str(open_store(folder, environ_for("artifacts", environ)).read(key).data.decode("utf-8", "replace"))
     except NotFoundError as error:
         raise NotFoundError("ReportNotFound", f"The report is gone: {error.message}") from None
-
-
-def _unknown(state_dir: Path, namespace: str, name: str) -> str:
-    known = sorted(path.parent for path in state_dir.glob("*/*/status.json"))
-    names = [path.name if path.parent.name == namespace else f"{path.name} -n {path.parent.name}" for path in known]
-    there = f"there are: {', '.join(names[:10])}" if names else "there is none: start one with `retrain run -f FILE`"
-    return f"No run {name} in namespace {namespace} was made in {state_dir}; {there}."

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -146,3 +148,6 @@ def test_what_is_promoted_is_what_was_measured_byte_for_byte(
     assert hashlib.sha256(promoted.read_bytes()).hexdigest() == model["sha256"]
     report = Path(status["report"]["markdown"].removeprefix("file://")).read_text()
     assert "after fees" in report
+    cluster = ["-n", namespace, "--kubeconfig", str(control_plane.kubeconfig("admin"))]
+    said = subprocess.run([sys.executable, "-m", "retrain_cli.main", "report", "pinned", *cluster], capture_output=True)
+    assert (said.stdout.decode(), said.returncode) == (report, 0), said.stderr
