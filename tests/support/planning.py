@@ -302,7 +302,11 @@ def published(task: PublishTask) -> PublishResult:
         if item.promote and item.model
     )
     return PublishResult(
-        publish_key=task.publish_key, markdown=folder + "report.md", results=folder + "results.json", promoted=promoted
+        publish_key=task.publish_key,
+        markdown=folder + "report.md",
+        html=folder + "report.html",
+        results=folder + "results.json",
+        promoted=promoted,
     )
 
 

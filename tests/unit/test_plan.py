@@ -68,7 +68,7 @@ def test_the_tasks_carry_what_the_spec_and_the_results_say() -> None:
     assert [item.promote for item in publish.items] == [True] * 3 and publish.approved_by == "gate"
     (deliver,) = (task for task in tasks if isinstance(task, DeliverTask))
     assert [model.sha256 for model in deliver.promoted] == [item.model.sha256 for item in evaluate.items]
-    assert len(deliver.files) == 2
+    assert [uri.rsplit("/", 1)[-1] for uri in deliver.files] == ["report.md", "report.html", "results.json"]
 
 
 @pytest.mark.parametrize(
