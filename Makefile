@@ -27,7 +27,9 @@ generate: install   ## crds/ and docs/reference.md from the models, argocd-cm.ya
 	.venv/bin/python manifests/argocd/generate.py
 
 bench: install   ## ratios, with the reference beside ours
+	.venv/bin/python benchmarks/training_speed.py
 	.venv/bin/python benchmarks/training_memory.py
+	.venv/bin/python benchmarks/job_start.py
 	.venv/bin/python benchmarks/operator_scale.py
 
 images:   ## retrain-operator, retrain-trainer, retrain-sample-store
