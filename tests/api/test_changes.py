@@ -50,8 +50,8 @@ def test_parallelism_limits_how_many_train_at_once(life: Life) -> None:
     life.create(parallelism=1)
 
     def look(status: dict[str, object]) -> bool:
-        live = [job for job in life.jobs("train") if not job["status"].get("completionTime")]
-        most[0] = max(most[0], len(live))
+        at_work = [pod for pod in life.pods("train") if pod["status"]["phase"] in ("Pending", "Running")]
+        most[0] = max(most[0], len(at_work))
         return status["state"] == "Promoted"
 
     life.until(look)
