@@ -22,9 +22,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from retrain_api.documents import RunRef, TrainTask, encode
-from retrain_api.spec_data import Label, Model, Split, Training
+from retrain_api.documents import TrainTask, encode
+from retrain_api.spec_data import Model, Training
 from retrain_trainer.training_data import load_material
+from training.tasks import train_task
 
 ROUNDS = 5
 EXAMPLE, EXAMPLE_ROWS, TWO_YEARS = (
@@ -48,23 +49,6 @@ def candles(path: Path, rows: int) -> None:
         "volume": generator.random(rows),
     }
     pq.write_table(pa.table(columns).slice(1), path)
-
-
-def task(file: Path, folder: Path, model: Model, training: Training) -> TrainTask:
-    """A training on that file, one bar ahead."""
-    return TrainTask(
-        run=RunRef(namespace="bench", name="start", uid="0"),
-        artifacts_uri=f"file://{folder}/artifacts/",
-        symbol="BTC-USD",
-        train_key="0" * 16,
-        data_uri=f"file://{file}",
-        interval="1m",
-        label=Label(),
-        split=Split(),
-        model=model,
-        training=training,
-        device="CPU",
-    )
 
 
 def seconds(action: Callable[[], object], rounds: int = ROUNDS) -> float:
@@ -97,7 +81,9 @@ def smallest(folder: Path) -> None:
     """A whole training of next to nothing, on the example's candles."""
     with tempfile.TemporaryDirectory(dir=folder) as fresh:
         model = Model(hidden_size=1, layers=1, dropout=0, bidirectional=False, lookback_bars=2)
-        process = start(task(EXAMPLE, Path(fresh), model, Training(epochs=1, batch_size=4096)), Path(fresh))
+        process = start(
+            train_task(EXAMPLE, Path(fresh), model=model, training=Training(epochs=1, batch_size=4096)), Path(fresh)
+        )
         process.communicate()
         assert process.returncode == 0
 
@@ -105,7 +91,7 @@ def smallest(folder: Path) -> None:
 def stopping(file: Path, folder: Path, batch: int) -> float:
     """Seconds from SIGTERM, some steps into an epoch of the default model, to the end of the process."""
     with tempfile.TemporaryDirectory(dir=folder) as fresh:
-        process = start(task(file, Path(fresh), Model(), Training(batch_size=batch)), Path(fresh))
+        process = start(train_task(file, Path(fresh), training=Training(batch_size=batch)), Path(fresh))
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("Progress:"):
@@ -130,9 +116,9 @@ def main() -> int:
             "import torch": python("import torch"),
             "import of the train command": python("import retrain_trainer.training_task, retrain_trainer.store_s3"),
             f"reading {EXAMPLE_ROWS:,} candles, 31 features, scaling": lambda: load_material(
-                task(EXAMPLE, folder, Model(), Training()), EXAMPLE
+                train_task(EXAMPLE, folder), EXAMPLE
             ),
-            f"the same with {TWO_YEARS:,}": lambda: load_material(task(big, folder, Model(), Training()), big),
+            f"the same with {TWO_YEARS:,}": lambda: load_material(train_task(big, folder), big),
             f"a whole train command that learns nothing, {EXAMPLE_ROWS:,} candles": lambda: smallest(folder),
         }.items():
             took = seconds(action)

@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from retrain_api.documents import RunRef, TrainTask, encode
-from retrain_api.spec_data import Label, Model, Split, Training
+from retrain_api.documents import encode
+from training.tasks import train_task
 
 ROWS, FEATURES, LOOKBACK = 1_030_512, 31, 60
 GOAL_MB = 700
@@ -40,23 +40,6 @@ def feature_file(path: Path) -> None:
     }
     columns |= {f"feature_{i}": generator.normal(size=ROWS).astype(np.float32) for i in range(FEATURES)}
     pq.write_table(pa.table(columns), path)
-
-
-def task(folder: Path) -> TrainTask:
-    """The default model on that file."""
-    return TrainTask(
-        run=RunRef(namespace="bench", name="memory", uid="0"),
-        artifacts_uri=f"file://{folder}/artifacts/",
-        symbol="BTC-USD",
-        train_key="0" * 16,
-        data_uri=f"file://{folder}/features.parquet",
-        interval="1m",
-        label=Label(),
-        split=Split(),
-        model=Model(),
-        training=Training(),
-        device="CPU",
-    )
 
 
 def resident_mb(pid: int, field: str) -> float:
@@ -98,7 +81,10 @@ def main() -> int:
         folder = Path(name)
         print(f"Writing {ROWS:,} rows x {FEATURES} features ...")
         feature_file(folder / "features.parquet")
-        environ = {"RETRAIN_TASK": encode(task(folder)), "RETRAIN_TERMINATION_LOG": f"{folder}/message"}
+        environ = {
+            "RETRAIN_TASK": encode(train_task(folder / "features.parquet", folder)),
+            "RETRAIN_TERMINATION_LOG": f"{folder}/message",
+        }
         process = subprocess.Popen(
             [sys.executable, "-m", "retrain_trainer", "train"],
             env={**os.environ, **environ, "RETRAIN_PROGRESS": "1", "PYTHONUNBUFFERED": "1"},

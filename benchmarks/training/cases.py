@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
-from retrain_api.documents import RunRef, TrainTask
-from retrain_api.spec_data import Label, Model, Split, Training
+from retrain_api.spec_data import Label
 from retrain_trainer.train import Problem
 from retrain_trainer.training_data import load_material, problem_on
+
+from .tasks import train_task
 
 LOOKBACK, FEATURES, VALIDATED = 60, 31, 2000
 
@@ -53,19 +54,8 @@ def candles(path: Path, windows: int, precision: torch.dtype, scratch: Path) -> 
     # Seven tenths are trained on, and about half of the bars of a pegged pair are flat; validation gets more by it.
     rows = min(table.num_rows, windows * 4)
     pq.write_table(table.slice(table.num_rows - rows), part)
-    task = TrainTask(
-        run=RunRef(namespace="bench", name="learning", uid="0"),
-        artifacts_uri=f"file://{scratch}/",
-        symbol="USD1-USDT",
-        train_key="0" * 16,
-        data_uri=f"file://{part}",
-        interval="5m",
-        label=Label(horizon_bars=1),
-        split=Split(),
-        model=Model(),
-        training=Training(),
-        device="CPU",
-    )
+    label = Label(horizon_bars=1)
+    task = train_task(part, scratch, symbol="USD1-USDT", interval="5m", label=label)
     material = load_material(task, part)
     problem = problem_on(material, task, torch.device("cpu"), precision)
     return Case(thinned(problem, windows), None)

@@ -87,7 +87,6 @@ def evaluation(days: int = 8, points: int = 500) -> dict[str, Any]:
             for n in range(points)
         ],
         "training": {"trainAccuracy": 0.72, "validationAccuracy": 0.7},
-        "judgedBefore": 3,
         "majorityPValue": 0.0002,
         "doubleBlock": {"blockBars": 75, "doubleBlockBars": 150, "intervals": {"accuracy": [0.58, 0.67]}},
         "warnings": ["2 gaps in time"],

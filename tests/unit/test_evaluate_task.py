@@ -425,7 +425,7 @@ def test_the_second_model_on_the_same_bars_is_told_of_the_first(stage: Stage) ->
     first = run(stage.task(stage.put(stage.model(hint=1.0), "first.pt")))
     second = run(stage.task(stage.put(stage.model())).model_copy(update={"run": other_run()}))
     assert [result.measurement.judged_before for result in (first, second)] == [0, 1]
-    assert stage.details(second)["judgedBefore"] == 1
+    assert stage.details(second)["measurement"]["judgedBefore"] == 1
 
 
 def test_a_model_measured_again_on_the_same_bars_counts_once(stage: Stage) -> None:

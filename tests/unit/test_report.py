@@ -351,7 +351,7 @@ ADVICE: list[tuple[str, dict[str, Any], dict[str, Any], str | None, str]] = [
     ("bar outside it, wide as it is", {"near_bounds": ((0.58, 0.5, 0.5),)}, {"details": {"intervals": {"accuracy": {"95": [0.5, 0.65]}}}}, None, "Too few test bars"),
     ("worse than on validation", {"calibration_error": 0.07}, {"details": {"validation": {"calibrationError": 0.012}}}, "Not calibrated", "(7 %, 1.2 % on validation, a perfectly"),
     ("poor, layers", {}, {"training": (0.525, 0.519)}, "Under-fitted", "more `model.layers`"),
-    ("fails at the tenth try", {}, {"details": {"judgedBefore": 12}}, None, "judged often"),
+    ("fails at the tenth try", {"judged_before": 12}, {}, None, "judged often"),
     ("rule as good", {"baselines": Baselines(majority=0.5, reversal=0.59)}, {}, "A rule without training", "`data.features`"),
     ("fees", {"pnl": -0.5}, {}, "Nothing is left after fees", "`evaluation.backtest.threshold`"),
     ("gain", {"pnl": 0.5}, {}, None, "Nothing is left after fees"),
@@ -383,7 +383,7 @@ def test_next_steps_follow_from_the_numbers_and_name_the_field_to_change(
 
 @pytest.mark.parametrize(("before", "told"), [(9, False), (10, True), (None, False)])
 def test_what_passes_after_many_tries_is_not_taken_at_its_word(before: int | None, told: bool) -> None:
-    text = render(facts({"X-USD": measured(0.75)}, details={"judgedBefore": before}))
+    text = render(facts({"X-USD": measured(0.75, judged_before=before)}))
     assert ("**These test bars were judged often**: X-USD (10 models before this one)" in text) is told
 
 

@@ -115,7 +115,6 @@ def evaluate(bench: Bench, log: Log) -> dict[str, Any]:
         "model": to_wire(item.model),
         "data": to_wire(item.data),
         "measurement": to_wire(measured),
-        "judgedBefore": before,
         "validation": validation,
         "champion": _wire(champion),
         "baseline": _wire(other),

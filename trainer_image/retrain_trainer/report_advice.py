@@ -194,8 +194,8 @@ def _unsettled(evidence: Evidence) -> str | None:
 
 
 def _tried_often(evidence: Evidence) -> str | None:
-    before = evidence.details.get("judgedBefore")
-    if not isinstance(before, int) or before < OFTEN or evidence.judged.verdict not in ("Pass", "Inconclusive"):
+    before = evidence.measurement.judged_before
+    if before is None or before < OFTEN or evidence.judged.verdict not in ("Pass", "Inconclusive"):
         return None
     return f"{before:,} models before this one"
 
