@@ -25,6 +25,9 @@ a queue must not cost hundreds of requests."""
 _NOTES_PER_SECOND = 2.0
 """For all runs together: where a thousand begin at once every one of them waits, and asking why makes it longer. (At 5
 it was 2.3 of 22 requests a run.)"""
+_SHARE = 0.05
+"""Of the time at most, where answers take long: for the events of one object the API server reads all of its namespace.
+With some thousands of them an answer took 0.3 to 1 s, and two a second a sixth of two cores (docs/experiments.md)."""
 _NO_ROOM = 20.0
 """Seconds until one for whom there was no room tries again."""
 _LOG_EVERY = 10.0
@@ -79,6 +82,8 @@ class Explainer:
         except (ApiError, Unreachable) as error:
             log.debug("events could not be read: %s", error)
             return False
+        finally:
+            self.free_at += max(0.0, (time.monotonic() - now) / _SHARE - 1 / _NOTES_PER_SECOND)
         if note is None or self.cache.notes.get(puzzle.uid) == note:
             return False
         self.cache.notes[puzzle.uid] = note
