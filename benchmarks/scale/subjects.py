@@ -53,7 +53,7 @@ class Ours:
 
     def install(self, plane: ScalePlane) -> None:
         plane.kubectl("create", "-f", str(ROOT / "crds" / "retrainruns.yaml"))
-        plane.kubectl("wait", "--for=condition=Established", "-f", str(ROOT / "crds" / "retrainruns.yaml"))
+        plane.establish("-f", str(ROOT / "crds" / "retrainruns.yaml"))
 
     def command(self, plane: ScalePlane) -> tuple[list[str], dict[str, str]]:
         address = f"--http-address=127.0.0.1:{self.port}"

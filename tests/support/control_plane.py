@@ -130,9 +130,15 @@ class ControlPlane:
         self.start_apiserver()
         for crd in crds:
             self.kubectl("apply", "--server-side", "-f", str(crd))
-            self.kubectl("wait", "--for=condition=Established", "-f", str(crd), "--timeout=60s")
+            self.establish("-f", str(crd))
         # After the definitions: its garbage collector looks for new kinds every 30 seconds only.
         self.start_controller_manager()
+
+    def establish(self, *which: str) -> None:
+        """Wait until definitions are established. kubectl gives up on one that has no conditions yet ("accessor error:
+        <nil>"): it is asked again."""
+        wait = ("wait", "--for=condition=Established", "--timeout=60s", *which)
+        self._until("kube-apiserver", lambda: self.kubectl(*wait, check=False).returncode == 0)
 
     def stop(self) -> None:
         """End all of them."""
