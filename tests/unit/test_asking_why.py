@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +13,7 @@ from retrain_operator import asides
 from retrain_operator.api import Unreachable
 from retrain_operator.asides import Explainer
 from retrain_operator.cache import Cache
-from retrain_operator.seen import SeenJob
+from support.bodies import job_body
 
 RUNS = 500
 
@@ -38,13 +37,9 @@ class SlowEvents:
 
 def waiting_jobs() -> Cache:
     """A Job without a pod for each of many runs, since long ago."""
-    cache, long_ago = Cache(), datetime(2026, 1, 5, tzinfo=UTC)
+    cache = Cache()
     for number in range(RUNS):
-        uid = f"job-{number}"
-        cache.jobs[uid] = SeenJob(
-            uid, uid, "team", "1", f"run-{number}", "train", "BTC-USD", "key", "template", created=long_ago
-        )
-        cache._jobs_of[f"run-{number}"] = {uid}
+        cache.put("jobs", job_body(uid=f"job-{number}", owner=f"run-{number}"))
     return cache
 
 
