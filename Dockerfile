@@ -34,7 +34,7 @@ RUN pip install --constraint constraints.txt --requirement operator.txt \
  && pip uninstall -y setuptools pip
 
 FROM build AS code
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
 COPY trainer_image trainer_image
 # The bytecode is made here: the images run with a read-only root.

@@ -1,5 +1,5 @@
-# Each target is one command; what it does stands in the script it names.
-.PHONY: install demo test test-quick test-cluster lint format generate bench images cluster kind-demo cluster-down constraints clean
+# Each target is one command; the script that it names does the work.
+.PHONY: install demo test test-quick test-cluster lint format generate bench gpu-wheels gpu-sitting images cluster kind-demo cluster-down constraints clean
 
 install:   ## .venv with all that the demo and the tests need
 	./scripts/install.sh
@@ -7,13 +7,13 @@ install:   ## .venv with all that the demo and the tests need
 demo: install   ## retrain BTC, ETH and SOL on real candles, without a cluster
 	.venv/bin/retrain run -f examples/01-quickstart.yaml || [ $$? -eq 3 ]   # 3: rejected, as it should be
 
-test: install   ## lint, types and all tests; those on a cluster of kind need Docker
+test: install   ## lint, types and all tests; those on a kind cluster need Docker
 	./scripts/test.sh
 
 test-quick: install   ## lint, types and the tests that need no servers
 	./scripts/test.sh tests/unit tests/cli
 
-test-cluster: install   ## the lives of a run on a real cluster of kind alone
+test-cluster: install   ## only the tests on a real kind cluster
 	./scripts/test.sh tests/cluster
 
 lint: install
@@ -22,29 +22,36 @@ lint: install
 format: install
 	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 
-generate: install   ## crds/ and docs/reference.md from the models, argocd-cm.yaml from its Lua
+generate: install   ## crds/ and docs/reference.md from the models, docs/operator.md's tables from reasons and metrics, argocd-cm.yaml from its Lua
 	.venv/bin/python crds/generate.py
+	.venv/bin/python docs/generate.py
 	.venv/bin/python manifests/argocd/generate.py
 
-bench: install   ## ratios, with the reference beside ours
+bench: install   ## speed, memory and scale, as ratios to a reference
 	.venv/bin/python benchmarks/training_speed.py
 	.venv/bin/python benchmarks/training_memory.py
 	.venv/bin/python benchmarks/job_start.py
 	.venv/bin/python benchmarks/operator_scale.py
 
+gpu-wheels:   ## what a machine with a GPU lacks, as wheels in build/gpu-wheels
+	./scripts/gpu_wheels.sh build/gpu-wheels
+
+gpu-sitting:   ## all that is to be measured on a GPU, in eight minutes; needs build/gpu-wheels and no network
+	bash benchmarks/gpu_sitting.sh build/gpu-wheels
+
 images:   ## retrain-operator, retrain-trainer, retrain-sample-store
 	./scripts/images.sh
 
-cluster:   ## a kind cluster of one node; kubectl is told where
+cluster:   ## a kind cluster of one node; kubectl is pointed to it
 	./tests/testbed/up.sh
 
 kind-demo:   ## from nothing to a verdict on a real cluster
 	./scripts/kind_demo.sh
 
-cluster-down:   ## take the cluster away
+cluster-down:   ## remove the cluster
 	./tests/testbed/down.sh
 
-constraints:   ## write the versions that are installed now
+constraints:   ## write down the installed versions
 	./scripts/constraints.sh
 
 clean:

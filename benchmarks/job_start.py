@@ -1,8 +1,8 @@
 """What a training costs besides its windows: starting it, and stopping it.
 
 Starting: the interpreter with its imports, reading a file and computing features, and a whole `train` command that does
-next to nothing, each beside the bare `import torch` that nobody who trains with torch can avoid. Stopping: from SIGTERM
-in the middle of an epoch until the process has written its checkpoint and is gone; the goal is 2 seconds.
+next to nothing, each compared with a bare `import torch`, which no training with torch can avoid. Stopping: the time from
+SIGTERM in the middle of an epoch until the process has written its checkpoint and ended; the goal is 2 seconds.
 
     python benchmarks/job_start.py
 """
@@ -22,10 +22,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from retrain_api.documents import TrainTask, encode
-from retrain_api.spec_data import Model, Training
-from retrain_trainer.training_data import load_material
 from training.tasks import train_task
+
+from retrain_api.documents.encoding import encode
+from retrain_api.documents.tasks import TrainTask
+from retrain_api.spec.training import Model, Training
+from retrain_trainer.train.training_data import prepare_file
 
 ROUNDS = 5
 EXAMPLE, EXAMPLE_ROWS, TWO_YEARS = (
@@ -36,7 +38,7 @@ EXAMPLE, EXAMPLE_ROWS, TWO_YEARS = (
 
 
 def candles(path: Path, rows: int) -> None:
-    """Candles of a walk, a minute each."""
+    """Writes one-minute candles of a random walk."""
     generator = np.random.default_rng(0)
     close = 100 * np.exp(np.cumsum(generator.normal(0, 1e-4, rows)))
     spread = close * np.abs(generator.normal(0, 1e-4, rows))
@@ -62,12 +64,12 @@ def seconds(action: Callable[[], object], rounds: int = ROUNDS) -> float:
 
 
 def python(code: str) -> Callable[[], object]:
-    """A new interpreter that runs that."""
+    """An action that runs the code in a new interpreter."""
     return lambda: subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def start(what: TrainTask, folder: Path) -> subprocess.Popen[str]:
-    """The train command, as a Job starts it."""
+    """Starts the train command as a Job does."""
     environ = {"RETRAIN_TASK": encode(what), "RETRAIN_TERMINATION_LOG": f"{folder}/message", "RETRAIN_PROGRESS": "1"}
     return subprocess.Popen(
         [sys.executable, "-m", "retrain_trainer", "train"],
@@ -78,7 +80,7 @@ def start(what: TrainTask, folder: Path) -> subprocess.Popen[str]:
 
 
 def smallest(folder: Path) -> None:
-    """A whole training of next to nothing, on the example's candles."""
+    """A complete but minimal training on the example's candles."""
     with tempfile.TemporaryDirectory(dir=folder) as fresh:
         model = Model(hidden_size=1, layers=1, dropout=0, bidirectional=False, lookback_bars=2)
         process = start(
@@ -111,19 +113,19 @@ def main() -> int:
         big = folder / "big.parquet"
         candles(big, TWO_YEARS + 1)
         torch = seconds(python("import torch"))
-        print(f"{'starting':58s} seconds   of import torch")
+        print(f"{'starting':58s} seconds   times import torch")
         for what, action in {
             "import torch": python("import torch"),
-            "import of the train command": python("import retrain_trainer.training_task, retrain_trainer.store_s3"),
-            f"reading {EXAMPLE_ROWS:,} candles, 31 features, scaling": lambda: load_material(
+            "import of the train command": python("import retrain_trainer.tasks.train, retrain_trainer.store.s3"),
+            f"reading {EXAMPLE_ROWS:,} candles, 31 features, scaling": lambda: prepare_file(
                 train_task(EXAMPLE, folder), EXAMPLE
             ),
-            f"the same with {TWO_YEARS:,}": lambda: load_material(train_task(big, folder), big),
+            f"the same with {TWO_YEARS:,} candles": lambda: prepare_file(train_task(big, folder), big),
             f"a whole train command that learns nothing, {EXAMPLE_ROWS:,} candles": lambda: smallest(folder),
         }.items():
             took = seconds(action)
             print(f"{what:58s} {took:7.2f}   {took / torch:5.2f}", flush=True)
-        print(f"\n{'stopping in mid-epoch, default model':58s} seconds   of the goal of 2")
+        print(f"\n{'stopping in the middle of an epoch, default model':58s} seconds   share of the goal of 2")
         for batch in (32, 128, 2048):
             took = max(stopping(big, folder, batch) for _ in range(3))
             print(f"{f'batch {batch}, the slowest of 3':58s} {took:7.2f}   {took / 2:5.2f}", flush=True)

@@ -1,8 +1,8 @@
 """The operator under load: requests, waiting, processor time and memory for N runs of three symbols.
 
-Each N gets a fresh etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok, whose pods run 2 seconds:
-6 seconds are the floor of a run. Prints one JSON line for each measurement, and a table with the peers beside ours:
-measured in the same run where --peers names a folder with bins/ and src/, else as stored (docs/scale.md says how).
+Each N gets a fresh etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok, whose pods run for 2 seconds, so
+a run takes at least 6 seconds. Prints one JSON line for each measurement, and a table that compares us with our peers. The
+peers are measured too where --peers names a folder with bins/ and src/; otherwise stored figures are shown (docs/scale.md).
 
     python benchmarks/operator_scale.py [--runs 1 100] [--peers FOLDER] [--keep]
 """
@@ -35,14 +35,14 @@ from scale.table import table  # noqa: E402
 
 CONNECTIONS = 8
 SETTLED = 8.0
-"""Seconds that a controller is given to start, and afterwards to write what it still holds back."""
+"""Seconds that a controller gets to start, and at the end to write what it still holds back."""
 ALONE = 5
-"""For N = 1, so many one after the other: the figures are medians, and the first pays for what is loaded lazily."""
+"""For N = 1, the number of runs one after the other: the figures are medians, and the first run pays for lazy imports."""
 CAP = 600.0
 
 
 def measured(subject: Subject, runs: int, binaries: Path, keep: bool) -> dict[str, Any]:
-    """One measurement, as the JSON line says it."""
+    """One measurement, as in the JSON line."""
     folder = Path(tempfile.mkdtemp(prefix="scale-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
     plane = ScalePlane(binaries, folder)
     controller: subprocess.Popen[bytes] | None = None
@@ -104,7 +104,7 @@ def _measure(subject: Subject, runs: int, plane: ScalePlane, controller: subproc
 
 
 def submit(subject: Subject, numbers: range, plane: ScalePlane) -> None:
-    """Objects with these numbers, over several connections."""
+    """Creates objects with these numbers, over several connections."""
     names, lock, wrong = iter(f"o{number:05d}" for number in numbers), threading.Lock(), list[str]()
 
     def work() -> None:
@@ -130,7 +130,7 @@ def submit(subject: Subject, numbers: range, plane: ScalePlane) -> None:
 
 
 def until_done(subject: Subject, runs: int, plane: ScalePlane) -> int:
-    """How many are complete when all are, or when it takes too long."""
+    """Waits until all are complete, or it takes too long; the number of complete ones."""
     done, begun = 0, time.time()
     while done < runs and time.time() - begun < CAP:
         time.sleep(0.5 if runs < 10 else 2 if runs < 500 else 5)
@@ -140,14 +140,14 @@ def until_done(subject: Subject, runs: int, plane: ScalePlane) -> int:
 
 
 def status_bytes(subject: Subject, plane: ScalePlane) -> int:
-    """Of a finished object, as compact JSON."""
+    """Mean size of a finished object's status, as compact JSON."""
     items = plane.request("GET", f"{subject.path}?limit=20")["items"]
     sizes = [len(json.dumps(item.get("status", {}), separators=(",", ":"))) for item in items]
     return round(sum(sizes) / len(sizes))
 
 
 def subjects(peers: Path | None) -> Iterator[Subject]:
-    """Ours, and the peers whose binaries are there."""
+    """Our operator, and the peers whose binaries are there."""
     yield Ours()
     if peers is not None and (peers / "bins" / "jobset-manager").exists():
         yield JobSet(peers / "bins", peers / "src")
@@ -156,10 +156,12 @@ def subjects(peers: Path | None) -> Iterator[Subject]:
 
 
 def main() -> None:
-    """Measure, a line each, and a table at the end."""
+    """Measure: a line each, and a table at the end."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, nargs="+", default=[1, 100], help="how many at once, one after the other")
-    parser.add_argument("--peers", type=Path, help="folder with bins/ and src/ of the peers")
+    parser.add_argument(
+        "--runs", type=int, nargs="+", default=[1, 100], help="numbers of runs to measure, one number after the other"
+    )
+    parser.add_argument("--peers", type=Path, help="folder with the peers' bins/ and src/")
     parser.add_argument("--keep", action="store_true", help="keep logs and audit log")
     asked = parser.parse_args()
     got = subprocess.run(

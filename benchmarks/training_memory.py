@@ -2,8 +2,8 @@
 
 Prints the peak resident set of the training process beside that of a process that only imports torch, and what
 materialised windows alone would take. The goal is at most 700 MB above `import torch`. A whole epoch of the default
-model takes 25 minutes on 2 cores, so the training is stopped after some steps: its memory does not grow any more then,
-which the second half of the steps shows.
+model takes 25 minutes on 2 cores, so the training is stopped after some steps. By then its memory has stopped growing, as
+the second half of the steps shows.
 
     python benchmarks/training_memory.py [--seconds 30]
 """
@@ -23,22 +23,23 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from retrain_api.documents import encode
 from training.tasks import train_task
+
+from retrain_api.documents.encoding import encode
 
 ROWS, FEATURES, LOOKBACK = 1_030_512, 31, 60
 GOAL_MB = 700
 
 
-def feature_file(path: Path) -> None:
+def feature_file(path: Path, rows: int = ROWS) -> None:
     """Seeded random features with a price that walks."""
     generator = np.random.default_rng(0)
     start = np.datetime64("2024-01-01T00:00:00", "ns")
     columns = {
-        "timestamp": start + np.arange(ROWS) * np.timedelta64(60, "s"),
-        "close": 100 * np.exp(np.cumsum(generator.normal(0, 1e-4, ROWS))),
+        "timestamp": start + np.arange(rows) * np.timedelta64(60, "s"),
+        "close": 100 * np.exp(np.cumsum(generator.normal(0, 1e-4, rows))),
     }
-    columns |= {f"feature_{i}": generator.normal(size=ROWS).astype(np.float32) for i in range(FEATURES)}
+    columns |= {f"feature_{i}": generator.normal(size=rows).astype(np.float32) for i in range(FEATURES)}
     pq.write_table(pa.table(columns), path)
 
 
@@ -57,7 +58,7 @@ def torch_alone() -> float:
 
 
 def samples(process: subprocess.Popen[str], seconds: float) -> Iterator[tuple[int, float]]:
-    """Windows trained so far and resident MB then, for some time from the first step on."""
+    """Windows trained so far and resident MB at that moment, for some time from the first step on."""
     end = float("inf")
     assert process.stdout is not None
     for line in process.stdout:
@@ -100,7 +101,7 @@ def main() -> int:
 
 
 def report(base: float, peak: float, seen: list[tuple[int, float]]) -> None:
-    """The figures, as ratios where there is something to compare with."""
+    """Prints the figures, with ratios where there is something to compare with."""
     windows = ROWS * LOOKBACK * FEATURES * 4 / 2**20
     half = seen[len(seen) // 2 :]
     print(f"import torch alone                 {base:8.0f} MB")

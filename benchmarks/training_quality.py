@@ -1,13 +1,13 @@
 """Does a bigger batch or a lower precision learn as well? Validation loss over paired seeds, and wall time to a result.
 
-The reference is the plan's training: batch 32, float32 (a test proves it equal to plain torch). A variant is non-inferior
-when its best validation loss lies at most 0.002 nats above the reference's in the mean over the seeds. On synthetic data
-the lowest loss there is is known and shown, so that "equal" is not the equality of two coin tosses.
+The reference is the training of the original plan: batch 32, float32 (a test proves it equal to plain torch). A variant is
+non-inferior when its best validation loss, averaged over the seeds, is at most 0.002 nats above the reference's. For the
+synthetic data the lowest possible loss is known and shown, so that "equal" does not mean two equal coin tosses.
 
     python benchmarks/training_quality.py [--candles FILE] [--seeds 5] [--out results.jsonl]
 
-`--out` keeps what is finished: the same command goes on from there. `--timed` runs one seed after another with all
-processors and prints the wall time to the reference's best validation loss.
+`--out` keeps finished trainings: the same command goes on from there. `--timed` trains one seed with each variant, on all
+processors, and prints the wall time to the reference's best validation loss.
 """
 
 from __future__ import annotations
@@ -27,20 +27,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from retrain_api.spec_data import EarlyStopping, Scheduler, Training
-from retrain_trainer.model import Architecture
-from retrain_trainer.train import Hooks, State, fit, new_learner, validate
 from training import reference
 from training.cases import Case, candles, synthetic
 
+from retrain_api.spec.training import EarlyStopping, Scheduler, Training
+from retrain_trainer.model.network import Architecture
+from retrain_trainer.train.learner import new_learner
+from retrain_trainer.train.loop import Hooks, State, fit, validate
+from retrain_trainer.train.step import StepSettings
+
 MARGIN = 0.002
 STUDENT_T = {2: 6.314, 3: 2.920, 4: 2.353, 5: 2.132, 6: 2.015, 8: 1.895, 10: 1.833}
-"""95 % quantile of Student's t for so many pairs."""
+"""95 % quantile of Student's t, by the number of pairs."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """How it is trained."""
+    """One way of training."""
 
     name: str
     batch: int
@@ -53,7 +56,7 @@ VARIANTS = (
     Variant("batch 32, bfloat16", 32, "bfloat16"),
     Variant("batch 128, bfloat16, learning rate x 2", 128, "bfloat16", 0.002),
 )
-PEOPLE_HAVE = "what people have today"
+PEOPLE_HAVE = "reference"
 
 
 def case_of(name: str, options: argparse.Namespace, precision: str) -> Case:
@@ -66,7 +69,7 @@ def case_of(name: str, options: argparse.Namespace, precision: str) -> Case:
 
 
 def training_of(variant: Variant, seed: int, epochs: int) -> Training:
-    """One whole period of the cosine, so that each variant has cooled down at its end."""
+    """One whole period of the cosine, so that the learning rate of each variant has fallen to its lowest at the end."""
     return Training(
         epochs=epochs,
         batch_size=variant.batch,
@@ -79,32 +82,35 @@ def training_of(variant: Variant, seed: int, epochs: int) -> Training:
 
 def shape(case: Case) -> Architecture:
     """The plan's network for that many features."""
-    return Architecture(case.problem.features.shape[1], 128, 3, 0.35, True)
+    return Architecture(case.training_data.features.shape[1], case.hidden_size, case.layers, 0.35, True)
 
 
-def learn(case: Case, variant: Variant, seed: int, epochs: int) -> list[tuple[float, float]]:
+def learn(
+    case: Case, variant: Variant, seed: int, epochs: int, settings: StepSettings | None = None
+) -> list[tuple[float, float]]:
     """Validation loss after each epoch, and the seconds until then."""
-    how, cpu, found = training_of(variant, seed, epochs), torch.device("cpu"), []
+    how, device, found = training_of(variant, seed, epochs), case.training_data.device, []
     began = time.perf_counter()
 
     def told(state: State) -> None:
         found.append((state.epochs[-1].validation_loss, time.perf_counter() - began))
 
-    fit(new_learner(shape(case), how, cpu), case.problem, how, State(), Hooks(epoch=told))
+    fit(new_learner(shape(case), how, device), case.training_data, how, State(), Hooks(epoch=told), settings)
     return found
 
 
 def learn_as_people_do(case: Case, seed: int, epochs: int) -> list[tuple[float, float]]:
     """The same with the reference's loop; validated as ours is, which favours it: one window at a time takes minutes."""
-    what, how, cpu = case.problem, training_of(VARIANTS[0], seed, epochs), torch.device("cpu")
-    windows = reference.Windows(what.features, what.targets, torch.from_numpy(what.train_ends), what.lookback)
-    learner = new_learner(shape(case), how, cpu)
+    what, how, device = case.training_data, training_of(VARIANTS[0], seed, epochs), case.training_data.device
+    features, targets, ends = what.features.cpu(), what.targets.cpu(), torch.from_numpy(what.train_ends)
+    windows = reference.Windows(features, targets, ends, what.lookback)
+    learner = new_learner(shape(case), how, device)
     network = learner.network
     optimiser = torch.optim.Adam(network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimiser, epochs, 2, 1e-6)
     found, began = [], time.perf_counter()
     for epoch in range(epochs):
-        for _ in reference.train(network, windows, what.weight, epoch, cpu, optimiser):
+        for _ in reference.train(network, windows, what.weight, epoch, device, optimiser):
             pass
         schedule.step()
         reached = validate(network, what, epoch + 1, 0.0, 0.0, lambda: False)
@@ -120,12 +126,12 @@ def one(options: argparse.Namespace) -> dict[str, Any]:
     found = learn(case, variant, options.seed, options.epochs)
     return {
         "data": options.data, "variant": variant.name, "seed": options.seed, "bayes": case.bayes_loss,
-        "trained": len(case.problem.train_ends), "validated": len(case.problem.validation_ends), "losses": [loss for loss, _ in found],
+        "trained": len(case.training_data.train_ends), "validated": len(case.training_data.validation_ends), "losses": [loss for loss, _ in found],
     }  # fmt: skip
 
 
 def study(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """All trainings that are not there yet, as many side by side as there are processors, one thread each."""
+    """Runs the trainings that are not done yet, as many side by side as there are processors, with one thread each."""
     out = Path(options.out)
     kept = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
     there = {(entry["data"], entry["variant"], entry["seed"]) for entry in kept}
@@ -150,7 +156,7 @@ def data_of(options: argparse.Namespace) -> list[str]:
 
 
 def elsewhere(options: argparse.Namespace, data: str, variant: int, seed: int) -> str:
-    """One training in a process with one thread; its line."""
+    """One training in a process with one thread; its JSON line."""
     command = [sys.executable, __file__, "--data", data, "--variant", str(variant), "--seed", str(seed)]
     command += ["--windows", str(options.windows), "--epochs", str(options.epochs)]
     command += ["--candles", options.candles] if options.candles else []
@@ -158,7 +164,7 @@ def elsewhere(options: argparse.Namespace, data: str, variant: int, seed: int) -
 
 
 def report(kept: list[dict[str, Any]]) -> None:
-    """Per data and variant: best loss, its difference to the reference's, pair by pair."""
+    """Prints, for each data set and variant, the best loss and its paired difference from the reference's."""
     for data in sorted({entry["data"] for entry in kept}):
         entries = [entry for entry in kept if entry["data"] == data]
         first = entries[0]
@@ -187,7 +193,7 @@ def compare(variant: Variant, found: dict[int, float], expected: dict[int, float
 
 
 def timed(options: argparse.Namespace) -> None:
-    """Wall time to the reference's best validation loss, all processors, one seed."""
+    """Prints the wall time to the reference's best validation loss, with all processors and one seed."""
     for data in data_of(options):
         case = case_of(data, options, "float32")
         people = learn_as_people_do(case, 0, options.epochs)
@@ -209,7 +215,7 @@ def timed(options: argparse.Namespace) -> None:
 
 
 def reached(found: list[tuple[float, float]], goal: float) -> float:
-    """Seconds until the loss was at most MARGIN above `goal`; 0 where it never was."""
+    """Seconds until the loss was at most MARGIN above `goal`; 0 if it never was."""
     return next((seconds for loss, seconds in found if loss <= goal + MARGIN), 0.0)
 
 
@@ -217,7 +223,7 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--candles", help="a candle file of 5-minute bars that can be predicted, such as a pegged pair's"
+        "--candles", help="a candle file of 5-minute bars that can be predicted, such as those of a pegged pair"
     )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--windows", type=int, default=4000)

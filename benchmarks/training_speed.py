@@ -1,8 +1,8 @@
-"""Windows trained and evaluated a second, with what people have today beside it in the same run; ratios.
+"""Windows trained and evaluated per second, with the usual way of training beside ours in the same run; ratios.
 
-The reference: a Dataset of one window an item, a DataLoader with batches of 32, float32, nn.LSTM, `.item()` at every step;
-evaluation one window at a time. 31 features x 60 bars, 128 hidden, 3 layers, both directions, dropout 0.35. The variants take turns,
-so that a slow minute of a shared machine meets all of them; the ratio is the median of the rounds' ratios.
+The reference: a Dataset of one window per item, a DataLoader with batches of 32, float32, nn.LSTM, `.item()` at every step;
+evaluation one window at a time. 31 features x 60 bars, 128 hidden units, 3 layers, both directions, dropout 0.35. The
+variants take turns, so that a slow minute of a shared machine affects all of them; the ratio is the median of the rounds'.
 
     python benchmarks/training_speed.py [--rounds 3] [--seconds 6] [--device cuda]
 """
@@ -15,80 +15,18 @@ import platform
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from retrain_api.spec_data import Training
-from retrain_trainer.model import Architecture, DirectionLSTM
-from retrain_trainer.train import Problem
-from training import ours, reference
+from training.pace import DEFAULT, evaluate_ours, evaluate_reference, train_ours, train_reference
 
-ROWS, FEATURES, LOOKBACK = 20_000, 31, 60
-SHAPE = Architecture(FEATURES, 128, 3, 0.35, True)
 Measure = Callable[[float], float]
 
 
-def problem(device: torch.device, precision: torch.dtype) -> Problem:
-    """Noise: the arithmetic is that of any data."""
-    generator = torch.Generator().manual_seed(0)
-    features = torch.randn(ROWS, FEATURES, generator=generator).to(device)
-    targets = (torch.rand(ROWS, generator=generator) > 0.5).float().to(device)
-    ends = np.arange(LOOKBACK, ROWS, dtype=np.int64)
-    return Problem(features, targets, ends, ends, LOOKBACK, 1.0, precision)
-
-
-def rate(steps: Iterator[int], seconds: float, device: torch.device) -> float:
-    """Windows a second over so many seconds; the first three yields only warm up."""
-    for _ in range(3):
-        first = next(steps)
-    synchronise(device)
-    began, done = time.perf_counter(), first
-    while time.perf_counter() - began < seconds:
-        done = next(steps)
-    synchronise(device)
-    return (done - first) / (time.perf_counter() - began)
-
-
-def synchronise(device: torch.device) -> None:
-    """What a GPU was given is done."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-
-
-def train_reference(device: torch.device, seconds: float) -> float:
-    what = problem(torch.device("cpu"), torch.float32)
-    windows = reference.Windows(what.features, what.targets, torch.from_numpy(what.train_ends), LOOKBACK)
-    network = reference.Network(FEATURES, 128, 3, 0.35).to(device)
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, weight_decay=1e-5)
-    return rate(reference.train(network, windows, 1.0, 0, device, optimiser), seconds, device)
-
-
-def train_ours(device: torch.device, batch: int, precision: torch.dtype, seconds: float) -> float:
-    steps = ours.train(SHAPE, problem(device, precision), Training(batch_size=batch), device)
-    found = rate(steps, seconds, device)
-    steps.close()  # type: ignore[attr-defined]
-    return found
-
-
-def evaluate_reference(device: torch.device, seconds: float) -> float:
-    what = problem(torch.device("cpu"), torch.float32)
-    windows = reference.Windows(what.features, what.targets, torch.from_numpy(what.train_ends), LOOKBACK)
-    network = reference.Network(FEATURES, 128, 3, 0.35).to(device)
-    return rate(reference.evaluate(network, windows, device), seconds, device)
-
-
-def evaluate_ours(device: torch.device, seconds: float) -> float:
-    what = problem(device, torch.float32)
-    network = DirectionLSTM(SHAPE).to(device)
-    return rate(ours.evaluate(network, what.features, what.train_ends, LOOKBACK), seconds, device)
-
-
 def two_symbols(batch: int, precision: str, seconds: float) -> float:
-    """Two trainings side by side, each in a process with half of the processors, as `retrain run` does it."""
+    """Two trainings side by side, each in a process with half of the processors, as `retrain run` does."""
     threads = str(max(1, (os.cpu_count() or 2) // 2))
     command = [sys.executable, __file__, "--one", f"{batch},{precision},{seconds}"]
     environ = {**os.environ, "OMP_NUM_THREADS": threads}
@@ -98,18 +36,20 @@ def two_symbols(batch: int, precision: str, seconds: float) -> float:
 
 def variants(device: torch.device) -> dict[str, dict[str, Measure]]:
     """What is compared, the reference first."""
-    training: dict[str, Measure] = {"reference: one window an item, 32, float32": partial(train_reference, device)}
+    training: dict[str, Measure] = {
+        "reference: one window an item, 32, float32": partial(train_reference, DEFAULT, device)
+    }
     for batch in (32, 64, 128, 256) if device.type == "cpu" else (32, 128, 512, 2048):
         for name, precision in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-            training[f"batch {batch}, {name}"] = partial(train_ours, device, batch, precision)
+            training[f"batch {batch}, {name}"] = partial(train_ours, DEFAULT, device, batch, precision)
     evaluation: dict[str, Measure] = {
-        "reference: one window at a time": partial(evaluate_reference, device),
-        "batches of 256": partial(evaluate_ours, device),
+        "reference: one window at a time": partial(evaluate_reference, DEFAULT, device),
+        "batches of 256": partial(evaluate_ours, DEFAULT, device),
     }
     found = {"training": training, "evaluation": evaluation}
     if device.type == "cpu":
         found["two symbols"] = {
-            "reference, one after the other": partial(train_reference, device),
+            "reference, one after the other": partial(train_reference, DEFAULT, device),
             "side by side, 32, float32": partial(two_symbols, 32, "float32"),
             "side by side, 32, bfloat16": partial(two_symbols, 32, "bfloat16"),
             "side by side, 128, bfloat16": partial(two_symbols, 128, "bfloat16"),
@@ -118,7 +58,7 @@ def variants(device: torch.device) -> dict[str, dict[str, Measure]]:
 
 
 def chip(device: torch.device) -> str:
-    """What it was measured on."""
+    """The machine that is measured."""
     if device.type == "cuda":
         return torch.cuda.get_device_name()
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
@@ -139,7 +79,7 @@ def main() -> int:
     device = torch.device(options.device)
     if options.one:
         batch, precision, seconds = options.one.split(",")
-        print(train_ours(device, int(batch), getattr(torch, precision), float(seconds)))
+        print(train_ours(DEFAULT, device, int(batch), getattr(torch, precision), float(seconds)))
         return 0
     print(
         f"{chip(device)}; torch {torch.__version__}, {torch.get_num_threads()} threads; medians of {options.rounds} rounds\n"
@@ -151,7 +91,7 @@ def main() -> int:
 
 
 def table(group: str, measures: dict[str, Measure], rounds: int, seconds: float) -> None:
-    """Windows a second, and their ratio to the first."""
+    """Prints windows per second, and their ratio to the first variant's."""
     found: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():

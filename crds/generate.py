@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import yaml
-from retrain_api.crd import crd
-from retrain_api.reference import reference
+
+from retrain_api.schema.crd import crd
+from retrain_api.schema.reference import reference
 
 ROOT = Path(__file__).resolve().parent.parent
 _HEAD = "# Generated from the models in operator/retrain_api by `make generate`; do not edit.\n"

@@ -8,5 +8,6 @@ $bin/ruff format --check .
 $bin/mypy
 $bin/lint-imports --no-logo >/dev/null || { $bin/lint-imports; exit 1; }
 $bin/python crds/generate.py --check
+$bin/python docs/generate.py --check
 $bin/python manifests/argocd/generate.py --check
 echo "lint: clean"

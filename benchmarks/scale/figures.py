@@ -13,7 +13,7 @@ Event = dict[str, Any]
 
 @dataclass
 class Counted:
-    """What one component asked, and when objects were made, got their first child, and were last written."""
+    """The requests of one component, and when objects were created, got their first child, and were last written."""
 
     requests: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -23,19 +23,19 @@ class Counted:
     children: int = 0
 
     def waits(self, until: dict[str, float]) -> list[float]:
-        """Seconds from an object's creation."""
+        """Seconds from each object's creation, sorted."""
         return sorted(until[name] - self.created[name] for name in until if name in self.created)
 
 
 def seconds(stamp: str) -> float:
-    """A time of the audit log."""
+    """A time in the audit log, in seconds since 1970."""
     return datetime.fromisoformat(stamp).timestamp()
 
 
 def counted(events: Iterable[Event], subject: str, by: str, resource: str, child: str) -> Counted:
-    """Events since the objects were submitted; watches, leases and reads of logs left out.
+    """Counts the events since the objects were submitted, without watches, Leases and reads of logs.
 
-    Objects are named o00000, and their children's names begin so.
+    Objects are named o00000, and their children's names begin with that.
     """
     found = Counted()
     for event in events:
@@ -68,5 +68,5 @@ def _time(found: Counted, event: Event, what: str, name: str, resource: str, chi
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:
-    """Of sorted values; None of none."""
+    """Quantile of sorted values; None if there are none."""
     return round(values[min(len(values) - 1, int(share * len(values)))], 3) if values else None

@@ -1,4 +1,4 @@
-"""A control plane with a scheduler and a simulated node: pods run for some seconds, and nothing of them is real."""
+"""A control plane with a scheduler and a simulated node, whose pods only pretend to run for some seconds."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _ADMIN = "rbac.authorization.k8s.io"
 
 @dataclass
 class ScalePlane(ControlPlane):
-    """`run_milliseconds` is how long each pod runs."""
+    """`run_milliseconds` is the time that each pod runs."""
 
     run_milliseconds: int = 2000
 
     def start_all(self) -> None:
-        """Control plane, scheduler and node; returns when pods can be bound."""
+        """Starts control plane, scheduler and node; returns when pods can be bound."""
         self.start()
         self._grant_all("operator")
         self._start_scheduler()
@@ -31,17 +31,17 @@ class ScalePlane(ControlPlane):
         node = {"metadata": {"name": "sim", "labels": {"kubernetes.io/os": "linux"}}}
         self.request("POST", "/api/v1/nodes", node | {"status": {"capacity": _MUCH, "allocatable": _MUCH}})
         self._until("kwok", lambda: "True" in self._readiness())
-        # Admission taints a new node; no node controller is there to take the taint away.
+        # Admission taints a new node, and there is no node controller to remove the taint.
         self.request("PATCH", "/api/v1/nodes/sim", {"spec": {"taints": None}}, kind="merge-patch+json")
 
     def stop(self) -> None:
-        """End all of them."""
+        """Stop all of them."""
         for name in ("kwok", "kube-scheduler"):
             self._kill(name)
         super().stop()
 
     def cpu(self) -> dict[str, float]:
-        """Processor seconds of every process so far."""
+        """Processor seconds that each process has used so far."""
         return {name: cpu_seconds(process.pid) for name, process in self.processes.items()}
 
     def _readiness(self) -> list[str]:
@@ -72,7 +72,7 @@ class ScalePlane(ControlPlane):
         )
 
     def _grant_all(self, user: str) -> None:
-        """The measured program may do everything: rights are another test's matter."""
+        """The measured program may do everything: other tests check its rights."""
         binding = {
             "metadata": {"name": user},
             "roleRef": {"apiGroup": _ADMIN, "kind": "ClusterRole", "name": "cluster-admin"},
@@ -94,6 +94,6 @@ def peak_mib(pid: int) -> float:
 
 
 def machine_ticks() -> tuple[int, int]:
-    """Busy and all ticks of the machine's cores."""
+    """Busy ticks and all ticks of the machine's cores."""
     values = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
     return sum(values[:3]) + sum(values[5:8]), sum(values[:8])

@@ -1,4 +1,4 @@
-"""What is measured: our operator, and two good controllers that do the same shape of work, where their binaries are."""
+"""What is measured: our operator and, where their binaries are there, two good controllers doing work of the same shape."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ENDS = "retrain_runs_finished_total{"
 
 
 class Subject(Protocol):
-    """A controller, its resource, and how to tell that one is done."""
+    """A controller, its resource, and how to tell that an object is done."""
 
     name: str
     resource: str
@@ -29,10 +29,10 @@ class Subject(Protocol):
     path: str
 
     def install(self, plane: ScalePlane) -> None:
-        """Its definitions."""
+        """Install its CRDs."""
 
     def command(self, plane: ScalePlane) -> tuple[list[str], dict[str, str]]:
-        """What to start, and with which variables besides."""
+        """The command to start it, and more environment variables."""
 
     def document(self, name: str) -> Body:
         """One object: three in parallel, then one, then one."""
@@ -43,7 +43,7 @@ class Subject(Protocol):
 
 @dataclass(frozen=True)
 class Ours:
-    """A RetrainRun of three symbols: three training Jobs, an Indexed one of three pods, one that publishes."""
+    """A RetrainRun of three symbols: three train Jobs, an Indexed evaluate Job of three pods, a publish Job."""
 
     port: int = field(default_factory=free_port)
     name: str = "retrain-operator"
@@ -57,7 +57,7 @@ class Ours:
 
     def command(self, plane: ScalePlane) -> tuple[list[str], dict[str, str]]:
         address = f"--http-address=127.0.0.1:{self.port}"
-        # Pods that are not real have no logs; what reading them costs is another question.
+        # Simulated pods have no logs; what reading logs costs is another question.
         flags = ["--lease-namespace=default", "--progress-reads-per-second=0", address]
         return [sys.executable, "-m", "retrain_operator", *flags], {"KUBECONFIG": str(plane.kubeconfig("operator"))}
 
@@ -75,7 +75,7 @@ class Ours:
         }
 
     def done(self, plane: ScalePlane) -> int:
-        # Listing a thousand runs every few seconds would be most of what is measured.
+        # Listing a thousand runs every few seconds would dominate the measurement.
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
             lines = answer.read().decode().splitlines()
         ends = {line.split('"')[1]: float(line.split()[-1]) for line in lines if line.startswith(_ENDS)}
@@ -85,7 +85,7 @@ class Ours:
 
 @dataclass(frozen=True)
 class JobSet:
-    """kubernetes-sigs/jobset 0.10.1, its webhooks left out: their defaults are in jobset.json."""
+    """kubernetes-sigs/jobset 0.10.1 without its webhooks, whose defaults are written out in jobset.json."""
 
     binaries: Path
     sources: Path
@@ -135,7 +135,7 @@ class JobSet:
 
 @dataclass(frozen=True)
 class Argo:
-    """Argo Workflows 3.7.3 with its client limits raised and its requeue time at one second."""
+    """Argo Workflows 3.7.3 with raised client limits and a requeue time of one second."""
 
     binaries: Path
     sources: Path
@@ -167,7 +167,7 @@ class Argo:
 
 
 def started(subject: Subject, plane: ScalePlane) -> subprocess.Popen[bytes]:
-    """The controller at work, its words in the plane's folder."""
+    """Starts the controller; its log is in the plane's folder."""
     command, environ = subject.command(plane)
     with (plane.folder / f"{subject.name}.log").open("wb") as log:
         return subprocess.Popen(command, env=os.environ | environ, stdout=log, stderr=log, preexec_fn=end_with_parent())

@@ -1,4 +1,4 @@
-"""Figures side by side: ours, the peers', and the goals. Pure."""
+"""Our figures and the peers', side by side. Pure."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ ROWS: tuple[tuple[str, Callable[[Line], Any]], ...] = (
 
 
 def table(lines: Sequence[Line]) -> str:
-    """Markdown: for each N, our figure, the others', and theirs as a multiple of ours."""
+    """Markdown: for each N, our figures and the others', with theirs as a multiple of ours."""
     return "\n".join(_of(runs, lines) for runs in sorted({line["runs"] for line in lines}))
 
 

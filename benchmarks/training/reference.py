@@ -1,6 +1,6 @@
-"""What people have today, for comparison: one window an item, a DataLoader, float32, a look at the loss every step.
+"""The reference, what people usually write: one window per item, a DataLoader, float32, the loss read at every step.
 
-Nothing of the project is used here but plain numbers, so that this stays what it is when the project gets faster.
+It uses none of the project's code, so that it stays as it is when the project gets faster.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 
 class Windows(Dataset[tuple[Tensor, Tensor]]):
-    """One window an item."""
+    """A data set with one window per item."""
 
     def __init__(self, features: Tensor, targets: Tensor, ends: Tensor, lookback: int) -> None:
         self.features, self.targets, self.ends, self.lookback = features, targets, ends, lookback
@@ -27,7 +27,7 @@ class Windows(Dataset[tuple[Tensor, Tensor]]):
 
 
 class Network(nn.Module):
-    """The plan's network as one writes it."""
+    """The default network, written plainly."""
 
     def __init__(self, features: int, hidden: int, layers: int, dropout: float) -> None:
         super().__init__()

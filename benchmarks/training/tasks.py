@@ -1,16 +1,18 @@
-"""The task of a training that is measured."""
+"""The task of a training to be measured."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from retrain_api.documents import RunRef, TrainTask
-from retrain_api.spec_data import Label, Model, Split, Training
+from retrain_api.documents.references import RunRef
+from retrain_api.documents.tasks import TrainTask
+from retrain_api.spec.data import Label, Split
+from retrain_api.spec.training import Model, Training
 
 
 def train_task(file: Path, folder: Path, **fields: Any) -> TrainTask:
-    """One symbol of `file` on the CPU, artifacts below `folder`; all defaults but for the `fields`."""
+    """Trains one symbol of `file` on the CPU, with artifacts below `folder` and all defaults except the `fields`."""
     settled = {
         "run": RunRef(namespace="bench", name="bench", uid="0"),
         "artifacts_uri": f"file://{folder}/artifacts/",

@@ -13,7 +13,7 @@ import yaml
 HERE = Path(__file__).resolve().parent
 PATCH = HERE / "argocd-cm.yaml"
 KIND = "retrain.crpbot.dev_RetrainRun"
-ACTIONS = ("suspend", "resume", "rerun", "approve", "reject")
+ACTIONS = ("suspend", "resume", "retry", "rerun", "approve", "reject")
 _HEAD = """\
 # Generated from the Lua scripts beside it by `make generate`; do not edit.
 # kubectl patch configmap argocd-cm -n argocd --patch-file manifests/argocd/argocd-cm.yaml

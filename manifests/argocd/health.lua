@@ -1,25 +1,28 @@
--- Health of a RetrainRun for Argo CD. Needs none of the libraries that useOpenLibs turns on.
+-- Health of a RetrainRun for Argo CD. It needs none of the libraries that useOpenLibs turns on.
 local meta = obj.metadata
 local status = obj.status
 
 if meta.deletionTimestamp ~= nil then
   return { status = "Progressing", message = "The run is being deleted." }
 end
-if status == nil or status.observedGeneration == nil or status.state == nil then
+if status == nil or (status.observedGeneration or 0) == 0 or status.state == nil then
   return { status = "Progressing", message = "Waits for the operator to see the run." }
 end
--- What follows would speak of an older spec, and let a sync wave pass on yesterday's verdict.
+-- The rest of the status belongs to an older spec: a sync wave would pass on yesterday's verdict.
 if status.observedGeneration ~= meta.generation then
   return { status = "Progressing", message = "Waits for the operator to see the changed spec." }
 end
 local unreadable = false
 for _, condition in ipairs(status.conditions or {}) do
-  -- The operator acts on no token of a run that it can't read: waiting for that would hide why.
+  -- The operator ignores the token of a run that it can't read: waiting for it would hide the reason.
   unreadable = unreadable or condition.reason == "InvalidRun"
 end
-local rerun = meta.annotations and meta.annotations["retrain.crpbot.dev/rerun"]
-if rerun ~= nil and rerun ~= "" and rerun ~= status.lastHandledRerun and not unreadable then
-  return { status = "Progressing", message = "Waits for the operator to see the new rerun token." }
+local handled = { rerun = status.lastHandledRerun, retry = status.lastHandledRetry }
+for _, token in ipairs({ "rerun", "retry" }) do
+  local asked = meta.annotations and meta.annotations["retrain.crpbot.dev/" .. token]
+  if asked ~= nil and asked ~= "" and asked ~= handled[token] and not unreadable then
+    return { status = "Progressing", message = "Waits for the operator to see the new " .. token .. " token." }
+  end
 end
 
 local health = {

@@ -1,6 +1,6 @@
-"""Keys: what a piece of work depends on, as a digest. Work is done again only when its key has changed.
+"""Keys: digests of what a piece of work depends on. Work is repeated only when its key has changed.
 
-A key hashes the spec without the fields that equal their default, so a release that adds a defaulted field changes
+A key hashes the spec without the fields that equal their default, so that a release which adds a defaulted field changes
 no key and retrains nothing.
 """
 
@@ -14,14 +14,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from retrain_api.spec.run import RetrainRunSpec
+
 from .names import data_file_uri
-from .spec import RetrainRunSpec
 
 _LENGTH = 16
 
 
 def digest(parts: Mapping[str, Any]) -> str:
-    """16 hex digits of the canonical JSON of `parts`; order of keys and absent parts do not matter."""
+    """16 hex digits of the canonical JSON of `parts`; the order of keys and absent parts do not matter."""
     given = {name: part for name, part in parts.items() if part not in (None, {}, "")}
     text = json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
@@ -40,7 +41,7 @@ def changed(document: BaseModel) -> dict[str, Any]:
 
 @cache
 def _defaults(model: type[BaseModel]) -> dict[str, Any]:
-    """Made once: pydantic copies a default at every call, and keys are made at every look at a run."""
+    """Cached, because pydantic copies a default at every call, and keys are computed at every reconcile."""
     return {name: field.get_default(call_default_factory=True) for name, field in model.model_fields.items()}
 
 
@@ -62,6 +63,7 @@ def train_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) -> st
             "data": data_file_uri(spec.data.uri, spec.data.filename, symbol, spec.data.interval),
             "interval": spec.data.interval,
             "features": None if features is None else sorted(features),
+            "builtIn": spec.data.built_in,
             "label": changed(spec.label),
             "split": changed(spec.split),
             "model": changed(spec.model),
@@ -73,8 +75,10 @@ def train_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) -> st
     )
 
 
-def evaluate_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) -> str:
-    """Key of a symbol's evaluation: the train key and how it is measured."""
+def evaluate_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None, champion: str | None = None) -> str:
+    """Key of a symbol's evaluation: the train key, how the model is measured and, where publish met another model in
+    service than the measured one, against which (`SymbolResult.champion`; "" is none, and other work than None).
+    """
     baseline = spec.promotion.baseline
     described = {} if baseline is None else changed(baseline)
     return digest(
@@ -83,5 +87,13 @@ def evaluate_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) ->
             "evaluation": changed(spec.evaluation),
             "baseline": described.pop("uri", None),
             "baselineModel": described,
+            # A digest leaves out what is empty, and that no model was in service is something else than nothing.
+            "champion": "none" if champion == "" else champion,
         }
     )
+
+
+def recipe(spec: RetrainRunSpec, symbol: str) -> str:
+    """What is tried: the key of a symbol's evaluation without what repeats the same try, which is the rerun token and the image."""
+    pods = spec.pods.model_copy(update={"image": None})
+    return evaluate_key(spec.model_copy(update={"pods": pods}), symbol)

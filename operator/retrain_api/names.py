@@ -1,9 +1,10 @@
-"""Every name that is derived: Jobs, labels, files in the store. Deterministic, so that nothing is made twice."""
+"""Every derived name: Jobs, labels, files in the store. They are deterministic, so that nothing is made twice."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 
 GROUP = "retrain.crpbot.dev"
 VERSION = "v1alpha1"
@@ -15,32 +16,55 @@ LABEL_SYMBOL = f"{GROUP}/symbol"
 LABEL_RUN = f"{GROUP}/run"
 ANNOTATION_KEY = f"{GROUP}/key"
 ANNOTATION_TEMPLATE = f"{GROUP}/template"
+ANNOTATION_QUEUE = f"{GROUP}/queue"
 ANNOTATION_RERUN = f"{GROUP}/rerun"
+ANNOTATION_RETRY = f"{GROUP}/retry"
 ANNOTATION_APPROVE = f"{GROUP}/approve"
 ANNOTATION_REJECT = f"{GROUP}/reject"
 ANNOTATION_OVERRIDE = f"{GROUP}/override"
 
+QUEUE_LABELS = ("kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class")
+"""Labels that a run's Jobs take over from it: a queue reads them."""
+
+CONTAINER = "trainer"
+"""The container of a Job's pods that carries out the task."""
+
+RESULT_FILE = "result.json"
+"""In the folder of its train key: the result of a finished training."""
+
 EVALUATION_FILE = "evaluation.json"
 """In the folder of its evaluate key: curves, intervals, equity."""
+
+PREDICTIONS_FILE = "predictions.parquet"
+"""Beside the evaluation file: every test bar with what the model made of it, from which all figures follow."""
 
 NAME_LIMIT = 63
 """Longest Job name: its pods carry it as a label value (longer ones are refused)."""
 
 
+def queue_labels(labels: Mapping[str, str]) -> str:
+    """Where a run's Jobs queue, as their annotation says it. The labels of a Job itself may be those that Kueue gave it."""
+    return ",".join(f"{name}={labels[name]}" for name in QUEUE_LABELS if name in labels)
+
+
 def short_hash(*parts: str, length: int = 8) -> str:
-    """Hex digest of the parts, each set off from the next."""
+    """Hex digest of the parts, with a separator between them."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:length]
 
 
-def job_name(run: str, phase: str, symbol: str | None, key: str, template: str) -> str:
+def job_name(run: str, phase: str, symbol: str | None, key: str, template: str, indexes: int | None = None) -> str:
     """Name of a Job, at most 63 characters: run, phase, symbol and a hash of key and template.
 
-    The run's part is cut where it must be; the hash takes in the whole of everything, so two names never meet.
+    A Job's name has no dots: its pods carry it as their host name. Those of an Indexed Job, one of `indexes`, carry
+    NAME-INDEX, so that its own name has to leave room for the last index. The run's part is cut where necessary; the hash covers all parts in full, so two names never collide.
     """
+    limit = NAME_LIMIT - (0 if indexes is None else len(f"-{max(indexes - 1, 0)}"))
     tail = "-".join(
-        filter(None, [phase, symbol.lower() if symbol else "", short_hash(run, phase, symbol or "", key, template)])
+        filter(
+            None, [phase, (symbol or "").lower().replace(".", "-"), short_hash(run, phase, symbol or "", key, template)]
+        )
     )
-    head = run[: NAME_LIMIT - len(tail) - 1].replace(".", "-").rstrip("-")
+    head = run[: limit - len(tail) - 1].replace(".", "-").rstrip("-")
     return f"{head}-{tail}"
 
 
@@ -50,7 +74,7 @@ def label_value(text: str) -> str:
 
 
 def file_symbol(symbol: str) -> str:
-    """A symbol in a file name: BTC-USD is BTC_USD."""
+    """A symbol in a file name: BTC-USD is BTC_USD, and BRK.B stays BRK.B, so that no two symbols share a name."""
     return symbol.replace("-", "_")
 
 
@@ -70,7 +94,7 @@ def promoted_pointer(symbol: str) -> str:
 
 
 def judged_folder(symbol: str) -> str:
-    """Folder of the files that say which models were judged on which test bars; ends in a slash."""
+    """Folder of the files that record which models were judged on which test bars; ends in a slash."""
     return f"judged/{symbol}/"
 
 
@@ -101,7 +125,7 @@ def data_file_uri(data_uri: str, filename: str, symbol: str, interval: str) -> s
 
 
 def backup_purpose(name: str) -> str:
-    """Purpose of a backup's credentials; a backup may be named artifacts and is not mistaken for them."""
+    """Purpose of a backup's credentials; prefixed, because a backup may itself be named artifacts."""
     return f"backup-{name}"
 
 

@@ -1,4 +1,7 @@
-"""A RetrainRun as a person writes it and the API server stores it."""
+"""A RetrainRun, as people write it and as the API server stores it.
+
+Both forms go through one parser, so a file that `retrain run` accepts means the same on a cluster.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,29 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, PrivateAttr, StringConstraints, ValidationError
 
+from retrain_api.schema.known import known_part
+from retrain_api.schema.messages import sentences
+from retrain_api.spec.forms import LABEL, ObjectName
+from retrain_api.spec.run import RetrainRunSpec
+from retrain_api.status.run import RetrainRunStatus
+
+from . import reasons
 from .errors import ConfigurationError
-from .explain import sentences
-from .names import ANNOTATION_APPROVE, ANNOTATION_OVERRIDE, ANNOTATION_REJECT, ANNOTATION_RERUN
-from .schema import Lenient, Strict
-from .spec import RetrainRunSpec
-from .status import RetrainRunStatus
+from .names import ANNOTATION_APPROVE, ANNOTATION_OVERRIDE, ANNOTATION_REJECT, ANNOTATION_RERUN, ANNOTATION_RETRY
+from .wire import ADMISSION, Lenient, Strict
 
 
 class Metadata(Lenient):
     """The part of an object's metadata that matters here."""
 
-    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", min_length=1, max_length=253)
-    namespace: str = "default"
+    name: ObjectName
+    namespace: Annotated[str, StringConstraints(max_length=63), LABEL.check] = "default"
     uid: str = ""
+    resource_version: str = ""
     generation: int | None = None
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
@@ -42,11 +50,22 @@ class RetrainRun(Strict):
     metadata: Metadata
     spec: RetrainRunSpec
     status: RetrainRunStatus = Field(default_factory=RetrainRunStatus)
+    _ignored: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Paths of the fields that a newer CRD let in and this release does not know."""
+        return self._ignored
 
     @property
     def rerun(self) -> str | None:
-        """The rerun token in force: the annotation's, or the one acted upon last when it was taken away."""
+        """The rerun token in force: the annotation's or, once that is removed, the one last acted upon."""
         return self.metadata.annotation(ANNOTATION_RERUN) or self.status.last_handled_rerun
+
+    @property
+    def retry(self) -> str | None:
+        """The retry token in force, as with rerun: a new one tries again what failed, and keeps what succeeded."""
+        return self.metadata.annotation(ANNOTATION_RETRY) or self.status.last_handled_retry
 
     @property
     def approval(self) -> str | None:
@@ -67,35 +86,47 @@ class RetrainRun(Strict):
 def parse_run(document: Mapping[str, Any]) -> RetrainRun:
     """The RetrainRun in a JSON-like mapping.
 
-    A null field is an unset one, and 50.0 an integer, as on the API server. Raises ConfigurationError("InvalidRun") with a sentence for
-    each wrong field.
+    A null field counts as unset, and 50.0 as an integer, as on the API server. Fields have their camelCase names alone. Raises
+    ConfigurationError("InvalidRun") with a sentence for each wrong field.
     """
+    return _parse(document, ADMISSION)
+
+
+def _parse(document: Mapping[str, Any], context: dict[str, bool]) -> RetrainRun:
+    text = json.dumps(as_stored(document, schema()), default=str)
     try:
-        stored = as_stored(document, _schema())
-        return RetrainRun.model_validate_json(json.dumps(stored, default=str), strict=True)
+        return RetrainRun.model_validate_json(text, strict=True, context=context, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise ConfigurationError("InvalidRun", "\n".join(sentences(error))) from None
+        raise ConfigurationError(reasons.INVALID_RUN, "\n".join(sentences(error))) from None
 
 
 def parse_stored(text: bytes, document: Mapping[str, Any]) -> RetrainRun:
-    """As `parse_run`, of JSON and the mapping that it says, as the API server stores it: mostly with nothing to change."""
+    """As `parse_run`, for JSON from the API server and the same as a mapping: the quick way, as it is normalised already.
+
+    What is stored is not held to rules that came later: see `retrain_api.wire.is_admission`. Fields that a newer CRD let in
+    are left out, and named in `ignored`.
+    """
     try:
         return RetrainRun.model_validate_json(text, strict=True)
     except ValidationError:
-        return parse_run(document)
+        kept, unknown = known_part(document, schema())
+        run = _parse(kept, {})
+        run._ignored = tuple(path for path in unknown if path.startswith("spec."))
+        return run
 
 
 @cache
-def _schema() -> dict[str, Any]:
-    from .crd import root_schema
+def schema() -> dict[str, Any]:
+    """Structural schema of a run, as this release knows it."""
+    from retrain_api.schema.crd import root_schema
 
     return root_schema()
 
 
 def as_stored(value: Any, schema: Mapping[str, Any] = MappingProxyType({})) -> Any:
-    """`value` as the API server takes it: without fields that are null, whole floats as integers, at every depth.
+    """`value` as the API server stores it: without null fields and with whole floats as integers, at every depth.
 
-    A null in a field that the schema does not know stays: the API server refuses it like any other unknown field.
+    A null in a field that is not in the schema stays: the API server refuses it like any other unknown field.
     """
     if isinstance(value, Mapping):
         known = schema.get("properties")

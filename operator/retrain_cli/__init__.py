@@ -1,1 +1,1 @@
-"""`retrain`: run, init, report, doctor and features on one machine."""
+"""The command line, `retrain`: run and inspect RetrainRuns, on this machine and on clusters."""

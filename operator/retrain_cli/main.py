@@ -1,4 +1,4 @@
-"""`retrain`: the command line. Each command's module is loaded only when it is asked for."""
+"""`retrain`: the command line. A command's module is loaded only when it is used, so that `retrain --help` is quick."""
 
 from __future__ import annotations
 
@@ -6,30 +6,34 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from retrain_api.errors import ConfigurationError, RetrainError
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "run": ("run_command", "run a RetrainRun on this machine"),
-    "init": ("init_command", "write a commented RetrainRun to start from"),
-    "doctor": ("doctor_command", "check data, store, credentials and GPU before anything starts"),
-    "report": ("report_command", "print, write or open the report of a run"),
-    "approve": ("approve_command", "promote the models that wait for a person"),
-    "reject": ("reject_command", "close the promotion that waits for a person"),
-    "rollback": ("rollback_command", "put a symbol's pointer back to a model promoted before"),
-    "features": ("features_command", "make a feature file from candles"),
-    "compare": ("compare_command", "set measured models of several runs side by side"),
-    "history": ("history_command", "what was judged and promoted, of a run or of a symbol"),
-    "gate": ("gate_command", "judge stored measurements again, by the same gate or by another"),
+    "run": ("runs.run", "run a RetrainRun on this machine"),
+    "init": ("init.init", "look at candles and GPU here, and write a run to start from"),
+    "doctor": ("doctor.doctor", "check data, store, credentials, GPU and disk before a run starts"),
+    "report": ("results.report", "print, write or open the report of a run"),
+    "retry": ("runs.retry", "try again what failed, and keep what succeeded"),
+    "approve": ("decisions.approve", "approve the promotion of models that wait for approval"),
+    "reject": ("decisions.reject", "reject the promotion of models that wait for approval"),
+    "rollback": ("decisions.rollback", "set a symbol's pointer back to a model promoted earlier"),
+    "import": ("data.import_candles", "make the file that a run reads from CSV or parquet candles"),
+    "features": ("data.features", "make a feature file from candles"),
+    "verify": ("results.verify", "compute the figures and the verdict of a run again from its predictions"),
+    "compare": ("results.compare", "compare the measured models of several runs"),
+    "history": ("results.history", "show what was judged and promoted, for a run or a symbol"),
+    "gate": ("results.gate", "judge stored measurements again, by the same gate or another"),
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; a user's mistake is one sentence on stderr and exit code 2, any other failure 1."""
+    """Run a command. A mistake of the caller is one sentence on stderr and exit code 2, any other failure exit code 1."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     args = _parser(given).parse_args(given)
     try:
-        return int(importlib.import_module(f".{COMMANDS[args.command][0]}", __package__).run(args))
+        return int(_module(args.command).run(args))
     except RetrainError as error:
         print("\n".join(f"retrain: {line}" for line in error.message.splitlines()), file=sys.stderr)
         return 2 if isinstance(error, ConfigurationError) else 1
@@ -40,15 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _module(command: str) -> Any:
+    return importlib.import_module(f".commands.{COMMANDS[command][0]}", __package__)
+
+
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser; only the command that is asked for adds its arguments, so that the others need not be loaded."""
+    """The parser; only the command in use adds its arguments, so that the others need not be loaded."""
     parser = argparse.ArgumentParser(prog="retrain", description="Retrain, measure honestly, promote only what passes.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    asked = next((word for word in given if not word.startswith("-")), None)
-    for name, (module, text) in COMMANDS.items():
+    used = next((word for word in given if not word.startswith("-")), None)
+    for name, (_, text) in COMMANDS.items():
         command = commands.add_parser(name, help=text)
-        if name == asked:
-            importlib.import_module(f".{module}", __package__).add_arguments(command)
+        if name == used:
+            _module(name).add_arguments(command)
     return parser
 
 

@@ -1,1 +1,1 @@
-"""The controller: pure decisions (plan, jobs, conditions) and the edges that carry them out."""
+"""The operator: state and manifests are plain data, decide decides, kube reads and writes the cluster, controller runs it all."""

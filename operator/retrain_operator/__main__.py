@@ -1,5 +1,5 @@
-"""python -m retrain_operator"""
+"""Lets `python -m retrain_operator` start the operator, as the image does."""
 
-from .main import main
+from retrain_operator.controller.main import main
 
 main()

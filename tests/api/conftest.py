@@ -77,7 +77,7 @@ def operator(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFacto
     flags = ("--namespaces=", "--lease-namespace=default", "--progress-reads-per-second=20")
     with OperatorProcess(control_plane, "default", folder, flags=flags) as operator:
         yield operator
-        assert operator.running(), operator.said()
+        assert operator.running(), operator.log_tail()
         operator.stop()
 
 

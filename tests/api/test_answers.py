@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from retrain_api.errors import SoftwareError
-from retrain_cli.cluster import Cluster
-from retrain_cli.known_runs import ClusterRun
 from support.commands import retrain
 from support.fates import Fates, measured, succeeds
 from support.life import NAME, Life
+
+from retrain_api.errors import SoftwareError
+from retrain_client.cluster.connection import Cluster
+from retrain_client.cluster.run import ClusterRun
 
 MANUAL = {"policy": "Manual"}
 
@@ -82,7 +83,7 @@ def test_what_the_server_refuses_is_one_sentence(
     words = ("approve", name, "-n", life.namespace, "--reason", "looks right")
     done = retrain(life.plane, tmp_path, account, *words)
     assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr
-    assert "was made in .retrain" in done.stderr, "it says where it looked first"
+    assert "was found in .retrain" in done.stderr, "it says where it looked first"
 
 
 def test_a_judgement_that_changed_meanwhile_is_not_answered(life: Life, user: str) -> None:
@@ -95,5 +96,5 @@ def test_a_judgement_that_changed_meanwhile_is_not_answered(life: Life, user: st
     life.ends("Promoted")
     life.change(gate={"criteria": [{"metric": "accuracy", "atLeast": 0.5}]})
     life.ends("AwaitingApproval")
-    with pytest.raises(SoftwareError, match="has changed meanwhile; look at it again"):
+    with pytest.raises(SoftwareError, match="has changed in the meantime; look at it again"):
         found.annotate("retrain.crpbot.dev/approve", value)

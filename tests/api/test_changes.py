@@ -49,12 +49,12 @@ def test_parallelism_limits_how_many_train_at_once(life: Life) -> None:
     life.kubelet.fate = Fates(train=lambda task: succeeds(trained(task), run_seconds=0.5))
     life.create(parallelism=1)
 
-    def look(status: dict[str, object]) -> bool:
+    def counted(status: dict[str, object]) -> bool:
         at_work = [pod for pod in life.pods("train") if pod["status"]["phase"] in ("Pending", "Running")]
         most[0] = max(most[0], len(at_work))
         return status["state"] == "Promoted"
 
-    life.until(look)
+    life.until(counted)
     assert most == [1]
 
 

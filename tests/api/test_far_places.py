@@ -57,11 +57,11 @@ def test_secrets_reach_rclone_and_git_and_nothing_else(
     kubelet.environ = REAL_TRAINER
     with OperatorProcess(control_plane, namespace, tmp_path) as operator:
         control_plane.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(document))
-        status = Runs(control_plane, namespace).until_state("far", "Promoted", "Failed", said=operator.said)
+        status = Runs(control_plane, namespace).until_state("far", "Promoted", "Failed", explain=operator.log_tail)
     assert status["state"] == "Promoted", status
     [backed_up] = [one for one in status["conditions"] if one["type"] == "BackedUp"]
     assert (backed_up["status"], backed_up["reason"]) == ("False", "NotCopied")
-    assert backed_up["message"].startswith("lost: There is no remote drive in rclone's configuration")
+    assert backed_up["message"].startswith("lost: rclone's configuration has no remote drive")
     assert backed_up["message"].endswith("; vault: delivered; report.git: delivered")
     kept = {path.relative_to(tmp_path / "models") for path in (tmp_path / "models/promoted").glob("*.pt")}
     assert kept and all(

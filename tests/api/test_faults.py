@@ -153,19 +153,19 @@ def test_watches_that_end_are_opened_again_and_miss_nothing(
     assert set(broken) >= {"jobs", "pods"}
 
 
-def test_watches_that_fall_silent_are_made_good_by_the_sweep(
+def test_silence_of_the_watches_is_made_good_by_a_resync(
     control_plane: ControlPlane, kubelet: Kubelet, namespace: str, tmp_path: Path
 ) -> None:
-    with through(control_plane, kubelet, namespace, tmp_path, "--sweep-seconds=1") as (life, proxy):
+    with through(control_plane, kubelet, namespace, tmp_path, "--resync-seconds=1") as (life, proxy):
         proxy.watched = lambda resource, event: None
         life.create()
         is_whole(life, life.ends(*ENDED))
 
 
-def test_a_deletion_that_nobody_told_of_is_found_by_the_sweep(
+def test_a_deletion_that_nobody_told_of_is_found_by_a_resync(
     control_plane: ControlPlane, kubelet: Kubelet, namespace: str, tmp_path: Path
 ) -> None:
-    with through(control_plane, kubelet, namespace, tmp_path, "--sweep-seconds=1") as (life, proxy):
+    with through(control_plane, kubelet, namespace, tmp_path, "--resync-seconds=1") as (life, proxy):
         release = held(kubelet)
         proxy.watched = lambda resource, event: None if event["type"] == "DELETED" else event
         life.create(**ONE)

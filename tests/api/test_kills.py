@@ -29,7 +29,8 @@ def named(asked: Asked) -> str:
         return str(asked.body["metadata"]["name"])
     if asked.method == "DELETE":
         return f"DELETE {asked.body['preconditions']['uid']}"
-    return f"{asked.method} {asked.resource} {asked.body['status'].get('state', '')}"
+    # Without a status it is the proof of a plan whose status was written before.
+    return f"{asked.method} {asked.resource} {asked.body.get('status', {}).get('state', '')}"
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Killer:
         """Start it again and again until it holds of the status."""
         end = time.monotonic() + PATIENCE
         while True:
-            assert time.monotonic() < end, self.life.operator.said()
+            assert time.monotonic() < end, self.life.operator.log_tail()
             if not self.life.operator.running():
                 self.life.operator.start()
             status = self.life.status()

@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 import yaml
-from retrain_api.crd import spec_schema
 from support.control_plane import ControlPlane
 from support.fates import Fates, fails, measured, succeeds
+from support.job_controller import INDEX
 from support.life import NAME, Life
 from support.operator_process import Runs, until
 from support.planning import run_document
+from support.results import task_of
+
+from retrain_api.schema.crd import spec_schema
 
 LABEL = {"team": "alpha"}
 
@@ -161,7 +164,7 @@ def test_describe_says_what_was_judged_how_each_model_did_and_what_happened(life
         life.ends(state)
         gates[phase].set()
     status = life.ends("Rejected")
-    until(lambda: any(event["reason"] == "GateRejected" for event in life.runs.events(NAME)), life.operator.said)
+    until(lambda: any(event["reason"] == "GateRejected" for event in life.runs.events(NAME)), life.operator.log_tail)
     text = say(life, "describe", "rtr", NAME)
     told = [status["message"], status["gate"]["summary"], status["report"]["markdown"], "Type: Stalled"]
     told += [reason for entry in status["symbols"] for reason in entry.get("reasons", [])]
@@ -187,6 +190,30 @@ def test_what_failed_is_said_in_full_where_gitops_tools_look(life: Life) -> None
         "2 of 3 symbols failed, which leaves 1; 2 must pass. "
         "ETH-USD failed (NoGPU): No GPU; SOL-USD failed (NoGPU): No GPU."
     )
+
+
+def test_the_job_of_a_symbol_leads_to_the_pods_whose_log_is_wanted(life: Life) -> None:
+    """As docs/operator.md has it: once a model is measured, to the evaluation, with an index for each symbol."""
+    apply(life, document(life))
+    life.ends("Promoted")
+    path = '{.status.symbols[?(@.symbol=="ETH-USD")].job}'
+    job = say(life, "get", "rtr", NAME, "-o", f"jsonpath={path}")
+    assert "-evaluate-" in job
+    pods = yaml.safe_load(
+        life.plane.kubectl(
+            "-n", life.namespace, "get", "pods", "-l", f"batch.kubernetes.io/job-name={job}", "-o", "yaml"
+        ).stdout
+    )["items"]
+    measured = {
+        task_of(pod).items[int(pod["metadata"]["annotations"][INDEX])].symbol: pod["metadata"]["name"] for pod in pods
+    }
+    assert {symbol: name.removeprefix(job)[:3] for symbol, name in measured.items()} == {
+        "BTC-USD": "-0-",
+        "ETH-USD": "-1-",
+        "SOL-USD": "-2-",
+    }
+    labels = f"retrain.crpbot.dev/run={NAME},retrain.crpbot.dev/phase=publish"
+    assert f"{NAME}-publish-" in say(life, "get", "pods", "-l", labels)
 
 
 def explained(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -234,14 +261,8 @@ def test_no_field_is_left_without_words() -> None:
 
 
 def test_a_run_that_no_operator_has_seen_waits_and_is_not_in_order(control_plane: ControlPlane, namespace: str) -> None:
-    """By kstatus a resource without conditions is in order: a GitOps tool would go on with its next wave."""
-    runs = Runs(control_plane, namespace)
-    runs.create(run_document())
-    status = runs.get(NAME)["status"]
-    assert status["state"] == "Pending"
-    (condition,) = status["conditions"]
-    assert (condition["type"], condition["status"], condition["message"]) == (
-        "Reconciling",
-        "True",
-        "Waits for the operator.",
-    )
+    """By kstatus a resource whose generation nobody observed is in progress: a GitOps tool waits with its next wave."""
+    # The answer to the creation itself: a moment later the operator of this module's other tests may have seen the run.
+    made = Runs(control_plane, namespace).create(run_document())
+    assert made["metadata"]["generation"] == 1
+    assert made["status"] == {"observedGeneration": 0, "state": "Pending", "message": "Waits for the operator."}

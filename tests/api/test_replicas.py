@@ -16,13 +16,13 @@ from support.life import NAME, Life
 from support.operator_process import OperatorProcess, Runs, until
 from support.planning import run_document, trained
 
-FLAGS = ("--lease-seconds=3", "--sweep-seconds=2")
+FLAGS = ("--lease-seconds=3", "--resync-seconds=2")
 WRITES = ("create", "update", "patch", "delete")
 
 
 @contextmanager
 def replicas(plane: ControlPlane, namespace: str, folder: Path) -> Iterator[tuple[OperatorProcess, OperatorProcess]]:
-    """A leader and a stand-by, each under a user of its own so that the audit log tells them apart."""
+    """A leader and a standby, each under a user of its own so that the audit log tells them apart."""
     first, second = (
         OperatorProcess(
             plane, namespace, folder, user=account(plane, namespace, name), flags=(*FLAGS, f"--identity={name}")
@@ -74,7 +74,7 @@ def test_one_leads_and_the_other_writes_nothing(
         life = Life(control_plane, namespace, kubelet, first)
         life.create()
         life.ends("Promoted")
-        assert second.get("/readyz")[0] == 200, "a stand-by is ready too: it could take over"
+        assert second.get("/readyz")[0] == 200, "a standby is ready too: it could take over"
         assert (first.metric("retrain_is_leader "), second.metric("retrain_is_leader ")) == (1.0, 0.0)
     assert written(control_plane, first.user)
     assert written(control_plane, second.user) == []
@@ -132,9 +132,9 @@ def test_a_leader_that_was_frozen_past_its_lease_changes_nothing_when_it_wakes(
         life.ends("Promoted")
         end = life.runs.get(NAME)
         first.wake()
-        until(lambda: not first.running(), first.said)
+        until(lambda: not first.running(), first.log_tail)
         assert first.process is not None
-        assert first.process.returncode == 1, "it starts again as a stand-by"
+        assert first.process.returncode == 1, "it starts again as a standby"
         assert len(written(control_plane, first.user)) == before
         assert life.runs.get(NAME)["metadata"]["resourceVersion"] == end["metadata"]["resourceVersion"]
     assert set(Counter(life.made()).values()) == {1}
@@ -148,9 +148,9 @@ def test_a_leader_whose_lease_is_given_to_another_by_hand_stops(
         operator.until_leading()
         path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/retrain-operator"
         control_plane.request("PATCH", path, {"spec": {"holderIdentity": "somebody"}}, kind="merge-patch+json")
-        until(lambda: not operator.running(), operator.said)
+        until(lambda: not operator.running(), operator.log_tail)
         assert operator.process is not None
         assert operator.process.returncode == 1
-        assert "somebody" in operator.said()
+        assert "somebody" in operator.log_tail()
         Runs(control_plane, namespace).create(run_document())
         assert Runs(control_plane, namespace).jobs() == []

@@ -16,7 +16,7 @@ from support.planning import run_document
 ROOT = Path(__file__).resolve().parents[2]
 BASE = ROOT / "manifests" / "base"
 ACCOUNT = "system:serviceaccount:retrain-system:retrain-operator"
-SPEED = ("--namespaces=", "--lease-namespace=retrain-system", "--sweep-seconds=1", "--progress-reads-per-second=20")
+SPEED = ("--namespaces=", "--lease-namespace=retrain-system", "--resync-seconds=1", "--progress-reads-per-second=20")
 Right = tuple[str, str]
 
 
@@ -83,9 +83,9 @@ def test_no_right_is_missing_and_none_is_never_used(
     watched = {("watch", kind) for kind in ("retrainruns", "jobs", "pods")}
     until(lambda: watched <= used(control_plane, namespace)[0])
     names, refused = used(control_plane, namespace)
-    assert refused == [], operator.said()
+    assert refused == [], operator.log_tail()
     assert names <= granted()
-    # A single object is read only after a conflict, and where the sweep finds what a watch has lost.
+    # A single object is read only after a conflict, and where the resync finds what a watch has lost.
     after_faults = {("get", resource) for resource in ("retrainruns", "jobs", "pods")}
     assert granted() - names <= after_faults
 
@@ -106,9 +106,11 @@ def test_a_missing_right_is_named_and_when_granted_needs_no_restart(
     operator = OperatorProcess(control_plane, namespace, tmp_path, user=ACCOUNT, flags=SPEED)
     try:
         operator.start()
-        until(lambda: "missing right: watch jobs.batch in all namespaces" in operator.get("/readyz")[1], operator.said)
+        until(
+            lambda: "missing right: watch jobs.batch in all namespaces" in operator.get("/readyz")[1], operator.log_tail
+        )
         assert operator.get("/readyz")[0] == 503
-        assert "missing right: watch jobs.batch" in operator.said()
+        assert "missing right: watch jobs.batch" in operator.log_tail()
         control_plane.request("PATCH", path, {"rules": role["rules"]}, kind="merge-patch+json")
         operator.until_ready()
     finally:

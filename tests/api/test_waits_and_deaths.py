@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from support.fates import Fates, fails, succeeds
 from support.life import Life
 from support.operator_process import until
 from support.planning import trained
+from support.pod_status import evicted, timestamp
 
 GPU = "nvidia.com/gpu"
 LINE = "Epoch 7/50: Train Loss=0.6543, Val Loss=0.6789, Val Acc=0.523, LR=0.001000"
@@ -138,13 +140,11 @@ def test_a_loss_that_is_no_number_fails_its_symbol_with_the_trainers_sentence(li
     assert (entry["state"], entry["reason"], entry["message"]) == ("Failed", "LossNotFinite", SAID)
 
 
+FULL = {"reason": "Evicted", "message": "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi."}
+"""The one eviction by a kubelet that is the pod's own fault, and without the condition DisruptionTarget."""
 KILLS = [
     ("OOMKilled", Fate(exit_code=137, reason="OOMKilled"), "raise spec.train.resources.limits.memory"),
-    (
-        "Evicted",
-        Fate(exit_code=137, status={"reason": "Evicted", "message": "The node was low on resource: memory."}),
-        "low on resource: memory",
-    ),
+    ("EphemeralStorage", Fate(exit_code=137, status=FULL), "raise spec.train.resources.limits of ephemeral-storage"),
 ]
 
 
@@ -160,6 +160,13 @@ def test_what_ended_a_pod_from_outside_is_named_with_what_to_do(
     life.ends("Promoted")
 
 
+def take_away(life: Life, name: str, evicted: bool) -> None:
+    """Delete a pod, as a person does or as a drain does."""
+    path = f"/api/v1/namespaces/{life.namespace}/pods/{name}"
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": life.namespace}}
+    life.plane.request(*(("POST", f"{path}/eviction", body) if evicted else ("DELETE", path)))
+
+
 @pytest.mark.parametrize("evicted", [True, False], ids=["evicted", "deleted by hand"])
 def test_a_pod_that_is_taken_away_is_replaced_and_no_retry_is_used_up(life: Life, evicted: bool) -> None:
     release = threading.Event()
@@ -168,13 +175,51 @@ def test_a_pod_that_is_taken_away_is_replaced_and_no_retry_is_used_up(life: Life
     life.until_symbol("BTC-USD", state="Training")
     (pod,) = life.pods("train")
     name = pod["metadata"]["name"]
-    path = f"/api/v1/namespaces/{life.namespace}/pods/{name}"
-    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": life.namespace}}
-    life.plane.request(*(("POST", f"{path}/eviction", body) if evicted else ("DELETE", path)))
+    take_away(life, name, evicted)
     until(lambda: [p["metadata"]["name"] for p in life.pods("train")] not in ([], [name]))
     release.set()
     status = life.ends("Promoted")
     assert status["symbols"][0]["attempts"] == 2
+
+
+def test_a_pod_that_its_kubelet_evicts_is_replaced_and_no_retry_is_used_up(life: Life) -> None:
+    ends = iter([Fate(exit_code=137, status=evicted(timestamp(datetime.now(UTC))).status)])
+    life.kubelet.fate = Fates(train=lambda task: next(ends, None))
+    life.create(symbols=["BTC-USD"], gate={"minPassed": 1}, train={"backoffLimit": 0})
+    assert life.ends("Promoted")["symbols"][0]["attempts"] == 2
+
+
+def taken_away(life: Life, evicted: bool) -> set[str]:
+    """The names of the pods of a running evaluation that were all taken away."""
+    until(lambda: [pod["status"]["phase"] for pod in life.pods("evaluate")] == ["Running"] * 3)
+    names = {pod["metadata"]["name"] for pod in life.pods("evaluate")}
+    for name in names:
+        take_away(life, name, evicted)
+    return names
+
+
+@pytest.mark.parametrize("evicted", [True, False], ids=["evicted", "deleted by hand"])
+def test_an_evaluation_that_is_taken_away_is_replaced_and_no_retry_is_used_up(life: Life, evicted: bool) -> None:
+    """Its Job is an Indexed one, which counts the tries of each index by itself: without a limit to spare, none fails."""
+    release = threading.Event()
+    life.kubelet.fate = Fates(hold={"evaluate": release})
+    life.create(evaluate={"backoffLimit": 0})
+    gone = taken_away(life, evicted)
+    until(lambda: len({pod["metadata"]["name"] for pod in life.pods("evaluate")} - gone) == 3)
+    (job,) = life.jobs("evaluate")
+    assert not job["status"].get("failedIndexes")
+    release.set()
+    status = life.ends("Promoted")
+    assert status["gateSummary"] == "3/3 Pass"
+
+
+def test_an_evaluation_that_has_to_be_killed_uses_up_a_retry(life: Life) -> None:
+    """Why a task has to end by itself when it is asked to: a pod that was deleted by hand has no other excuse."""
+    deaf = Fate(stop_code=137, stop_message="", hold=threading.Event())
+    life.kubelet.fate = Fates(evaluate=lambda item: deaf)
+    life.create(evaluate={"backoffLimit": 0})
+    taken_away(life, evicted=False)
+    life.ends("Failed")
 
 
 def test_all_that_fail_is_failed_and_not_rejected(life: Life) -> None:
@@ -216,7 +261,7 @@ def test_an_option_keeps_it_going(life: Life) -> None:
 
 def test_what_waits_longer_than_its_pending_deadline_ends_with_that_reason(life: Life) -> None:
     life.kubelet.offer({})
-    life.create(symbols=["BTC-USD"], gate={"minPassed": 1}, train={"pendingDeadlineSeconds": 1})
+    life.create(symbols=["BTC-USD"], gate={"minPassed": 1}, train={"pendingDeadlineSeconds": 5})
     entry = life.until_symbol("BTC-USD", state="Failed")
     assert entry["reason"] == "PendingDeadlineExceeded"
     assert "Insufficient nvidia.com/gpu" in entry["message"]

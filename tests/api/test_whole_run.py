@@ -31,6 +31,7 @@ OWN = {
     "image",
     "publishKey",
     "detailsSha256",
+    "job",  # its name has a digest of the place of the artifacts
 }
 
 
@@ -72,7 +73,7 @@ def on_the_cluster(
     with OperatorProcess(plane, namespace, folder) as operator:
         plane.kubectl("apply", "-n", namespace, "-f", "-", input=yaml.safe_dump(document))
         runs, name = Runs(plane, namespace), document["metadata"]["name"]
-        status = runs.until_state(name, *ENDED, said=operator.said)
+        status = runs.until_state(name, *ENDED, explain=operator.log_tail)
         return status, runs.get(name)["metadata"]["uid"]
 
 

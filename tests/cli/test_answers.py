@@ -22,7 +22,7 @@ def test_what_is_approved_is_promoted_by_the_next_run(local: LocalRun) -> None:
     assert ended.returncode == 0 and "Promoted by ada: looks right:" in ended.stdout
     again = local.command("approve", "nightly", "--reason", "still right")
     assert again.returncode == 2
-    assert again.stderr == "retrain: nightly waits for nobody's answer; its state is Promoted.\n"
+    assert again.stderr == "retrain: nightly is not waiting for an answer; its state is Promoted.\n"
 
 
 def test_what_is_rejected_is_rejected_by_the_next_run(local: LocalRun) -> None:
@@ -57,7 +57,7 @@ def test_an_answer_to_an_older_judgement_is_left_aside(local: LocalRun) -> None:
 def test_a_run_that_is_nowhere_is_one_sentence(local: LocalRun) -> None:
     said = local.command("approve", "nightly", "--reason", "looks right")
     assert (said.returncode, said.stdout) == (1, "")
-    assert said.stderr.startswith("retrain: No run nightly in namespace default was made in .retrain;")
+    assert said.stderr.startswith("retrain: No run nightly in namespace default was found in .retrain;")
 
 
 def test_a_kubeconfig_that_is_none_is_one_sentence(local: LocalRun) -> None:

@@ -57,7 +57,7 @@ def test_a_pair_pinned_to_its_mean_passes_the_plans_gate_honestly_over_several_s
         assert baselines.reversal > 0.7, "a rule that was never fitted is nearly as good"
         assert metrics.pnl < 0, "accuracy is not money"
         report = Path(str(status.report and status.report.markdown).removeprefix("file://")).read_text()
-        assert "after fees of 10 bps a fill nothing is left" in report
+        assert "after fees of 10 bps a fill, nothing is left" in report
         assert "| Reversal |" in report
 
 
@@ -95,7 +95,7 @@ def test_a_change_of_regime_is_rejected_and_said(tmp_path: Path) -> None:
     assert (again.returncode, again.stderr) == (3, "")
     assert "The same as recorded at" in again.stdout
     eased = subprocess.run(
-        [*replay, "--set", "accuracy=60%", "--set", "calibrationError=0.1"], capture_output=True, text=True
+        [*replay, "--set", "accuracy=0.6", "--set", "calibrationError=0.1"], capture_output=True, text=True
     )
     assert (eased.returncode, eased.stdout.splitlines()[0][:18]) == (0, "regime: Pass, Idea")
 

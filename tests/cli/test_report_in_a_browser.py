@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from retrain_trainer.report_html import draw, page
 from support.browser import Tab, browser, chromium, tab
 from support.report_case import evaluation, whole_facts
+
+from retrain_trainer.report.html import draw, page
 
 WIDTHS = (1280, 390)
 BEACON = '<img src="https://example.invalid/x.png"><script>console.error("ran")</script></body>'
@@ -47,7 +48,7 @@ def program(require: Callable[[object, str], None]) -> str:
 @pytest.fixture(scope="module")
 def html() -> str:
     warning = "a name as long as " + "x" * 200
-    known = whole_facts(details=evaluation() | {"warnings": [warning]})
+    known = whole_facts(document=evaluation() | {"warnings": [warning]})
     return page(known, draw(known))
 
 

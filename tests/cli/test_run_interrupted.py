@@ -35,7 +35,7 @@ def test_a_stop_saves_and_the_same_command_goes_on(local: LocalRun, number: sign
     running.send_signal(number)
     out, err = running.communicate(timeout=60)
     assert (running.returncode, err) == (130, "")
-    assert out.endswith("Stopped; all that was done is kept. The same command goes on from there.\n")
+    assert out.endswith("Stopped; everything done so far is kept. The same command continues from there.\n")
     assert {line["who"] for line in local.journal(what="stopped")} == set(TWO), "each was asked, none was killed"
     workers_gone(local)
     assert local.status()["state"] != "Failed"
@@ -150,7 +150,7 @@ def test_while_one_works_a_second_one_is_refused(local: LocalRun) -> None:
     second = local.run()
     assert (second.returncode, second.stdout) == (1, "")
     assert second.stderr == (
-        f"retrain: Another `retrain run` (process {first.pid}) works on this run; wait for it, stop it, "
+        f"retrain: Another `retrain run` (process {first.pid}) is working on this run; wait for it, stop it, "
         "or give another --state-dir.\n"
     )
     local.let_go()

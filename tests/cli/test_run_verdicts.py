@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from retrain_api.errors import ERRORS_BY_EXIT_CODE
 from support.local_run import LocalRun
+
+from retrain_api.errors import ERRORS_BY_EXIT_CODE
 
 THREE = ["BTC-USD", "ETH-USD", "SOL-USD"]
 LOSES = {"accuracy": 0.6}
@@ -25,9 +26,9 @@ LOSES = {"accuracy": 0.6}
             "Rejected",
             ["BTC-USD: Fail", "accuracy 60.0 % is 8.0 points below 68 %", "Nothing was promoted."],
         ),
-        ({"promotion": {"policy": "Manual"}}, {}, 4, "AwaitingApproval", ["Promotion waits for a person."]),
+        ({"promotion": {"policy": "Manual"}}, {}, 4, "AwaitingApproval", ["The promotion needs a person's approval."]),
         ({}, {"BTC-USD": {"codes": [65]}}, 1, "Failed", ["BTC-USD: Failed", "Ends with 65."]),
-        ({"suspend": True}, {}, 0, "Suspended", ["Set spec.suspend to false to go on."]),
+        ({"suspend": True}, {}, 0, "Suspended", ["Set spec.suspend to false to continue."]),
     ],
 )
 def test_each_verdict_has_its_exit_code(
@@ -149,7 +150,11 @@ def test_locations_are_meant_from_where_the_file_lies(local: LocalRun) -> None:
         (["-f", "bad.yaml"], "a: [", "retrain: bad.yaml line 1"),
         (["-f", "bad.yaml"], "kind: Secret", "retrain: bad.yaml has no RetrainRun"),
         (["-f", "bad.yaml"], "kind: RetrainRun\nspec: {symbols: []}", "retrain: bad.yaml: "),
-        (["-f", "retrain.yaml", "--state-dir", "/dev/null"], None, "retrain: /dev/null/default/nightly cannot be made"),
+        (
+            ["-f", "retrain.yaml", "--state-dir", "/dev/null"],
+            None,
+            "retrain: /dev/null/default/nightly cannot be created",
+        ),
     ],
 )
 def test_wrong_input_is_a_sentence_and_exit_2(
@@ -175,7 +180,7 @@ def test_a_state_that_can_not_be_read_is_a_sentence_and_exit_1(local: LocalRun) 
     (local.state / "status.json").write_text("{")
     ended = local.run()
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.endswith("is not JSON; move it away and start the same command again.\n")
+    assert ended.stderr.endswith("is not JSON; move it away and run the same command again.\n")
     (local.state / "status.json").unlink()
     assert local.run().returncode == 0, "its Jobs still know what they did"
     assert len(local.journal("BTC-USD", "start")) == 1

@@ -9,25 +9,31 @@ import pytest
 from support.kind_cluster import Cluster
 from support.team import LONG, Team
 
+DEVICE = "example.com/accelerator"
+"""Asked for in train.resources, where a GPU's own name is refused: with train.gpu the trainer would miss the device."""
+
+
 GPU = "nvidia.com/gpu"
 
 
 @pytest.fixture(autouse=True)
-def two_gpus(cluster: Cluster) -> Iterator[None]:
-    cluster.fake_gpus(2)
+def two_of_each(cluster: Cluster) -> Iterator[None]:
+    for name in (DEVICE, GPU):
+        cluster.fake_gpus(2, name)
     yield
-    cluster.fake_gpus(0)
+    for name in (DEVICE, GPU):
+        cluster.fake_gpus(0, name)
 
 
 def test_where_two_are_there_for_three_the_third_waits_with_the_reason_and_trains_then(team: Team) -> None:
     # On the CPU, for there is no GPU behind the number; the scheduler does not know.
     train = copy.deepcopy(team.spec()["train"])
-    train["resources"]["limits"][GPU] = 1
+    train["resources"]["limits"][DEVICE] = 1
     team.apply(train=train, training={**LONG, "epochs": 30})
     status = team.until(lambda s: sorted(e["state"] for e in s["symbols"]) == ["Queued", "Training", "Training"])
     waits = next(entry for entry in status["symbols"] if entry["state"] == "Queued")
     assert waits["reason"] == "Unschedulable"
-    assert "Insufficient nvidia.com/gpu" in waits["message"]
+    assert f"Insufficient {DEVICE}" in waits["message"]
     status = team.ends("Promoted")
     assert status["trained"] == "3/3"
     assert len(team.pods("train")) == 3

@@ -12,17 +12,19 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
-from retrain_trainer import store as store_module
+
+from retrain_trainer.store import patience as store_module
 
 KEY, SECRET = "retrain-test", "retrain-test-secret"
 READER, READER_SECRET = "retrain-reader", "retrain-reader-secret"
@@ -211,6 +213,31 @@ def passed_on(exchange: Exchange) -> None:
 
 
 @dataclass
+class Stall:
+    """Requests that get no answer until it is over: those of `method` with `part` in their path.
+
+    With `half`, they get half of the answer's body.
+    """
+
+    method: str
+    part: str
+    half: bool = False
+    reached: Event = field(default_factory=Event)
+    over: Event = field(default_factory=Event)
+
+    def concerns(self, exchange: Exchange) -> bool:
+        return exchange.handler.command == self.method and self.part in exchange.handler.path
+
+    def hold(self, exchange: Exchange) -> None:
+        if self.half:
+            answer, data = exchange.forward()
+            exchange.reply(answer.status, answer.getheaders(), data[: len(data) // 2])
+        self.reached.set()
+        self.over.wait()
+        exchange.handler.close_connection = True
+
+
+@dataclass
 class FaultyProxy:
     """Passes requests on to the server; `faults` are used up one a request, for requests of `method`."""
 
@@ -218,9 +245,13 @@ class FaultyProxy:
     faults: list[Fault] = field(default_factory=list)
     method: str = ""
     seen: list[str] = field(default_factory=list)
+    stall: Stall | None = None
 
     def handle(self, exchange: Exchange) -> None:
         self.seen.append(exchange.handler.command)
+        if self.stall is not None and self.stall.concerns(exchange):
+            self.stall.hold(exchange)
+            return
         concerned = self.method in ("", exchange.handler.command)
         fault = self.faults.pop(0) if self.faults and concerned else passed_on
         fault(exchange)
@@ -255,3 +286,19 @@ def proxy(s3: S3Server, short_pauses: None) -> Iterator[FaultyProxy]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def stalled(proxy: FaultyProxy) -> Callable[..., AbstractContextManager[Stall]]:
+    """`with stalled("PUT", "report.html")`: such requests, to the proxy, get no answer inside the block."""
+
+    @contextmanager
+    def during(method: str, part: str, half: bool = False) -> Iterator[Stall]:
+        stall = proxy.stall = Stall(method, part, half)
+        try:
+            yield stall
+        finally:
+            proxy.stall = None
+            stall.over.set()
+
+    return during

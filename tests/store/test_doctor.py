@@ -16,16 +16,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from retrain_api.errors import ConfigurationError, RetrainError
-from retrain_api.run import parse_run
-from retrain_cli import doctor_command, doctor_machine
-from retrain_cli.doctor_access import Place, source
-from retrain_cli.doctor_command import diagnose
-from retrain_cli.doctor_finding import Finding
-from retrain_cli.doctor_store import probe_conditions, probe_written
-from retrain_trainer.store import Conflict, open_store
 from support.git_server import GitServer, git
 from support.remotes import configured, on_disk
+
+from retrain_api.errors import ConfigurationError, RetrainError
+from retrain_api.run import parse_run
+from retrain_cli.commands.doctor import doctor as doctor_command
+from retrain_cli.commands.doctor import machine as doctor_machine
+from retrain_cli.commands.doctor.access import Place, source
+from retrain_cli.commands.doctor.doctor import diagnose
+from retrain_cli.commands.doctor.finding import Finding
+from retrain_cli.commands.doctor.store import probe_conditions, probe_written
+from retrain_trainer.store.base import Conflict
+from retrain_trainer.store.open import open_store
 
 ROWS = 3_000
 READER, READER_SECRET = "retrain-reader", "retrain-reader-secret"
@@ -97,6 +100,7 @@ def test_a_sound_local_run_passes_and_leaves_nothing_behind(folders: tuple[str, 
     for said in ("2,940 bars of 1m", "2025-05-04T01:00:00Z to", "1 gap,", "31 features", "validation 441", "test 441"):
         assert said in data.sentence
     assert any("10 bars missing" in note for note in data.notes)
+    assert "31 features: all 31 built in." in data.notes
     assert list((tmp_path / "artifacts").rglob("*")) == []
 
 
@@ -131,7 +135,7 @@ def without_bucket(root: str) -> str:
             {"RETRAIN_ARTIFACTS_AWS_ACCESS_KEY_ID": READER, "RETRAIN_ARTIFACTS_AWS_SECRET_ACCESS_KEY": READER_SECRET},
             str,
             "artifacts",
-            "do not allow this",
+            "do not allow access to",
         ),
     ],
 )
@@ -150,7 +154,7 @@ def test_what_a_store_refuses_is_one_sentence(
 def test_a_store_out_of_reach_is_told_without_minutes_of_waiting(
     monkeypatch: pytest.MonkeyPatch, short_pauses: None, folders: tuple[str, str]
 ) -> None:
-    monkeypatch.setattr("retrain_cli.doctor_access.PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("retrain_cli.commands.doctor.access.PATIENCE_SECONDS", 0.05)
     environ = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     [told] = failures(findings(document(folders[0], "s3://bucket/models/"), environ))
     assert told.startswith("artifacts: ") and "http://127.0.0.1:9" in told and "no usable answer" in told
@@ -161,7 +165,7 @@ def test_a_store_out_of_reach_is_told_without_minutes_of_waiting(
     [
         (None, "There is no file"),
         (b"timestamp,close\n", "not a parquet file"),
-        (candles()[:-50], "cut short"),
+        (candles()[:-50], "is truncated"),
         (candles(rows=200), "at least"),
     ],
 )
@@ -176,9 +180,62 @@ def test_data_that_training_would_refuse_is_refused_here(
     assert told.startswith("data BTC-USD: ") and sentence in told
 
 
+@pytest.mark.parametrize("place", ["a disk", "a bucket"])
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("BTC-USD.csv", "lies beside it"),
+        ("BTC-USD.parquet/part-0.parquet", "is a folder of parts, as Spark and Dask write it"),
+    ],
+)
+def test_what_lies_in_the_file_s_place_is_named_with_the_command(
+    tmp_path: Path, s3: Any, s3_root: str, place: str, name: str, sentence: str
+) -> None:
+    uri = f"file://{tmp_path}/data/" if place == "a disk" else f"{s3_root}data/"
+    environ = {} if place == "a disk" else s3.environ()
+    open_store(uri, environ).write(name, candles())
+    [told] = failures(findings(document(uri, f"file://{tmp_path}/artifacts/"), environ))
+    assert told.startswith("data BTC-USD: ") and sentence in told
+    assert "`retrain import " in told and "--symbol BTC-USD --interval 1m --filename BTC-USD.parquet -o " in told
+
+
+def test_a_column_that_knows_later_bars_is_named_and_so_is_one_whose_name_says_so(
+    folders: tuple[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "data" / "BTC-USD.parquet"
+    path.write_bytes(candles(rows=4_000))
+    table = pq.read_table(path)
+    close = table["close"].to_numpy()
+    close_next = np.append(close[1:], close[-1]) / close
+    pq.write_table(table.append_column("closeNext", pa.array(close_next)), path)
+    found = findings(document(*folders), {})
+    [data] = [finding for finding in found if finding.subject == "data BTC-USD"]
+    assert data.notes[0].startswith("The model will be Suspect. Column 'closeNext' knows later bars (")
+    assert any(note.startswith("Column 'closeNext' reads like something to be predicted.") for note in data.notes)
+    assert failures(found) == [], "a person may know better"
+
+
 def test_every_symbol_has_its_own_line(folders: tuple[str, str]) -> None:
     found = findings(document(*folders, symbols=["BTC-USD", "ETH-USD"]), {})
     assert [finding.ok for finding in found if finding.subject in ("data BTC-USD", "data ETH-USD")] == [True, False]
+
+
+def test_one_file_under_two_names_is_told_once(folders: tuple[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for symbol in ("ETH-USD", "SOL-USD"):
+        (folder / f"{symbol}.parquet").write_bytes(candles(gap_after=2_000))
+    found = findings(document(*folders, symbols=["BTC-USD", "ETH-USD", "SOL-USD"]), {})
+    [told] = [finding.sentence for finding in found if "one market" in finding.sentence]
+    assert told.startswith(
+        "BTC-USD, ETH-USD and SOL-USD move together bar for bar, so they are one market and count once towards the quorum."
+    )
+    assert "{symbol}" in told and failures(found) == []
+
+
+def test_a_folder_of_parts_in_a_bucket_is_told(s3: Any, s3_root: str) -> None:
+    open_store(s3_root, s3.environ()).write("data/BTC-USD.parquet/part-00000.parquet", candles())
+    [told] = failures(findings(document(s3_root + "data/", s3_root + "models/"), s3.environ()))
+    assert "BTC-USD.parquet is a folder of parts, as Spark and Dask write it" in told
 
 
 def test_a_folder_that_takes_no_file_is_told(folders: tuple[str, str], tmp_path: Path) -> None:
@@ -228,9 +285,9 @@ def test_a_sound_run_on_a_remote_passes_and_leaves_nothing_behind(
 @pytest.mark.parametrize(
     ("uri", "change", "sentence"),
     [
-        ("rclone://other/data/", {}, "There is no remote other in rclone's configuration"),
-        ("rclone://drive/data/", {"RCLONE_CONFIG": "/none"}, "no rclone configuration that can be read at /none"),
-        ("rclone://drive/data/", {"RETRAIN_DATA_RCLONE_CONFIG": "/mine"}, "that can be read at /mine"),
+        ("rclone://other/data/", {}, "rclone's configuration has no remote other"),
+        ("rclone://drive/data/", {"RCLONE_CONFIG": "/none"}, "No readable rclone configuration at /none"),
+        ("rclone://drive/data/", {"RETRAIN_DATA_RCLONE_CONFIG": "/mine"}, "No readable rclone configuration at /mine"),
         ("rclone://drive/data/", {"PATH": "/none"}, "need the program rclone"),
         ("rclone://drive/elsewhere/", {}, "rclone://drive/elsewhere/BTC-USD.parquet does not exist"),
     ],
@@ -263,8 +320,8 @@ def test_the_repository_is_asked_and_not_written(folders: tuple[str, str], git_s
     said = findings(document(*folders, report=report), environ)[-1]
     assert (said.subject, said.ok) == ("report.git", True)
     assert "would take a push with the token in RETRAIN_GIT_TOKEN here, and on a cluster from Secret git" in str(said)
-    assert "branch main will be made by the first report" in str(said)
-    assert said.notes == ("over http:// the token can be read on the way; use https://",)
+    assert "branch main will be created by the first report" in str(said)
+    assert said.notes == ("over http:// anyone on the way can read the token; use https://",)
     assert not git("-C", repository, "for-each-ref")
 
 
@@ -379,7 +436,7 @@ def test_the_exit_code_says_whether_a_run_would_start(tmp_path: Path, capsys: py
     assert doctor(path) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"ok      file {path}: a valid RetrainRun (checked)"
-    assert lines[-1] == f"All 7 checks passed. Start it: retrain run -f {path}"
+    assert lines[-1] == f"All 7 checks passed. To start the run: retrain run -f {path}"
 
 
 @pytest.mark.parametrize("text", ["kind: Pod\n", "a: [", ""])

@@ -9,15 +9,19 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from retrain_api.documents import DeliverTarget, DeliverTask, FileRef, NotPromoted, Promoted
-from retrain_api.errors import CredentialsError, DataError, NotFoundError, SoftwareError
-from retrain_trainer import deliver_task
-from retrain_trainer import publish_task as publish_command
-from retrain_trainer.pointer import Pointer, TestPeriod, read_pointer
-from retrain_trainer.promote import flip
-from retrain_trainer.rollback import roll_back
-from retrain_trainer.store import Store, open_store
 from support.publishing_case import RUN, measured, publish_item, publish_task, put_model
+
+from retrain_api.documents.references import FileRef
+from retrain_api.documents.results import NotPromoted, Promoted
+from retrain_api.documents.tasks import DeliverTarget, DeliverTask
+from retrain_api.errors import CredentialsError, DataError, NotFoundError, SoftwareError
+from retrain_trainer.model.pointer import Pointer, TestPeriod, read_pointer
+from retrain_trainer.promote.promotion import flip
+from retrain_trainer.promote.rollback import roll_back
+from retrain_trainer.store.base import Store
+from retrain_trainer.store.open import open_store
+from retrain_trainer.tasks import deliver as deliver_task
+from retrain_trainer.tasks import publish as publish_command
 
 PUBLISHERS = 8
 
@@ -188,3 +192,50 @@ def test_of_two_whole_publications_at_the_same_time_the_pointers_never_mix(s3: A
         followed = [next(m.previous for m in result.promoted if m.symbol == symbol) for result in results]
         assert sorted(each is not None for each in followed) == [False, True], "one came first, one after it"
         assert pointer.previous and pointer.previous.sha256 != pointer.model.sha256
+
+
+def test_of_two_improvements_published_at_the_same_time_one_is_promoted_and_the_other_must_be_measured_again(
+    s3: Any, store: Store
+) -> None:
+    """Each time both were measured against the model in service; the loser hears who won, and has changed nothing."""
+    first = publish_item(store, "BTC-USD", measured(0.6))
+    run(s3, store, [first])
+    in_service = first.model.sha256
+    for number in range(1, 7):
+        items = [improvement(store, 2 * number + side, in_service) for side in (0, 1)]
+        tasks = [
+            publish_task(
+                store, [item], publish_key=f"{number:016}", run=RUN.model_copy(update={"uid": f"{number}-{side}"})
+            )
+            for side, item in enumerate(items)
+        ]
+        with ThreadPoolExecutor(2) as pool:
+            results = list(pool.map(lambda task: publish_command.run(task, s3.environ(), lambda line: None), tasks))
+        winner, loser = sorted(results, key=lambda result: bool(result.not_promoted))
+        (promoted,), (refused,) = winner.promoted, loser.not_promoted
+        assert not winner.not_promoted and not loser.promoted
+        assert (refused.reason, refused.champion) == ("ChampionChanged", promoted.sha256[:12])
+        pointed = read_pointer(store, "BTC-USD")
+        assert pointed and pointed.pointer.model.sha256 == promoted.sha256 in {item.model.sha256 for item in items}
+        assert pointed.pointer.previous and pointed.pointer.previous.sha256 == in_service
+        in_service = promoted.sha256
+
+
+def improvement(store: Store, version: int, champion: str) -> Any:
+    item = publish_item(store, "BTC-USD", measured(0.7), version=version)
+    return item.model_copy(update={"champion": champion[:12]})
+
+
+def test_of_many_first_models_at_the_same_time_one_is_promoted(store: Store) -> None:
+    """All were measured when none was in service."""
+    start = Barrier(PUBLISHERS)
+
+    def publisher(number: int) -> Promoted | NotPromoted:
+        start.wait()
+        return flip(store, candidate(number).model_copy(update={"test": candidate(0).test}), "")
+
+    with ThreadPoolExecutor(PUBLISHERS) as pool:
+        outcomes = list(pool.map(publisher, range(PUBLISHERS)))
+    (promoted,) = (outcome for outcome in outcomes if isinstance(outcome, Promoted))
+    refused = [outcome for outcome in outcomes if isinstance(outcome, NotPromoted)]
+    assert {(each.reason, each.champion) for each in refused} == {("ChampionChanged", promoted.sha256[:12])}

@@ -52,9 +52,9 @@ def test_data_from_a_remote_copies_to_others_and_the_report_in_git(
     status = status_of(tmp_path, "far")
     assert status.state == "Promoted"
     assert status.backups is not None and not status.backups.ok
-    assert status.backups.message.startswith("lost: There is no remote nowhere in rclone's configuration")
+    assert status.backups.message.startswith("lost: rclone's configuration has no remote nowhere")
     assert status.backups.message.endswith("; bucket: delivered; report.git: delivered")
-    assert "Copies: lost: There is no remote nowhere" in said
+    assert "Copies: lost: rclone's configuration has no remote nowhere" in said
 
     listed = s3.client().list_objects_v2(Bucket=shared_bucket, Prefix="copies/")["Contents"]
     copies = {entry["Key"].removeprefix("copies/"): entry["Key"] for entry in listed}

@@ -39,9 +39,13 @@ def document(bucket: str, data: str = "features", **spec: Any) -> dict[str, Any]
 def retrain(folder: Path, run: dict[str, Any], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
     path = folder / f"{uuid.uuid4().hex}.yaml"
     path.write_text(yaml.safe_dump(run))
+    return command(environ, "run", "-f", str(path), "--state-dir", str(folder / "state"))
+
+
+def command(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RETRAIN_"))}
     return subprocess.run(
-        [sys.executable, "-m", "retrain_cli.main", "run", "-f", str(path), "--state-dir", str(folder / "state")],
+        [sys.executable, "-m", "retrain_cli.main", *arguments],
         env=inherited | environ | {"AWS_EC2_METADATA_DISABLED": "true"},
         capture_output=True,
         text=True,
@@ -77,6 +81,11 @@ def test_a_run_is_promoted_and_its_bytes_are_the_evaluated_ones(s3: Any, bucket:
     assert secret not in done.stdout + done.stderr
     written = [path.read_text(errors="replace") for path in (tmp_path / "state").rglob("*") if path.is_file()]
     assert not [text for text in written if secret in text]
+    folder = status["report"]["markdown"].removesuffix("report.md")
+    for place in ((folder,), ("on-s3", "--state-dir", str(tmp_path / "state"))):
+        verified = command(s3.environ(), "verify", *place)
+        assert (verified.returncode, verified.stderr) == (0, ""), verified.stdout + verified.stderr
+        assert verified.stdout.count("is the same from training to pointer") == 2
 
 
 def _read(s3: Any, bucket: str, key: str) -> bytes:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from retrain_api.errors import NotFoundError
-from retrain_trainer.store import Conflict, Store, open_store
 from support.remotes import configured, in_s3, on_disk
+
+from retrain_api.errors import NotFoundError
+from retrain_trainer.store.base import Conflict, Store
+from retrain_trainer.store.open import open_store
 
 
 def opener(kind: str, request: pytest.FixtureRequest, folder: Path) -> Callable[[], Store]:
@@ -115,7 +117,7 @@ def test_a_list_is_of_every_key_with_the_prefix_sorted(store: Store) -> None:
 def test_if_absent_writes_once(opened: Callable[[], Store]) -> None:
     store = opened()
     store.write("x", b"first", if_absent=True)
-    with pytest.raises(Conflict, match=f"{store.uri}x was written by somebody else"):
+    with pytest.raises(Conflict, match=f"{store.uri}x was changed by another writer"):
         store.write("x", b"second", if_absent=True)
     assert store.read("x").data == b"first"
     store.delete("x")

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.remotes import configured, in_s3, on_disk
+
 from retrain_api.errors import (
     ConfigurationError,
     CredentialsError,
@@ -23,9 +25,9 @@ from retrain_api.errors import (
     SoftwareError,
     StoreUnreachable,
 )
-from retrain_trainer.credentials import environ_for
-from retrain_trainer.store import Store, open_store
-from support.remotes import configured, in_s3, on_disk
+from retrain_trainer.store.base import Store
+from retrain_trainer.store.credentials import environ_for
+from retrain_trainer.store.open import open_store
 
 SECRET = "do-not-show-this"
 
@@ -72,7 +74,7 @@ ACTS = ("head", "read", "download", "write", "upload", "delete", "list")
 def test_a_remote_that_is_not_configured(opened: Any, tmp_path: Path, act: str) -> None:
     store = opened("rclone://other/x/", on_disk("disk", tmp_path))
     error = refused(acts(store, tmp_path)[act], ConfigurationError)
-    assert error.reason == "UnknownRemote" and "There is no remote other in rclone's configuration" in error.message
+    assert error.reason == "UnknownRemote" and "rclone's configuration has no remote other" in error.message
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -115,12 +117,12 @@ def test_a_server_that_comes_back_is_asked_again(
     with caplog.at_level(logging.WARNING):
         store.write("x", b"data")
     assert s3.client().get_object(Bucket=shared_bucket, Key="comes-back/x")["Body"].read() == b"data"
-    assert "The rclone remote r: it failed for now; trying again" in caplog.text
+    assert "The rclone remote r: it failed for now; retrying" in caplog.text
 
 
 def test_a_configuration_that_is_not_there(tmp_path: Path) -> None:
     for name in ("RCLONE_CONFIG", "RETRAIN_RCLONE_CONFIG"):
-        with pytest.raises(ConfigurationError, match=f"no rclone configuration that can be read at {tmp_path}/none"):
+        with pytest.raises(ConfigurationError, match=f"No readable rclone configuration at {tmp_path}/none"):
             open_store("rclone://drive/x/", {name: f"{tmp_path}/none"})
 
 
@@ -147,7 +149,7 @@ def test_what_a_person_set_for_his_own_work_changes_nothing(opened: Any, tmp_pat
 def test_a_version_can_not_be_asked_for(opened: Any, tmp_path: Path) -> None:
     store = opened("rclone://disk/x/", on_disk("disk", tmp_path))
     store.write("a", b"data")
-    with pytest.raises(NotFoundError, match="has no versions that rclone could name"):
+    with pytest.raises(NotFoundError, match="has no versions: rclone does not support them"):
         store.read("a", version_id="1")
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from retrain_api.errors import CredentialsError, NotFoundError, RetrainError, SoftwareError, StoreUnreachable
-from retrain_trainer.store import Conflict, Store, open_store
+from retrain_trainer.store.base import Conflict, Store
+from retrain_trainer.store.open import open_store
 
 MIB = 1 << 20
 
@@ -128,7 +130,7 @@ def test_a_version_is_read_after_it_was_overwritten(s3: Any, tmp_path: Path) -> 
 def test_a_version_that_is_gone(s3: Any) -> None:
     store = open_store(f"s3://{s3.bucket(versions=True)}/", s3.environ())
     store.write("data", b"pinned")
-    with pytest.raises(NotFoundError, match="does not have that version") as missing:
+    with pytest.raises(NotFoundError, match="no longer has that version") as missing:
         store.read("data", "0" * 32)
     assert missing.value.reason == "VersionNotFound"
 
@@ -361,7 +363,7 @@ def test_an_old_servers_object_is_read_back(proxied: Any, proxy: Any, tmp_path: 
 
 def test_an_object_that_does_not_read_as_written_is_refused(proxied: Any, proxy: Any, store: Any) -> None:
     proxy.method, proxy.faults = "PUT", [keeps_something_else(replace(proxied, client=store.client))]
-    with pytest.raises(SoftwareError, match=f"{proxied.uri}x does not read as it was written") as refused:
+    with pytest.raises(SoftwareError, match=f"{proxied.uri}x does not read back as it was written") as refused:
         proxied.write("x", b"precious")
     assert refused.value.reason == "ChecksumMismatch"
 

@@ -20,8 +20,9 @@ from typing import Any, Self
 
 import aiohttp
 from aiohttp import web
-from retrain_operator.api import resource_of
 from support.control_plane import ControlPlane, free_port
+
+from retrain_operator.kube.api import resource_of
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 ASIDE = ("leases", "events", "selfsubjectaccessreviews")

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from retrain_api.documents import MESSAGE_LIMIT, TERMINATION_VARIABLE, TaskFailure, encode_message
 from support.control_plane import end_with_parent
+from support.pod_status import Ended, Waits
+from support.results import INTERRUPTED
 
-INTERRUPTED = encode_message(TaskFailure(reason="Interrupted", message="Stopped on request."))
+from retrain_api.documents.encoding import MESSAGE_LIMIT, TERMINATION_VARIABLE
 
 
 @dataclass(frozen=True)
@@ -41,24 +42,6 @@ class Fate:
     stop_message: str = INTERRUPTED
     stop_seconds: float = 0.0
     status: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a container ended."""
-
-    exit_code: int
-    message: str = ""
-    reason: str | None = None
-    status: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Waits:
-    """Why a container can't start yet."""
-
-    reason: str
-    message: str = ""
 
 
 class Container(Protocol):

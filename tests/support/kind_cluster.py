@@ -63,10 +63,10 @@ class Cluster:
         found = json.loads(self.kubectl("get", kind, "-n", namespace, "-o", "json", *arguments))
         return list(found["items"])
 
-    def fake_gpus(self, count: int) -> None:
-        """The node advertises so many GPUs that do not exist."""
+    def fake_gpus(self, count: int, resource: str) -> None:
+        """The node advertises so many devices of that name that do not exist."""
         script = ROOT / "tests" / "testbed" / "fake-gpu.sh"
-        subprocess.run([script, str(count)], check=True, env={**os.environ, "RETRAIN_CLUSTER": self.name})
+        subprocess.run([script, str(count), resource], check=True, env={**os.environ, "RETRAIN_CLUSTER": self.name})
 
     def leader(self) -> str:
         """Name of the operator's pod that holds the Lease."""
@@ -76,9 +76,9 @@ class Cluster:
         return next((pod for pod in pods if holder.startswith(pod)), "")
 
 
-def until(holds: Callable[[], Any], said: Callable[[], object] = str) -> Any:
+def until(holds: Callable[[], Any], explain: Callable[[], object] = str) -> Any:
     """Wait until it is true of the cluster; what it returned then. Each look starts a kubectl, so there are fewer."""
-    return operator_process.until(holds, said, PATIENCE, pause=0.3)
+    return operator_process.until(holds, explain, PATIENCE, pause=0.3)
 
 
 @dataclass

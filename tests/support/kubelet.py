@@ -24,14 +24,16 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from support import pod_status
-from support.containers import Container, Ended, Fate, Process, Scripted, Unready, Waits, environment, mounted
+from support.containers import Container, Fate, Process, Scripted, Unready, environment, mounted
 from support.control_plane import ApiRefusal, ControlPlane
 from support.kubelet_logs import LogServer
+from support.pod_status import Ended, Waits
 from support.pod_watch import PodWatch
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -57,8 +59,8 @@ class Work:
 
     uid: str
     container: Container | None = None
-    started: str = field(default_factory=pod_status.now)
-    ran_from: str | None = None
+    runs: bool = False
+    """It is reported as running."""
     shown: Waits | None = None
     unfit: str | None = None
     last: dict[str, Any] | None = None
@@ -123,7 +125,7 @@ class Kubelet:
             "allocatable": capacity,
             "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": self._logs.port}},
-            "conditions": [pod_status.condition("Ready", True, "KubeletReady", "The test kubelet is at work.")],
+            "conditions": [pod_status.condition("Ready", True, _now(), "KubeletReady", "The test kubelet is at work.")],
         }
         self.plane.request(
             "PATCH", f"/api/v1/nodes/{self.name}/status", {"status": status}, "kubelet", "merge-patch+json"
@@ -181,7 +183,7 @@ class Kubelet:
             return
         message = f"0/1 nodes are available: 1 Insufficient {', '.join(lacks)}."
         if work.unfit != message:
-            self._report(pod, pod_status.unschedulable(message))
+            self._report(pod, pod_status.unschedulable(message, _now()))
             self._tell(pod, "FailedScheduling", message, "default-scheduler")
             work.unfit = message
 
@@ -200,9 +202,9 @@ class Kubelet:
         if work.container is None and phase in ("Succeeded", "Failed"):
             work.last, work.reported = dict(pod["status"]), True
         elif work.container is None and phase == "Running":
-            work.last = pod_status.ended(pod, Ended(137, "", "ContainerStatusUnknown"), work.started, work.started)
+            work.last = pod_status.ended(pod, Ended(137, "", "ContainerStatusUnknown"), _now())
         elif work.container is None and deleted:
-            work.last = pod_status.never_ran(pod, work.started)
+            work.last = pod_status.never_ran(pod, _now())
         elif work.container is None:
             self._start(pod, work)
         elif deleted:
@@ -232,18 +234,18 @@ class Kubelet:
     def _show(self, pod: Mapping[str, Any], work: Work, container: Container, deleted: bool) -> None:
         end, waits = container.ended(), container.waits()
         if end is not None:
-            work.last = pod_status.ended(pod, end, work.started, work.ran_from or pod_status.now())
+            work.last = pod_status.ended(pod, end, _now())
         elif waits is not None and not deleted:
             self._show_waiting(pod, work, waits)
-        elif waits is None and work.ran_from is None:
-            self._report(pod, pod_status.running(pod, work.started))
-            work.ran_from = pod_status.now()
+        elif waits is None and not work.runs:
+            self._report(pod, pod_status.running(pod, _now()))
+            work.runs = True
 
     def _show_waiting(self, pod: Mapping[str, Any], work: Work, waits: Waits) -> None:
         if work.shown == waits:
             return
         shown = Waits(waits.reason) if waits.reason == "ContainerCreating" else waits
-        self._report(pod, pod_status.waiting(pod, shown, work.started))
+        self._report(pod, pod_status.waiting(pod, shown, _now()))
         self._tell(pod, "FailedMount" if shown != waits else "Failed", waits.message)
         work.shown = waits
 
@@ -261,7 +263,8 @@ class Kubelet:
     def _report(self, pod: Mapping[str, Any], status: Mapping[str, Any]) -> None:
         body = {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status}
         with contextlib.suppress(_Gone):
-            self._ask("PATCH", f"{_path(pod)}/status", body, STRATEGIC)
+            # The watch tells of it a little later, and the next status goes on from this one.
+            self._watch.see(self._ask("PATCH", f"{_path(pod)}/status", body, STRATEGIC))
 
     def _delete(self, path: str, options: Mapping[str, Any]) -> None:
         with contextlib.suppress(_Gone):
@@ -286,8 +289,8 @@ class Kubelet:
             "reason": reason,
             "message": message,
             "source": {"component": source},
-            "firstTimestamp": pod_status.now(),
-            "lastTimestamp": pod_status.now(),
+            "firstTimestamp": _now(),
+            "lastTimestamp": _now(),
             "count": 1,
         }
         # A namespace that is going takes no events.
@@ -317,6 +320,10 @@ class Kubelet:
 
 class _Gone(Exception):
     """What a request was about is not there any more."""
+
+
+def _now() -> str:
+    return pod_status.timestamp(datetime.now(UTC))
 
 
 def _path(pod: Mapping[str, Any]) -> str:

@@ -49,11 +49,11 @@ class Life:
 
     def until(self, holds: Callable[[Status], bool]) -> Status:
         """Wait until it holds of the status."""
-        return self.runs.until(NAME, holds, self.operator.said)
+        return self.runs.until(NAME, holds, self.operator.log_tail)
 
     def ends(self, *states: str) -> Status:
         """Wait for one of the states."""
-        return self.runs.until_state(NAME, *states, said=self.operator.said)
+        return self.runs.until_state(NAME, *states, explain=self.operator.log_tail)
 
     def until_symbol(self, symbol: str, **fields: Any) -> dict[str, Any]:
         """Wait until the entry of a symbol has these values; the entry."""

@@ -26,7 +26,9 @@ from support.control_plane import PATIENCE, ControlPlane, end_with_parent, free_
 
 @dataclass
 class OperatorProcess:
-    """One replica that watches one namespace. `kubeconfig` stands in for the user's own, to go through a proxy, say."""
+    """One replica that watches one namespace. `kubeconfig` stands in for the user's own, to go through a proxy, say;
+    `packages` is the folder of another release.
+    """
 
     plane: ControlPlane
     namespace: str
@@ -35,6 +37,7 @@ class OperatorProcess:
     kubeconfig: Path | None = None
     flags: tuple[str, ...] = ()
     image: str = "trainer:test"
+    packages: Path | None = None
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -48,7 +51,7 @@ class OperatorProcess:
 
     @property
     def log(self) -> Path:
-        """All that it said, of all starts."""
+        """Its log, of all starts."""
         return self.folder / f"operator-{self.port}.log"
 
     def start(self) -> None:
@@ -57,6 +60,8 @@ class OperatorProcess:
         command += [f"--http-address=127.0.0.1:{self.port}", f"--lease-namespace={self.namespace}"]
         command += [f"--trainer-image={self.image}", "--log-format=text", "--progress-seconds=0.5", *self.flags]
         environ = os.environ | {"KUBECONFIG": str(self.kubeconfig or self.plane.kubeconfig(self.user))}
+        if self.packages is not None:
+            environ["PYTHONPATH"] = os.pathsep.join([str(self.packages), environ.get("PYTHONPATH", "")])
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=end_with_parent()
@@ -105,13 +110,13 @@ class OperatorProcess:
 
     def until_ready(self) -> None:
         """Wait for /readyz to say yes."""
-        until(lambda: self.get("/readyz")[0] == 200, lambda: f"not ready: {self.get('/readyz')}\n{self.said()}")
+        until(lambda: self.get("/readyz")[0] == 200, lambda: f"not ready: {self.get('/readyz')}\n{self.log_tail()}")
 
     def until_leading(self) -> None:
         """Wait until it holds the Lease."""
-        until(lambda: self.metric("retrain_is_leader ") == 1.0, lambda: f"does not lead:\n{self.said()}")
+        until(lambda: self.metric("retrain_is_leader ") == 1.0, lambda: f"does not lead:\n{self.log_tail()}")
 
-    def said(self) -> str:
+    def log_tail(self) -> str:
         """The end of its log."""
         return self.log.read_text(errors="replace")[-6000:] if self.log.exists() else ""
 
@@ -159,7 +164,7 @@ class Runs:
         return self.plane.request("GET", f"/api/v1/namespaces/{self.namespace}/events{query}")["items"]  # type: ignore[no-any-return]
 
     def until(
-        self, name: str, holds: Callable[[dict[str, Any]], bool], said: Callable[[], str] = str
+        self, name: str, holds: Callable[[dict[str, Any]], bool], explain: Callable[[], str] = str
     ) -> dict[str, Any]:
         """Wait until it holds of the run's status; the status."""
         seen: dict[str, Any] = {}
@@ -169,22 +174,22 @@ class Runs:
                 seen.clear()
                 seen.update(self.get(name).get("status") or {})
             # Before that no operator has seen it.
-            return "observedGeneration" in seen and holds(seen)
+            return bool(seen.get("observedGeneration")) and holds(seen)
 
-        until(check, lambda: f"{json.dumps(seen, indent=1)}\n{said()}")
+        until(check, lambda: f"{json.dumps(seen, indent=1)}\n{explain()}")
         return seen
 
-    def until_state(self, name: str, *states: str, said: Callable[[], str] = str) -> dict[str, Any]:
+    def until_state(self, name: str, *states: str, explain: Callable[[], str] = str) -> dict[str, Any]:
         """Wait for one of the states; the status."""
-        return self.until(name, lambda status: status.get("state") in states, said)
+        return self.until(name, lambda status: status.get("state") in states, explain)
 
 
 def until(
-    holds: Callable[[], Any], said: Callable[[], object] = str, patience: float = PATIENCE, pause: float = 0.1
+    holds: Callable[[], Any], explain: Callable[[], object] = str, patience: float = PATIENCE, pause: float = 0.1
 ) -> Any:
-    """Wait until it holds; what `holds` returned then. `said` explains what was seen where it never does."""
+    """Wait until it holds; returns what `holds` returned. `explain` says what was found instead if it never does."""
     end = time.monotonic() + patience
     while not (found := holds()):
-        assert time.monotonic() < end, said()
+        assert time.monotonic() < end, explain()
         time.sleep(pause)
     return found

@@ -6,12 +6,13 @@ import json
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from retrain_api.documents import DataPin, FileRef, PublishItem, PublishTask, RunRef
-from retrain_api.gate import Candidate, judge
-from retrain_api.measurement import Baselines, Measurement, Metrics
-from retrain_api.schema import to_wire
-from retrain_api.spec_gate import Gate
-from retrain_trainer.store import Store
+from retrain_api.documents.references import DataPin, FileRef, RunRef
+from retrain_api.documents.tasks import PublishItem, PublishTask
+from retrain_api.gate.verdict import Candidate, judge
+from retrain_api.measurement import RULES, Baselines, Measurement, Metrics
+from retrain_api.spec.gate import Gate
+from retrain_api.wire import to_wire
+from retrain_trainer.store.base import Store
 
 RUN = RunRef(namespace="default", name="nightly", uid="11111111-2222-3333-4444-555555555555")
 NOW = datetime(2025, 6, 24, 2, 0, tzinfo=UTC)
@@ -41,12 +42,13 @@ def measured(accuracy: float, calibration_error: float = 0.04, **changes: object
             sharpe=1.0,
             max_drawdown=0.2,
         ),
-        "baselines": Baselines(majority=0.51, persistence=0.5, reversal=0.55, logistic=0.56),
+        "baselines": Baselines(majority=0.51, persistence=0.5, reversal=0.55, logistic=0.56, p=0.001),
         "near_bounds": ((accuracy - 0.005, accuracy - 0.01, accuracy - 0.015),),
         "bars": 10_000,
         "flat_bars": 500,
         "trades": 600,
         "calibration_error_expected": 0.01,
+        "rules": RULES,
     }
     return Measurement.model_validate(parts | changes)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from retrain_api.status import RetrainRunStatus
+
+from retrain_api.status.run import RetrainRunStatus
 
 
 def run_document(name: str, folder: Path, artifacts: Path, **spec: Any) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from retrain_api.crd import spec_schema
+from support.spellings import SPELLINGS
 from support.whole import SECRET, WHOLE
+
+from retrain_api.schema.crd import spec_schema
+from retrain_api.spec.forms import FORMS
 
 Document = dict[str, Any]
 Steps = tuple[str | int, ...]
@@ -25,12 +27,13 @@ _INSTEAD: dict[str, Document] = {
 
 @dataclass(frozen=True)
 class Case:
-    """A spec that breaks one constraint, and the field that must be named."""
+    """A spec that breaks one constraint, and the field that must be named; `only_there` where `retrain run` takes it."""
 
     name: str
     field: str
     spec: Document
     words: str = ""
+    only_there: bool = False
 
 
 def document(spec: Document) -> Document:
@@ -91,11 +94,6 @@ WRONG_TYPES = {
     "number": "text",
     "boolean": "text",
 }
-_ODD = ("!", "/", "é é", "a b", "-", "?x", ":", "A@b", "/x")
-
-
-def _breaks(pattern: str, node: Node) -> str:
-    return next(odd for odd in _ODD if not re.search(pattern, odd) and len(odd) >= node.get("minLength", 0))
 
 
 def _many(count: int, sample: Any, key: str | None) -> list[Any]:
@@ -134,8 +132,6 @@ def _wrong_values(node: Node, value: Any) -> Iterator[tuple[str, Any]]:
         yield "int-or-string", True
     if "enum" in node:
         yield "enum", "NoSuchValue" if isinstance(node["enum"][0], str) else 7
-    if "pattern" in node:
-        yield "pattern", _breaks(node["pattern"], node)
     if "minimum" in node:
         yield "minimum", node["minimum"] - (0 if node.get("exclusiveMinimum") else 1)
     if "maximum" in node:
@@ -159,7 +155,7 @@ def _wrong_sizes(node: Node, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 COUNTED = (
-    *("type", "x-kubernetes-int-or-string", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength"),
+    *("type", "x-kubernetes-int-or-string", "enum", "minimum", "maximum", "minLength", "maxLength"),
     *("minItems", "maxItems", "maxProperties", "required", "x-kubernetes-list-type", "x-kubernetes-validations"),
 )
 """Keywords of the schema that refuse something."""
@@ -172,6 +168,21 @@ HARMLESS = frozenset(
 """Keywords that refuse nothing, or belong to one above: a format's range is wider than its bounds."""
 
 
+class Refusal(NamedTuple):
+    """A value that breaks a rule, and the sentence for it, where that depends on the value."""
+
+    value: Any
+    words: str
+
+
+FORM_RULES = {rule["rule"]: name for name, form in FORMS.items() for rule in (form.rule, form.rule_of_text_or_integer)}
+"""The CEL rules that come from a form, with the form's name."""
+ON_A_CLUSTER = next(
+    rule
+    for rule in spec_schema()["properties"]["data"]["properties"]["uri"]["x-kubernetes-validations"]
+    if "file://." in rule["rule"]
+)
+"""The one rule that holds on a cluster alone."""
 _BOTH = SECRET | {"serviceAccountName": "trainer"}
 _GIT_PATH = ("report", "git", "path")
 _SCHEDULER, _FIRST = ("training", "scheduler"), ("gate", "criteria", 0)
@@ -210,6 +221,80 @@ RULES: tuple[tuple[Steps, str, str, Steps, tuple[Any, ...]], ...] = (
         ("pods", "env", 0, "name"),
         ("RETRAIN_TASK", "AWS_KEY"),
     ),
+    (
+        _FIRST,
+        "atLeast is not",
+        field((*_FIRST, "atLeast")),
+        (*_FIRST, "atLeast"),
+        (
+            Refusal(68, "accuracy is a share: write 0.68 for 68 %"),
+            Refusal(62.8, "accuracy is a share: write 0.628 for 62.8 %"),
+            Refusal(36.7, "accuracy is a share: write 0.367 for 36.7 %"),
+            Refusal(680, "accuracy is a share, from 0 to 1"),
+            Refusal(-0.5, "accuracy is a share, from 0 to 1"),
+        ),
+    ),
+    *(
+        (
+            _FIRST,
+            f"{bound} is not",
+            field((*_FIRST, bound)),
+            _FIRST,
+            (Refusal({"metric": metric, bound: value}, words),),
+        )
+        for metric, bound, value, words in (
+            ("calibrationError", "atMost", 5, "calibrationError is a share: write 0.05 for 5 %"),
+            ("pnl", "atLeast", 36.7, "pnl is a share: write 0.367 for 36.7 %"),
+            ("pnl", "atLeast", -5, "pnl is a share of the account, from -1 to 10"),
+            ("sharpe", "atLeast", 250, "sharpe is a number from -100 to 100"),
+        )
+    ),
+    *(
+        (
+            (phase,),
+            "GPUs are asked",
+            f"spec.{phase}.resources",
+            (phase, "resources", kind),
+            (
+                {"nvidia.com/gpu": 4},
+                {"amd.com/gpu": 1},
+                {"example.org/gpu": "2"},
+                {"nvidia.com/gpu.shared": 1},
+                {"nvidia.com/mig-1g.5gb": 1},
+                {"gpu.intel.com/i915": 1},
+                {"aliyun.com/gpu-mem": 4},
+            ),
+        )
+        for phase in ("train", "evaluate", "publish")
+        for kind in ("requests", "limits")
+    ),
+    *(
+        (
+            (phase, "resources"),
+            "a request must",
+            f"spec.{phase}.resources.requests",
+            (phase, "resources", "requests"),
+            ({"memory": "3Gi"}, {"memory": 2**32}, {"memory": "2049Mi"}),
+        )
+        for phase in ("train", "evaluate", "publish")
+    ),
+    (
+        ("pods", "volumes", 0),
+        "volumes whose names",
+        "spec.pods.volumes[0].name",
+        ("pods", "volumes", 0),
+        ({"name": "retrain-scratch", "emptyDir": {}}, {"name": "rclone-data", "emptyDir": {}}),
+    ),
+    *(
+        (
+            ("pods", labels),
+            "names of labels",
+            f"spec.pods.{labels}",
+            ("pods", labels),
+            ({"my team": "x"}, {"-a": "x"}, {"a/b/c": "x"}, {"a" * 64: "x"}, {"A.com/x": "y"}, {"": "x"}),
+        )
+        for labels in ("labels", "nodeSelector", "annotations")
+    ),
 )
 """For each CEL rule, by its place and the beginning of its message: the field that is named, the one to change, and
 values for it that break the rule."""
@@ -219,22 +304,37 @@ def by_rule(steps: Steps, node: Node) -> Iterator[Case]:
     """The cases of a place's CEL rules. Raises LookupError for a rule without one."""
     where = field(steps)
     for rule in node.get("x-kubernetes-validations", ()):
+        if rule["rule"] in FORM_RULES:
+            yield from _by_form(steps, node, FORM_RULES[rule["rule"]])
+            continue
+        if rule == ON_A_CLUSTER:
+            spec = with_value(steps, "file://./data/")
+            yield Case(f"{where} relative", where, spec, rule["message"], only_there=True)
+            continue
         found = [one for one in RULES if one[0] == steps and rule["message"].startswith(one[1])]
         if not found:
             raise LookupError(f"{where} has a rule without a wrong example: {rule['message']}")
         for _, begins, named, changed, values in found:
             for value in values:
+                wrong, words = value if isinstance(value, Refusal) else (value, rule["message"])
                 yield Case(
-                    f"{where} rule {begins}: {value!r}",
+                    f"{where} rule {begins} of {field(changed)}: {wrong!r}",
                     named,
-                    with_value(changed, value, copy.deepcopy(WHOLE)),
-                    rule["message"],
+                    with_value(changed, wrong, copy.deepcopy(WHOLE)),
+                    words,
                 )
+
+
+def _by_form(steps: Steps, node: Node, name: str) -> Iterator[Case]:
+    """A case for each refused spelling of a text, with the sentence for it."""
+    for text, sentence in SPELLINGS[name].items():
+        if node.get("minLength", 0) <= len(text) <= node["maxLength"]:
+            yield Case(f"{field(steps)} form {text!r}", field(steps), with_value(steps, text), sentence)
 
 
 def unknown(steps: Steps, node: Node) -> Iterator[Case]:
     """A field that the schema does not have, in every object of its own fields; without a value too."""
-    if "properties" not in node:
+    if "properties" not in node or node.get("x-kubernetes-preserve-unknown-fields"):
         return
     for value in (1, None):
         spec = whole_for(steps)

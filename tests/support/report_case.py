@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from retrain_api.documents import DataPin, FileRef, PublishItem, PublishTask
-from retrain_api.gate import Candidate, judge
+from retrain_api.documents.references import DataPin, FileRef
+from retrain_api.documents.tasks import PublishItem, PublishTask
+from retrain_api.gate.verdict import Candidate, judge
 from retrain_api.measurement import METRICS, Measurement
-from retrain_api.schema import to_wire
-from retrain_api.spec_gate import Gate
-from retrain_trainer.report import Facts
+from retrain_api.spec.gate import Gate
+from retrain_api.wire import to_wire
+from retrain_trainer.report.facts import Facts
 
 from .publishing_case import RUN, SPEC, measured
 
 SYMBOLS = ("BTC-USD", "ETH-USD", "SOL-USD")
-DETAILS = {"test": {"firstBar": "2025-06-17T00:00:00Z", "lastBar": "2025-06-24T00:00:00Z"}}
+DOCUMENT = {"test": {"firstBar": "2025-06-17T00:00:00Z", "lastBar": "2025-06-24T00:00:00Z"}}
 
 
 def item(symbol: str, measurement: Measurement | None, **changes: Any) -> PublishItem:
@@ -41,7 +42,7 @@ def facts(
     *,
     gate: Gate | None = None,
     spec: dict[str, Any] | None = None,
-    details: dict[str, Any] | None = None,
+    document: dict[str, Any] | None = None,
     items: dict[str, dict[str, Any]] | None = None,
     **changes: Any,
 ) -> Facts:
@@ -58,7 +59,7 @@ def facts(
         items=tuple(item(symbol, m, **(items or {}).get(symbol, {})) for symbol, m in measurements.items()),
         spec=SPEC | {"gate": to_wire(gate)} | (spec or {}),
     )
-    shared = DETAILS | (details or {})
+    shared = DOCUMENT | (document or {})
     facts = {"written_at": "2025-06-24T02:00:00Z", "evaluations": dict.fromkeys(measurements, shared)}
     return Facts(task=task, judgement=judgement, **(facts | changes))
 
@@ -112,5 +113,5 @@ def card(epochs: int = 16) -> dict[str, Any]:
 
 def whole_facts(symbols: int = 3, **changes: Any) -> Facts:
     """The first models of the original plan's example with everything that can be known."""
-    known = {"details": evaluation(), "cards": dict.fromkeys(SYMBOLS, card())}
+    known = {"document": evaluation(), "cards": dict.fromkeys(SYMBOLS, card())}
     return facts(dict(list(original().items())[:symbols]), **(known | changes))

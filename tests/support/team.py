@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
-from retrain_api.names import LABEL_PHASE, LABEL_SYMBOL
 from support.kind_cluster import BUCKET, Body, Cluster, KubectlFailed, Store, until
 from support.life import entry_of
+
+from retrain_api.names import LABEL_PHASE, LABEL_SYMBOL
 
 # A pair that returns to its mean: what a small model learns from it passes a gate, and of other prices it does not.
 SYMBOLS = ("USD1A-USDT", "USD1B-USDT", "USD1C-USDT")

@@ -1,4 +1,4 @@
-"""A training small enough for a test: a problem without files, and a file, a task and a process around one."""
+"""A training small enough for a test: training data without files, and a file, a task and a process around one."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from retrain_api.documents import (
-    TASK_VARIABLE,
-    TERMINATION_VARIABLE,
-    RunRef,
-    TaskFailure,
-    TrainResult,
-    TrainTask,
-    decode_message,
-    encode_task,
-)
-from retrain_api.spec_data import EarlyStopping, Label, Model, Scheduler, Split, Training
-from retrain_trainer.model import Architecture
-from retrain_trainer.model_file import ModelFile, load_model
-from retrain_trainer.store import Store, open_store
-from retrain_trainer.train import Hooks, Learner, Problem, State, Stopped, fit, new_learner
+
+from retrain_api.documents.encoding import TASK_VARIABLE, TERMINATION_VARIABLE, decode_message, encode_task
+from retrain_api.documents.references import RunRef
+from retrain_api.documents.results import TaskFailure, TrainResult
+from retrain_api.documents.tasks import Task, TrainTask
+from retrain_api.spec.data import Label, Split
+from retrain_api.spec.training import EarlyStopping, Model, Scheduler, Training
+from retrain_trainer.model.file import ModelFile, load_model
+from retrain_trainer.model.network import Architecture
+from retrain_trainer.store.base import Store
+from retrain_trainer.store.open import open_store
+from retrain_trainer.train.learner import Learner, new_learner
+from retrain_trainer.train.loop import Hooks, State, Stopped, fit
+from retrain_trainer.train.step import StepSettings
+from retrain_trainer.train.training_data import TrainingData
 
 LOOKBACK, HORIZON, ROWS = 5, 1, 400
 RUN = RunRef(namespace="default", name="nightly", uid="11111111-2222-3333-4444-555555555555")
@@ -49,7 +49,7 @@ def constant() -> Scheduler:
     return Scheduler(type="Constant")
 
 
-def problem(rows: int = 160, weight: float = 1.5, seed: int = 1) -> Problem:
+def training_data(rows: int = 160, weight: float = 1.5, seed: int = 1) -> TrainingData:
     """Three features of noise, of which the first is above 0 more often where the label is up."""
     generator = np.random.default_rng(seed)
     targets = generator.random(rows) < 0.4
@@ -57,7 +57,7 @@ def problem(rows: int = 160, weight: float = 1.5, seed: int = 1) -> Problem:
     features[:, 0] += targets
     ends = np.arange(LOOKBACK - 1, rows, dtype=np.int64)
     border = rows * 3 // 4
-    return Problem(
+    return TrainingData(
         features=torch.from_numpy(features),
         targets=torch.from_numpy(targets.astype(np.float32)),
         train_ends=ends[:border],
@@ -79,17 +79,19 @@ def stop_at(call: int) -> Callable[[], bool]:
 
 
 def trained(
-    what: Problem, how: Training, shape: Architecture | None = None, hooks: Hooks | None = None
+    what: TrainingData, how: Training, shape: Architecture | None = None, hooks: Hooks | None = None
 ) -> tuple[Learner, State]:
     """A training from its beginning to its end."""
     learner = new_learner(shape or architecture(), how, CPU)
     return learner, fit(learner, what, how, State(), hooks or Hooks())
 
 
-def fit_until(learner: Learner, what: Problem, how: Training, state: State, call: int) -> State:
+def fit_until(
+    learner: Learner, what: TrainingData, how: Training, state: State, call: int, settings: StepSettings | None = None
+) -> State:
     """Train until the `call`-th question whether to stop, or to the end; the state reached."""
     try:
-        return fit(learner, what, how, state, Hooks(stop=stop_at(call)))
+        return fit(learner, what, how, state, Hooks(stop=stop_at(call)), settings)
     except Stopped as stopped:
         return stopped.state
 
@@ -133,11 +135,11 @@ def candle_table(rows: int = 700, seed: int = 5) -> pd.DataFrame:
 
 
 @dataclass
-class Site:
+class TrainingSetup:
     """A folder with a feature file and an artifacts store, and the train task between them."""
 
     root: Path
-    said: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         (self.root / "artifacts").mkdir(parents=True)
@@ -240,12 +242,12 @@ runpy.run_module("retrain_trainer", run_name="__main__", alter_sys=True)
 """
 
 
-def environment(site: Site, task: TrainTask | None, **more: str) -> dict[str, str]:
+def environment(setup: TrainingSetup, task: Task | None, **more: str) -> dict[str, str]:
     """What a Job's container has, in a process of this machine."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     given = {} if task is None else {TASK_VARIABLE: encode_task(task)}
     own = {
-        TERMINATION_VARIABLE: str(site.message_file),
+        TERMINATION_VARIABLE: str(setup.message_file),
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
@@ -253,36 +255,36 @@ def environment(site: Site, task: TrainTask | None, **more: str) -> dict[str, st
 
 
 def start(
-    site: Site, task: TrainTask | None, *command: str, file_limit: int | None = None, **more: str
+    setup: TrainingSetup, task: Task | None, *command: str, file_limit: int | None = None, **more: str
 ) -> subprocess.Popen[str]:
     """The trainer as the Job's container starts it; `file_limit` in bytes is what a full disk comes to."""
-    site.message_file.unlink(missing_ok=True)
+    setup.message_file.unlink(missing_ok=True)
     program = ["-m", "retrain_trainer"] if file_limit is None else ["-c", LIMITED, str(file_limit)]
     return subprocess.Popen(
         [sys.executable, *program, *(command or ("train",))],
-        env=environment(site, task, **more),
+        env=environment(setup, task, **more),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
-def end(site: Site, process: subprocess.Popen[str], lines: list[str] | None = None) -> Ended:
+def end(setup: TrainingSetup, process: subprocess.Popen[str], lines: list[str] | None = None) -> Ended:
     """What it said and left, once it is over; `lines` were read before. No secret is in any of it."""
     out, errors = process.communicate(timeout=120)
-    message = site.message_file.read_text() if site.message_file.exists() else ""
+    message = setup.message_file.read_text() if setup.message_file.exists() else ""
     assert len(message.encode()) <= 4096
     ended = Ended(process.returncode, [*(lines or []), *out.splitlines()], errors, message)
-    left = b"".join((site.root / "artifacts" / name).read_bytes() for name in site.files())
+    left = b"".join((setup.root / "artifacts" / name).read_bytes() for name in setup.files())
     for secret in SECRETS.values():
         assert secret not in ended.everything
         assert secret.encode() not in left
     return ended
 
 
-def train(site: Site, task: TrainTask | None, *command: str, file_limit: int | None = None, **more: str) -> Ended:
+def train(setup: TrainingSetup, task: Task | None, *command: str, file_limit: int | None = None, **more: str) -> Ended:
     """Run the trainer to its end."""
-    return end(site, start(site, task, *command, file_limit=file_limit, **more))
+    return end(setup, start(setup, task, *command, file_limit=file_limit, **more))
 
 
 def lines_until(process: subprocess.Popen[str], beginning: str) -> list[str]:
@@ -299,9 +301,9 @@ def lines_until(process: subprocess.Popen[str], beginning: str) -> list[str]:
     return list(said())
 
 
-def interrupted(site: Site, task: TrainTask, beginning: str, number: signal.Signals) -> Ended:
+def interrupted(setup: TrainingSetup, task: TrainTask, beginning: str, number: signal.Signals) -> Ended:
     """A training that gets a signal as soon as it has said a line that begins so."""
-    process = start(site, task)
+    process = start(setup, task)
     lines = lines_until(process, beginning)
     process.send_signal(number)
-    return end(site, process, lines)
+    return end(setup, process, lines)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from retrain_api.crd import spec_schema
+from retrain_api.schema.crd import spec_schema
 
 SECRET = {"secretName": "aws"}
 WHOLE: dict[str, Any] = {
@@ -18,6 +18,7 @@ WHOLE: dict[str, Any] = {
         "filename": "{symbol}_{interval}.parquet",
         "interval": "5m",
         "features": ["rsi", "atr"],
+        "builtIn": True,
         "credentials": SECRET,
     },
     "label": {"horizonBars": 5, "ties": "Down"},
@@ -41,6 +42,7 @@ WHOLE: dict[str, Any] = {
         "minPassed": 2,
         "whenUnreachable": "Continue",
         "confidencePercent": 95,
+        "maxLuckPercent": 5,
     },
     "promotion": {
         "policy": "Manual",

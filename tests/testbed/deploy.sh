@@ -33,6 +33,8 @@ YAML
 }
 
 deploy() {
+  kc apply --server-side -k crds >/dev/null
+  kc wait --for=condition=Established --timeout=60s crd/retrainruns.retrain.crpbot.dev >/dev/null
   kc apply --server-side -f manifests/overlays/kind/namespace.yaml >/dev/null
   make_keys
   # A Job can't be changed: the loader of an earlier image would be refused.

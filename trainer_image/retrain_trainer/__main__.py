@@ -2,6 +2,10 @@
 
 import sys
 
-from .task import main
+from retrain_trainer.tasks.interruption import hold_back
 
-sys.exit(main(sys.argv[1:]))
+hold_back()  # before the imports that take time
+
+from retrain_trainer.tasks.entry import leave, main  # noqa: E402
+
+leave(main(sys.argv[1:]))

@@ -1,6 +1,6 @@
--- Bound by the digest to exactly these models and this judgement. Argo CD does not tell a script who acts: its event
--- ResourceActionRan does. Signed with the account that Argo CD writes with, as manifests/approval asks for; change it
--- where Argo CD is installed otherwise.
+-- The digest binds the answer to exactly these models and this judgement. Argo CD does not tell a script who clicked; its
+-- event ResourceActionRan does. The answer is signed with the account that Argo CD writes with, as manifests/approval
+-- requires. Change the account where Argo CD is installed differently.
 local os = require("os")
 if obj.status == nil or obj.status.gate == nil or obj.status.gate.digest == nil then
   error("there is no judgement to approve yet", 0)

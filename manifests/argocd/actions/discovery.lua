@@ -1,4 +1,4 @@
--- Which actions make sense on this RetrainRun now. The others are shown, greyed out.
+-- Which actions make sense on this RetrainRun now. The others are shown greyed out.
 local status = obj.status or {}
 local state = status.state
 local annotations = obj.metadata.annotations or {}
@@ -6,10 +6,25 @@ local suspended = obj.spec.suspend == true
 
 local final = { Passed = true, Promoted = true, Rejected = true, Failed = true }
 local current = status.observedGeneration ~= nil and status.observedGeneration == obj.metadata.generation
-local rerun = annotations["retrain.crpbot.dev/rerun"]
-local asked = rerun ~= nil and rerun ~= "" and rerun ~= status.lastHandledRerun
+local handled = { rerun = status.lastHandledRerun, retry = status.lastHandledRetry }
+local asked = false
+for _, kind in ipairs({ "rerun", "retry" }) do
+  local token = annotations["retrain.crpbot.dev/" .. kind]
+  asked = asked or (token ~= nil and token ~= "" and token ~= handled[kind])
+end
 local digest = status.gate and status.gate.digest
 local waits = current and state == "AwaitingApproval" and digest ~= nil
+
+-- As `retrain retry` has it: a symbol, the report or a copy failed, and the run as a whole is not refused.
+local failed = status.backups ~= nil and status.backups.failedKey ~= nil
+for _, entry in ipairs(status.symbols or {}) do
+  failed = failed or entry.state == "Failed"
+end
+local refused = false
+for _, condition in ipairs(status.conditions or {}) do
+  failed = failed or condition.reason == "PublishFailed"
+  refused = refused or condition.reason == "InvalidRun" or condition.reason == "ImageNotAllowed"
+end
 
 local actions = {}
 actions["suspend"] = {
@@ -21,6 +36,11 @@ actions["resume"] = {
   ["displayName"] = "Resume",
   ["iconClass"] = "fa fa-fw fa-play",
   ["disabled"] = not suspended,
+}
+actions["retry"] = {
+  ["displayName"] = "Try again what failed",
+  ["iconClass"] = "fa fa-fw fa-undo",
+  ["disabled"] = suspended or asked or refused or not (current and failed),
 }
 actions["rerun"] = {
   ["displayName"] = "Train again",

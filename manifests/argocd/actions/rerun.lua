@@ -1,4 +1,4 @@
--- A new token trains everything again; the time serves as one, and says when it was asked for.
+-- A new token trains everything again. The time serves as the token and says when it was requested.
 local os = require("os")
 if obj.metadata.annotations == nil then
   obj.metadata.annotations = {}

@@ -1,4 +1,4 @@
-"""Put the sample candles into the S3 server of the kind overlay, once it answers. Run by the Job `sample-data`."""
+"""Uploads the sample candles to the S3 server of the kind overlay, once it answers. Run by the Job `sample-data`."""
 
 import sys
 import time
@@ -22,7 +22,7 @@ def main() -> None:
             return
         except (BotoCoreError, ClientError) as error:
             if time.monotonic() > end:
-                sys.exit(f"the S3 server takes nothing: {error}")
+                sys.exit(f"the S3 server accepts no uploads: {error}")
             time.sleep(1.0)
 
 

@@ -15,19 +15,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from retrain_api.documents import (
-    EvaluateResult,
-    EvaluateTask,
-    FileRef,
-    Promoted,
-    PublishResult,
-    PublishTask,
-    TaskFailure,
-    TrainTask,
-    decode_task,
-    encode_message,
-)
-from support.planning import passing, trained
+from support.results import INTERRUPTED, measured, published, trained
+
+from retrain_api.documents.encoding import decode_task, encode_message
+from retrain_api.documents.results import TaskFailure
+from retrain_api.documents.tasks import EvaluateTask, PublishTask, TrainTask
 
 TASK = decode_task(os.environ["RETRAIN_TASK"])
 WORLD = Path(urlsplit(TASK.artifacts_uri).path)
@@ -58,7 +50,7 @@ def stop(*_: object) -> None:
     note("stopped")
     while SCRIPT.get("saves") == "slowly" and not (WORLD / "go").exists():
         time.sleep(0.02)
-    leave(encode_message(TaskFailure(reason="Interrupted", message="Stopped on request.")))
+    leave(INTERRUPTED)
     os._exit(75)
 
 
@@ -86,36 +78,12 @@ def train(task: TrainTask) -> None:
 
 
 def evaluate(task: EvaluateTask) -> None:
-    item = task.items[INDEX]
-    result = EvaluateResult(
-        symbol=item.symbol,
-        evaluate_key=item.evaluate_key,
-        model_sha256=item.model.sha256,
-        measurement=passing(accuracy=SCRIPT.get("accuracy", 0.71)),
-        details=FileRef(uri=f"{task.artifacts_uri}evaluation.json", sha256="e" * 64),
-    )
-    leave(encode_message(result))
+    leave(encode_message(measured(task.items[INDEX], accuracy=SCRIPT.get("accuracy", 0.71))))
 
 
 def publish(task: PublishTask) -> None:
-    models = [(item.symbol, item.model) for item in task.items if item.promote and item.model]
-    promoted = [
-        Promoted(symbol=symbol, uri=f"{task.artifacts_uri}promoted/{Path(model.uri).name}", sha256=model.sha256)
-        for symbol, model in models
-    ]
-    note("publishes", number=task.number, promotes=[symbol for symbol, _ in models])
-    report = f"{task.artifacts_uri}reports/{task.number}/"
-    leave(
-        encode_message(
-            PublishResult(
-                publish_key=task.publish_key,
-                markdown=report + "report.md",
-                html=report + "report.html",
-                results=report + "results.json",
-                promoted=tuple(promoted),
-            )
-        )
-    )
+    note("publishes", number=task.number, promotes=[item.symbol for item in task.items if item.promote and item.model])
+    leave(encode_message(published(task, f"{task.artifacts_uri}reports/")))
 
 
 def main() -> int:

@@ -1,0 +1,119 @@
+"""Writes the tables of docs/operator.md that list what the code defines: `make generate`.
+
+Conditions, metrics and reasons are each defined once, in code; the page has their tables between markers. With --check
+it writes nothing and ends with 1 where the page differs.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from types import ModuleType
+
+from retrain_api import reasons
+from retrain_api.reasons.reason import Reason
+from retrain_api.status.condition_types import CONDITION_TYPES
+from retrain_operator.controller.metrics import COUNTED_REASONS, Metrics
+from retrain_operator.state.cache import Cache
+
+PAGE = Path(__file__).resolve().parent / "operator.md"
+_MARKED = r"(<!-- generated: {name} -->\n).*?(<!-- end -->)"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown; every cell is on one line."""
+    lines = [head, *rows]
+    text = [f"| {' | '.join(cells)} |" for cells in lines]
+    return "\n".join([text[0], "|" + "---|" * len(head), *text[1:]]) + "\n"
+
+
+def condition_table() -> str:
+    """Every condition type."""
+    rows = [(kind.name, kind.true, kind.false, ", ".join(kind.reasons) or kind.shares) for kind in CONDITION_TYPES]
+    return table(("type", "True", "False", "reasons"), rows)
+
+
+class Still:
+    """A queue and watches at rest, for metrics that are only listed."""
+
+    depth = 0
+
+    def age(self, kind: str) -> float:
+        """Nothing was heard."""
+        return 0.0
+
+
+def metric_table() -> str:
+    """Every metric with its labels, as it was declared."""
+    metrics = Metrics()
+    metrics.observe(Still(), Still(), Cache(), lambda: False)
+    return table(("metric", "labels", "what it measures"), _metrics(metrics))
+
+
+def _metrics(metrics: Metrics) -> Iterator[tuple[str, str, str]]:
+    # prometheus_client tells a collector's label names nowhere else before something is counted.
+    for collector in metrics.registry._collector_to_names:
+        (family,) = collector.describe()  # type: ignore[attr-defined]
+        name = family.name + "_total" * (family.type == "counter")
+        labels = ", ".join(collector._labelnames)  # type: ignore[attr-defined]
+        yield f"`{name}`", labels, family.documentation
+
+
+def reason_table(subject: ModuleType) -> str:
+    """The reasons of a module, neighbours with the same meaning and mend in one row."""
+    found = [value for value in vars(subject).values() if isinstance(value, Reason)]
+    rows = [
+        (", ".join(alike), meaning, mend)
+        for (meaning, mend), alike in groupby(found, key=lambda reason: (reason.meaning, reason.mend))
+    ]
+    return table(("reason", "what it means", "what to do"), rows)
+
+
+def parts() -> dict[str, str]:
+    """What stands between each pair of markers."""
+    return {
+        "conditions": condition_table(),
+        "metrics": metric_table(),
+        "counted reasons": ", ".join(sorted(COUNTED_REASONS)) + "\n",
+        "reasons, waits": reason_table(reasons.waits),
+        "reasons, jobs": reason_table(reasons.jobs),
+        "reasons, nodes": reason_table(reasons.nodes),
+        "reasons, run": reason_table(reasons.run),
+        "reasons, task": reason_table(reasons.task),
+        "reasons, data": reason_table(reasons.data),
+        "reasons, model": reason_table(reasons.model),
+        "reasons, store": reason_table(reasons.store),
+        "reasons, delivery": reason_table(reasons.delivery),
+        "reasons, rejected": reason_table(reasons.rejected),
+    }
+
+
+def generated(text: str) -> str:
+    """The page with its generated parts as they should be. Raises ValueError where a marker is missing."""
+    for name, part in parts().items():
+        pattern = _MARKED.format(name=re.escape(name))
+        fresh = re.sub(pattern, lambda match, part=part: f"{match[1]}\n{part}\n{match[2]}", text, flags=re.DOTALL)  # type: ignore[misc]
+        if not re.search(pattern, text, flags=re.DOTALL):
+            raise ValueError(f"{PAGE.name} has no part marked {name!r}")
+        text = fresh
+    return text
+
+
+def main(arguments: list[str]) -> int:
+    """Write, or with --check compare."""
+    before = PAGE.read_text(encoding="utf-8")
+    after = generated(before)
+    if before == after:
+        return 0
+    check = "--check" in arguments
+    print(f"{'stale' if check else 'written'}: docs/{PAGE.name}")
+    if not check:
+        PAGE.write_text(after, encoding="utf-8")
+    return 1 if check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The documents that operator and Jobs exchange: tasks, results, and how both travel."""

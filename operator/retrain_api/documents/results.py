@@ -1,0 +1,110 @@
+"""Result documents: what a Job answers, one kind for each phase, and the failure that any of them may end with."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from retrain_api.measurement import Stored
+from retrain_api.wire import Lenient, Measured
+
+from .references import DataPin, FeatureSet, FileRef, LookAheadRef
+
+
+class Result(Lenient):
+    """What every result carries."""
+
+    schema_version: Literal[1] = 1
+
+
+class TrainResult(Result):
+    """A trained model."""
+
+    kind: Literal["train"] = "train"
+    symbol: str
+    train_key: str
+    model: FileRef
+    data: DataPin
+    epochs: int
+    best_epoch: int
+    duration_seconds: float
+    resumed_epochs: int = 0
+    validation_loss: Measured = None
+    validation_accuracy: Measured = None
+    warnings: tuple[str, ...] = ()
+    features: FeatureSet | None = None
+    look_ahead: LookAheadRef | None = None
+
+
+class EvaluateResult(Result):
+    """A measured model; `details` is its evaluation document: curves, intervals, equity."""
+
+    kind: Literal["evaluate"] = "evaluate"
+    symbol: str
+    evaluate_key: str
+    model_sha256: str
+    measurement: Stored
+    details: FileRef
+
+
+class Promoted(Lenient):
+    """A model that its pointer now names; `uri` and `sha256` are empty where the message had no room for them."""
+
+    symbol: str
+    uri: str = ""
+    sha256: str = ""
+    previous: str | None = None
+
+
+class NotPromoted(Lenient):
+    """A model that passed and was still not promoted.
+
+    With ChampionChanged, `champion` is the model in service instead of the one that it was measured against: the first 12
+    hex digits of its sha256, or "" where none is.
+    """
+
+    symbol: str
+    reason: str
+    message: str
+    champion: str = ""
+
+
+class PublishResult(Result):
+    """The report, and which models were promoted."""
+
+    kind: Literal["publish"] = "publish"
+    publish_key: str
+    markdown: str
+    results: str
+    html: str | None = None
+    promoted: tuple[Promoted, ...] = ()
+    not_promoted: tuple[NotPromoted, ...] = ()
+
+
+class Delivered(Lenient):
+    """How one copy went."""
+
+    name: str
+    ok: bool
+    message: str = ""
+
+
+class DeliverResult(Result):
+    """How the copies went."""
+
+    kind: Literal["deliver"] = "deliver"
+    targets: tuple[Delivered, ...] = ()
+
+
+class TaskFailure(Result):
+    """Why a task ended without a result."""
+
+    kind: Literal["failure"] = "failure"
+    reason: str
+    message: str
+
+
+AnyResult: TypeAlias = Annotated[
+    TrainResult | EvaluateResult | PublishResult | DeliverResult | TaskFailure, Field(discriminator="kind")
+]

@@ -1,0 +1,151 @@
+"""Task documents: what the operator asks of a Job, one kind for each phase.
+
+A Job reads nothing else of its run: whatever a phase needs to know is a field here, so that a task can be read, stored
+and repeated without the API server.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field
+
+from retrain_api.measurement import Stored
+from retrain_api.spec.data import Label, Split
+from retrain_api.spec.evaluation import Evaluation
+from retrain_api.spec.gate import Baseline
+from retrain_api.spec.training import Model, Training
+from retrain_api.time import Question, Windows
+from retrain_api.wire import Lenient
+
+from .references import DataPin, FileRef, RunRef
+
+
+class Task(Lenient):
+    """What every task carries."""
+
+    schema_version: Literal[1] = 1
+    run: RunRef
+    artifacts_uri: str
+
+
+class TrainTask(Task):
+    """Train one symbol's model."""
+
+    kind: Literal["train"] = "train"
+    symbol: str
+    train_key: str
+    data_uri: str
+    interval: str
+    features: tuple[str, ...] | None = None
+    built_in: bool | None = None
+    label: Label
+    split: Split
+    model: Model
+    training: Training
+    device: Literal["GPU", "CPU"]
+
+    @property
+    def question(self) -> Question:
+        """What the model is to predict. Raises ConfigurationError("BadInterval")."""
+        return Question.parse(self.interval, self.label.horizon_bars, self.label.ties)
+
+    @property
+    def windows(self) -> Windows:
+        """How the rows become windows and parts."""
+        return Windows(self.model.lookback_bars, self.split)
+
+
+class EvaluateItem(Lenient):
+    """One model to measure.
+
+    `champion` is set where publish met another model in service than the model was measured against: the first 12 hex
+    digits of its sha256, or "" for none. The model is compared with that one. `recipe` is what was tried
+    (`retrain_api.keys.recipe`); empty in tasks of release 0.1.0.
+    """
+
+    symbol: str
+    train_key: str
+    evaluate_key: str
+    model: FileRef
+    data: DataPin
+    champion: str | None = None
+    recipe: str = ""
+
+
+class EvaluateTask(Task):
+    """Measure models; each index of the Job measures the item of its JOB_COMPLETION_INDEX."""
+
+    kind: Literal["evaluate"] = "evaluate"
+    items: tuple[EvaluateItem, ...]
+    interval: str
+    features: tuple[str, ...] | None = None
+    label: Label
+    split: Split
+    lookback_bars: int
+    evaluation: Evaluation
+    baseline: Baseline | None = None
+    device: Literal["GPU", "CPU"]
+
+    @property
+    def question(self) -> Question:
+        """What the models predict. Raises ConfigurationError("BadInterval")."""
+        return Question.parse(self.interval, self.label.horizon_bars, self.label.ties)
+
+
+class PublishItem(Lenient):
+    """One symbol of the judgement; model and evaluation are missing where a phase failed.
+
+    `champion` is the model that must be in service for this one to take its place: the first 12 hex digits of its sha256,
+    or "" for none. None asks for nothing.
+    """
+
+    symbol: str
+    verdict: str
+    reasons: tuple[str, ...] = ()
+    train_key: str = ""
+    evaluate_key: str = ""
+    model: FileRef | None = None
+    data: DataPin | None = None
+    evaluation: FileRef | None = None
+    measurement: Stored | None = None
+    best_epoch: int | None = None
+    epochs: int | None = None
+    duration_seconds: float | None = None
+    promote: bool = False
+    champion: str | None = None
+
+
+class PublishTask(Task):
+    """Write the report of a judgement, then promote the models that may be."""
+
+    kind: Literal["publish"] = "publish"
+    number: int
+    publish_key: str
+    judgement: dict[str, Any]
+    items: tuple[PublishItem, ...]
+    spec: dict[str, Any]
+    approved_by: str | None = None
+    override: bool = False
+    started: str | None = None
+
+
+class DeliverTarget(Lenient):
+    """A location that receives a copy."""
+
+    name: str
+    uri: str
+    required: bool = False
+
+
+class DeliverTask(Task):
+    """Copy the report and the promoted models to other places."""
+
+    kind: Literal["deliver"] = "deliver"
+    files: tuple[str, ...]
+    promoted: tuple[FileRef, ...] = ()
+    backups: tuple[DeliverTarget, ...] = ()
+    git: dict[str, Any] | None = None
+
+
+AnyTask: TypeAlias = Annotated[TrainTask | EvaluateTask | PublishTask | DeliverTask, Field(discriminator="kind")]

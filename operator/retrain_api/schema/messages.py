@@ -1,0 +1,131 @@
+"""Validation messages: sentences that name the field, what is wrong with it, and what is allowed.
+
+pydantic's own messages name Python types and model classes, which mean nothing to the author of a YAML file.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from .units import in_its_unit
+
+_UNION_TAGS = frozenset({"int", "str", "float", "bool", "dict", "constrained-str"})
+
+_TEMPLATES = {
+    "missing": "is required",
+    "greater_than_equal": "must be at least {ge:.12g}",
+    "greater_than": "must be greater than {gt:.12g}",
+    "less_than_equal": "must be at most {le:.12g}",
+    "less_than": "must be less than {lt:.12g}",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must have at least {min_length} character(s)",
+    "too_long": "must have at most {max_length} entries",
+    "too_short": "must have at least {min_length} entry",
+    "literal_error": "must be {expected}",
+    "int_type": "must be an integer",
+    "int_from_float": "must be an integer",
+    "float_type": "must be a number",
+    "string_type": "must be a string",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "model_attributes_type": "must be a mapping",
+    "finite_number": "must be a finite number",
+}
+
+
+def sentences(error: ValidationError, *root: str) -> list[str]:
+    """One sentence for each wrong field, each field once, in the order of the document's schema; `root` is where the document lies."""
+    found: dict[str, list[Any]] = {}
+    for detail in error.errors(include_url=False):
+        where = path((*root, *detail["loc"])) + getattr(detail.get("ctx", {}).get("error"), "field_path", "")
+        # pydantic also reports a list with a wrong entry as too short, because it does not count that entry.
+        if detail["type"] == "too_short" and any(other.startswith(f"{where}[") for other in found):
+            continue
+        found.setdefault(where, []).append(detail)
+    return [f"{where}: {_verdict(details)}" for where, details in found.items()]
+
+
+def _verdict(details: list[Any]) -> str:
+    """For a union, the complaint of the member that has the value's own type; otherwise all types that are allowed."""
+    closest = [detail for detail in details if not detail["type"].endswith("_type")]
+    if closest or len(details) == 1:
+        return _complaint([*closest, *details][0])
+    kinds = " or ".join(_TEMPLATES[detail["type"]].removeprefix("must be ") for detail in details)
+    return f"must be {kinds}{_shown(details[0]['input'])}"
+
+
+def path(location: Iterable[int | str]) -> str:
+    """A field's path as the API server writes it: spec.gate.criteria[0].atLeast."""
+    text = ""
+    for part in location:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part not in _UNION_TAGS and not part.startswith(("constrained-", "function-")):
+            text += f".{part}" if text else part
+    return text or "the document"
+
+
+def _complaint(detail: Any) -> str:
+    kind, value = detail["type"], detail["input"]
+    if kind == "extra_forbidden":
+        return f"unknown field{_near(detail['loc'])}"
+    if kind == "value_error":
+        return f"{detail['ctx']['error']!s}{_shown(value)}"
+    template = _TEMPLATES.get(kind)
+    complaint = template.format(**detail.get("ctx", {})) if template else str(detail["msg"])
+    if kind == "missing":
+        return complaint
+    unit = in_its_unit(path(detail["loc"]), value)
+    return complaint + (f": write {unit}" if unit else "") + _shown(value)
+
+
+def _shown(value: object) -> str:
+    """The wrong value itself, where it is short enough to help and can't hold a secret.
+
+    Mappings may, and so may a text with "@" or "=": https://user:token@host/, or rclone's :sftp,pass=...:path.
+    """
+    if not isinstance(value, str | int | float | bool) or len(repr(value)) > 80:
+        return ""
+    secretive = isinstance(value, str) and any(mark in value for mark in "@=")
+    return "" if secretive else f", is {value!r}"
+
+
+def _near(location: tuple[int | str, ...]) -> str:
+    """The field that was probably meant: by name where it is a sibling, else by path."""
+    *parents, name = location
+    here = path(part for part in parents if isinstance(part, str)) if parents else ""
+    known = list(_fields())
+    siblings = [field.rpartition(".")[2] for field in known if field.rpartition(".")[0] == here]
+    close = [field for field in siblings if _letters(field) == _letters(str(name))]
+    close = close or difflib.get_close_matches(str(name), siblings, n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    ends = {field.rpartition(".")[2]: field for field in reversed(known)}
+    close = difflib.get_close_matches(str(name), sorted(ends), n=1)
+    return f"; did you mean {ends[close[0]]}?" if close else ""
+
+
+def _letters(name: str) -> str:
+    """A name without what tells hidden_size and hidden-size from hiddenSize."""
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def _fields() -> Iterator[str]:
+    """Paths of all fields that a YAML file may have."""
+    from .crd import spec_schema
+
+    yield from ("apiVersion", "kind", "metadata", "spec")
+    yield from _below(spec_schema(), "spec")
+
+
+def _below(node: dict[str, Any], where: str) -> Iterator[str]:
+    node = node.get("items", node)
+    for name, child in node.get("properties", {}).items():
+        yield f"{where}.{name}"
+        yield from _below(child, f"{where}.{name}")

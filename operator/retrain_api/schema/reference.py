@@ -1,0 +1,107 @@
+"""The reference of every field, as Markdown, generated from the schema that the API server enforces."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from retrain_api.names import GROUP, KIND, VERSION
+
+from .crd import root_schema
+
+_HEAD = f"""# {KIND} reference
+
+Generated from the models in `operator/retrain_api` by `make generate`; do not edit.
+`{GROUP}/{VERSION}`, kind `{KIND}`, short name `rtr`. On a cluster, `kubectl explain retrainrun.spec` shows the same.
+"""
+
+
+def reference() -> str:
+    """The whole page."""
+    root = root_schema()["properties"]
+    spec, status = root["spec"], root["status"]
+    parts = [
+        _HEAD,
+        "## spec\n",
+        _table(spec, "spec"),
+        "\n## Rules\n",
+        _rules(spec),
+        "\n## status\n",
+        _table(status, "status"),
+    ]
+    return "\n".join(parts)
+
+
+def fields(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
+    """Every field below `node`, in reading order: path, schema, required."""
+    for name, child in node.get("properties", {}).items():
+        below = f"{path}.{name}"
+        yield below, child, name in node.get("required", ())
+        yield from fields(child, below)
+        if isinstance(child.get("items"), Mapping):
+            yield from fields(child["items"], f"{below}[]")
+
+
+def _table(node: Mapping[str, Any], path: str) -> str:
+    head = "| field | type | default | what it is |\n|---|---|---|---|\n"
+    return head + "".join(_row(below, child, required) for below, child, required in fields(node, path))
+
+
+def _row(path: str, node: Mapping[str, Any], required: bool) -> str:
+    default = "required" if required else _code(node["default"]) if _shows_default(node) else ""
+    text = str(node.get("description", "")).replace("|", "\\|")
+    return f"| `{path}` | {kind(node)} | {default} | {text} |\n"
+
+
+def _shows_default(node: Mapping[str, Any]) -> bool:
+    """An object has no default of its own: its fields have rows, with theirs."""
+    return "default" in node and not isinstance(node["default"], Mapping)
+
+
+def kind(node: Mapping[str, Any]) -> str:
+    """Type and bounds in a few words."""
+    if node.get("x-kubernetes-int-or-string"):
+        return "integer or string"
+    kind = str(node.get("type", "any"))
+    if kind == "array":
+        items = node.get("items", {})
+        inner = items.get("type", "any") if isinstance(items, Mapping) else "any"
+        return f"list of {inner}" + _range(node, "minItems", "maxItems", " entries")
+    if "enum" in node:
+        return " or ".join(_code(value) for value in node["enum"])
+    return kind + _range(node, "minimum", "maximum", "")
+
+
+def _range(node: Mapping[str, Any], low: str, high: str, unit: str) -> str:
+    if low not in node and high not in node:
+        return ""
+    first = f"{'above ' if node.get('exclusiveMinimum') else ''}{_number(node[low])}" if low in node else "0"
+    last = f"{'below ' if node.get('exclusiveMaximum') else ''}{_number(node[high])}" if high in node else "any"
+    return f", {first} to {last}{unit}"
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else str(value)
+
+
+def _code(value: Any) -> str:
+    text = value if isinstance(value, str) and value else json.dumps(value)
+    if isinstance(value, float) and "e" in text:
+        text = f"{value:.9f}".rstrip("0")
+    return f"`{text}`"
+
+
+def _rules(node: Mapping[str, Any]) -> str:
+    """Rules that span several fields."""
+    lines = [f"- `{path}`: {message}" for path, message in _messages(node, "spec")]
+    return "\n".join(lines) + "\n"
+
+
+def _messages(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    for entry in node.get("x-kubernetes-validations", ()):
+        yield path, str(entry["message"])
+    for name, child in node.get("properties", {}).items():
+        yield from _messages(child, f"{path}.{name}")
+    if isinstance(node.get("items"), Mapping):
+        yield from _messages(node["items"], f"{path}[]")

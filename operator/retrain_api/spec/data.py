@@ -1,0 +1,92 @@
+"""What a run learns from: the feature files, what is predicted from them, and how the bars are split."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, StringConstraints, field_validator
+
+from retrain_api.wire import Strict, each_once, rule, validations
+
+from .credentials import Credentials
+from .forms import FILE_NAME, INTERVAL, Uri
+
+FeatureName: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class Data(Strict):
+    """Where the feature files are, and what in them is used."""
+
+    uri: Uri = Field(
+        description="Folder of the feature files: s3://bucket/path/, file:///mounted/path/ (a relative "
+        "file://./path/ is resolved against the YAML file by `retrain run`) or rclone://remote/path/."
+    )
+    filename: Annotated[str, FILE_NAME.check] = Field(
+        "features_{symbol}_{interval}_latest.parquet",
+        min_length=1,
+        max_length=255,
+        description="Name of a symbol's file; {symbol} and {interval} are filled in.",
+    )
+    interval: Annotated[str, INTERVAL.check] = Field(
+        "1m",
+        max_length=5,
+        description="Time between two bars: a number and m, h or d. A file with another spacing is refused.",
+    )
+    features: tuple[FeatureName, ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=256,
+        description="Names of the features to use, built-in ones and columns of the file together. When unset, all columns "
+        "of the file but candles, what exchanges' files carry beside them, what only grows and what is constant; where none "
+        "is left, the built-in features.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    built_in: bool | None = Field(
+        None,
+        description="Whether the 31 built-in features are computed beside the features that are named or found. When unset, "
+        "only those are computed that data.features names and the file lacks, or all where nothing else is left to learn from.",
+    )
+    credentials: Credentials | None = Field(
+        None, description="Credentials for the data alone; the run's credentials when unset."
+    )
+
+    @field_validator("features")
+    @classmethod
+    def _distinct(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        each_once(names or ())
+        return names
+
+
+class Label(Strict):
+    """What is predicted: is the close higher after so many bars?"""
+
+    horizon_bars: int = Field(15, ge=1, le=10_000, description="Bars between the prediction and its outcome.")
+    ties: Literal["Drop", "Down"] = Field(
+        "Drop",
+        description="A bar whose close is unchanged after the horizon: left out (Drop) or counted as not up "
+        "(Down). Down lets a model that always says down look skilled where many bars are flat.",
+    )
+
+
+_SPLIT_RULE = rule(
+    "self.validationPercent + self.testPercent <= 80",
+    "validationPercent and testPercent must add up to 80 or less, so that 20 percent are left to train on",
+    ".testPercent",
+)
+
+
+class Split(Strict):
+    """Train, validation and test, in time order, with lookbackBars + horizonBars left out at each border."""
+
+    model_config = {"json_schema_extra": validations(_SPLIT_RULE)}
+
+    validation_percent: int = Field(15, ge=1, le=50, description="Share of the rows for validation, in percent.")
+    test_percent: int = Field(15, ge=1, le=50, description="Share of the rows for test, in percent; train is the rest.")
+
+    @field_validator("test_percent", mode="after")
+    @classmethod
+    def _leave_rows_to_train(cls, test: int, info: object) -> int:
+        validation = getattr(info, "data", {}).get("validation_percent", 0)
+        if validation + test > 80:
+            raise ValueError(_SPLIT_RULE["message"])
+        return test

@@ -1,0 +1,1 @@
+"""The status of a RetrainRun: what people read there, and what the operator remembers."""

@@ -1,0 +1,82 @@
+"""The condition types of a run: when each is True and when False, and which reasons it takes.
+
+Ready, Reconciling and Stalled follow kstatus. docs/operator.md is generated from here (`make generate`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from retrain_api import reasons
+from retrain_api.reasons.reason import Reason
+
+
+@dataclass(frozen=True)
+class ConditionType:
+    """One type. `reasons` is empty where it takes the reason behind the state: any there is."""
+
+    name: str
+    true: str
+    false: str
+    reasons: tuple[Reason, ...] = ()
+    shares: str = "as Ready"
+    """What the docs say where there are no reasons of its own."""
+
+
+CONDITION_TYPES: tuple[ConditionType, ...] = (
+    ConditionType(
+        "Ready",
+        "Promoted or Passed",
+        "any other state; the message says why while the run works",
+        shares="the reason behind the state",
+    ),
+    ConditionType("Reconciling", "there is work to do; absent otherwise", "never"),
+    ConditionType("Stalled", "Rejected or Failed: a person must change something; absent otherwise", "never"),
+    ConditionType("Finished", "the state is final", "it is not"),
+    ConditionType(
+        "FieldsIgnored",
+        "the spec has fields that only a newer release knows, which the message names; absent otherwise",
+        "never",
+        (reasons.UNKNOWN_FIELDS,),
+    ),
+    ConditionType("Suspended", "`spec.suspend` stopped the run; absent otherwise", "never", (reasons.SUSPENDED,)),
+    ConditionType(
+        "Trained", "every symbol has a model", "one has none", (reasons.ALL_TRAINED, reasons.NOT_ALL_TRAINED)
+    ),
+    ConditionType(
+        "Evaluated", "every model has been measured", "one has not", (reasons.ALL_EVALUATED, reasons.NOT_ALL_EVALUATED)
+    ),
+    ConditionType(
+        "GatePassed",
+        "the verdict is Pass",
+        "it is not; Unknown before there is one",
+        (
+            reasons.GATE_PASS,
+            reasons.GATE_FAIL,
+            reasons.GATE_INCONCLUSIVE,
+            reasons.GATE_SUSPECT,
+            reasons.GATE_ERROR,
+            reasons.NOT_JUDGED,
+        ),
+    ),
+    ConditionType(
+        "Promoted",
+        "models of this run were promoted, now or by an earlier judgement",
+        "none was",
+        (
+            reasons.PROMOTED,
+            reasons.PROMOTED_BY_OVERRIDE,
+            reasons.NOT_PROMOTED,
+            reasons.AWAITING_APPROVAL,
+            reasons.APPROVED,
+            reasons.DECLINED,
+        ),
+    ),
+    ConditionType("Reported", "the report has been written", "it has not", (reasons.REPORT_WRITTEN, reasons.NO_REPORT)),
+    ConditionType(
+        "BackedUp",
+        "every copy was made, the report in Git included; absent where none was asked for",
+        "at least one was not; the message says how it went for each place ([more](backups.md))",
+        (reasons.COPIED, reasons.NOT_COPIED),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Commands that work on data before there is a run."""

@@ -1,0 +1,100 @@
+"""`retrain doctor`: find everything that would stop a run before it starts; one line per check."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from retrain_api.errors import RetrainError
+from retrain_api.names import backup_purpose
+from retrain_api.run import RetrainRun
+from retrain_cli.inputs.locations import resolve_locations
+
+from .access import Place, open_place, places, probe_access
+from .data import data_bytes, one_market_findings, probe_symbol
+from .finding import Finding, check
+from .git import probe_git
+from .machine import probe_disk, probe_gpu
+from .store import probe_conditions, probe_written
+
+HELP = "check data, store, credentials, GPU and disk before a run starts"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `retrain doctor` takes."""
+    parser.add_argument(
+        "-f", "--file", required=True, metavar="FILE", help="the RetrainRun (YAML); - for standard input"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings. Exit codes: 0 all is well, 1 a check failed, 2 the file is invalid."""
+    try:
+        resource = _loaded(args.file)
+    except RetrainError as error:
+        for line in error.message.splitlines():  # each names the file
+            print(Finding("file", False, line))
+        return 2
+    print(Finding(f"file {args.file}", True, f"a valid RetrainRun ({resource.metadata.name})"), flush=True)
+    total, failed = 1, 0
+    for finding in diagnose(resource, os.environ):
+        print(finding, flush=True)
+        total, failed = total + (finding.ok is not None), failed + (finding.ok is False)
+    print(_summary(args.file, total, failed))
+    return 1 if failed else 0
+
+
+def diagnose(resource: RetrainRun, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Every check of a run whose locations are absolute, in order."""
+    data, artifacts, backups = places(resource)
+    yield from _check_data(resource, data, environ)
+    yield from _check_written(artifacts, environ)
+    for backup in backups:
+        yield from _check_written(backup, environ)
+    if git := resource.spec.report.git:
+        yield check("report.git", lambda: probe_git(git, environ), required=False)
+    phases = [name for name in ("train", "evaluate") if getattr(resource.spec, name).device == "GPU"]
+    if phases:
+        yield check("GPU", lambda: probe_gpu(phases))
+
+
+def _loaded(file: str) -> RetrainRun:
+    from retrain_cli.inputs.run_file import load_run
+
+    return resolve_locations(load_run(file), Path(file).parent)
+
+
+def _check_data(resource: RetrainRun, data: Place, environ: Mapping[str, str]) -> Iterator[Finding]:
+    access = check("data", lambda: probe_access(data, environ))
+    yield access
+    if access.ok is not True:
+        yield Finding("data", None, "the files themselves were not checked")
+        return
+    yield check("disk", lambda: probe_disk(data_bytes(resource, data, environ)))
+    markets: dict[str, str] = {}
+    for symbol in resource.spec.symbols:
+        yield check(f"data {symbol}", lambda symbol=symbol: probe_symbol(resource, data, symbol, environ, markets))  # type: ignore[misc]
+    yield from one_market_findings(markets)
+
+
+def _check_written(place: Place, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """The artifacts must honour conditional writes too; a backup only receives copies."""
+    subject = (
+        "artifacts" if place.purpose == "artifacts" else "backup " + place.purpose.removeprefix(backup_purpose(""))
+    )
+    access = check(subject, lambda: probe_access(place, environ), place.required)
+    yield access
+    if access.ok is not True:
+        return
+    written = check(subject, lambda: probe_written(open_place(place, environ)), place.required)
+    yield written
+    if place.purpose == "artifacts" and written.ok:
+        yield check(subject, lambda: probe_conditions(open_place(place, environ)))
+
+
+def _summary(file: str, total: int, failed: int) -> str:
+    if failed:
+        return f"{failed} of {total} checks failed."
+    return f"All {total} checks passed. To start the run: retrain run -f {file}"

@@ -1,0 +1,42 @@
+"""What a check found, as one line for the person who asked, and how the outcome of a probe becomes one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from retrain_api.errors import RetrainError
+
+_TRAINER_MODULES = frozenset({"boto3", "botocore", "numpy", "pyarrow", "retrain_trainer"})
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check. `ok` is None for something worth knowing that does not stop a run."""
+
+    subject: str
+    ok: bool | None
+    sentence: str
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        mark = {True: "ok    ", False: "FAILED", None: "note  "}[self.ok]
+        return "\n".join(
+            [f"{mark}  {self.subject}: {self.sentence}", *(f"        note: {note}" for note in self.notes)]
+        )
+
+
+def check(subject: str, probe: Callable[[], str | Finding], required: bool = True) -> Finding:
+    """The result of `probe`, or the message of the error it raises; only a note where the check is not `required`."""
+    failed = False if required else None
+    try:
+        found = probe()
+    except RetrainError as error:
+        return Finding(subject, failed, error.message)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _TRAINER_MODULES:
+            raise
+        return Finding(
+            subject, failed, f"{error.name} is not installed here; install retrain-operator[trainer], then try again."
+        )
+    return found if isinstance(found, Finding) else Finding(subject, True, found)

@@ -1,0 +1,104 @@
+"""`retrain report`: the report of a run of this machine or a cluster, on the terminal, in a file or in the browser."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import webbrowser
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from retrain_api import reasons
+from retrain_api.errors import ConfigurationError, NotFoundError
+from retrain_api.status.run import ReportStatus, RetrainRunStatus
+from retrain_cli.inputs.output_file import write_text
+from retrain_cli.inputs.results_file import read_stored
+from retrain_cli.inputs.run_arguments import add_run_arguments, named_run
+
+HELP = "print, write or open the report of a run"
+FORMATS = ("markdown", "html")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `retrain report` takes."""
+    add_run_arguments(parser)
+    parser.add_argument(
+        "--format", choices=FORMATS, help="format of the report (default: by the ending of FILE, else markdown)"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the report to FILE")
+    parser.add_argument("--force", action="store_true", help="overwrite FILE")
+    parser.add_argument("--open", action="store_true", help="open the HTML report in the browser")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print, write or open the report; exit code 1 and the state of the run on stderr where there is no report yet.
+
+    A report in a store is read with this machine's credentials. Raises NotFoundError where there is no such run or its
+    report is gone, ConfigurationError for options that contradict each other, and what the store raises.
+    """
+    chosen = _format(args)
+    status = named_run(args).status
+    if status.report is None or status.report.markdown is None:
+        print(no_report(args.run, status), file=sys.stderr)
+        return 1
+    uri = status.report.markdown if chosen == "markdown" else require_page(args.run, status.report)
+    if args.open:
+        print(f"Opened {show(uri, os.environ)}")
+        return 0
+    text = read_stored(uri, os.environ)
+    if args.output is None:
+        sys.stdout.write(text)
+    else:
+        write_text(args.output, text, args.force)
+        print(f"Wrote {args.output}")
+    return 0
+
+
+def _format(args: argparse.Namespace) -> str:
+    if not args.open:
+        return args.format or ("html" if args.output and args.output.suffix in (".html", ".htm") else "markdown")
+    if args.format == "markdown" or args.output is not None:
+        raise ConfigurationError(
+            reasons.BAD_OPTIONS,
+            "--open shows the HTML report in the browser; leave out --output and --format markdown.",
+        )
+    return "html"
+
+
+def require_page(name: str, report: ReportStatus) -> str:
+    """The URI of the HTML report. Raises NotFoundError("NoPage") for a report that has none."""
+    if report.html is None:
+        raise NotFoundError(
+            reasons.NO_PAGE,
+            f"The report of {name} has no HTML page: an older release wrote it, or its plots could not be drawn; "
+            f"`retrain report {name}` prints it.",
+        )
+    return report.html
+
+
+def show(uri: str, environ: Mapping[str, str]) -> str:
+    """Open a page in the browser, as it is where it is a file, else as a copy; return the location that was opened.
+
+    Raises NotFoundError as `read_stored` does, and ConfigurationError("NoBrowser") where none can be started.
+    """
+    text = read_stored(uri, environ)
+    place = uri if uri.startswith("file://") else _copy(text).as_uri()
+    if not webbrowser.open(place):
+        raise ConfigurationError(reasons.NO_BROWSER, f"No browser can be started here; the page is at {place}")
+    return place
+
+
+def _copy(text: str) -> Path:
+    """A file that is not deleted: the browser may read it after this process has ended."""
+    with NamedTemporaryFile("w", encoding="utf-8", prefix="retrain-report-", suffix=".html", delete=False) as file:
+        file.write(text)
+    return Path(file.name)
+
+
+def no_report(name: str, status: RetrainRunStatus) -> str:
+    """One sentence with the state of a run that has no report."""
+    failed = status.report.message if status.report else None
+    more = (failed or status.message).strip().rstrip(".")
+    return f"{name} has no report yet; its state is {status.state}{f' ({more})' if more else ''}."

@@ -1,0 +1,83 @@
+"""`retrain run`: run a RetrainRun from a file to its verdict, on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from retrain_api.run import RetrainRun
+from retrain_api.wire import to_wire
+from retrain_cli.display.summary import run_summary
+from retrain_cli.display.terminal import open_display
+from retrain_cli.inputs.locations import resolve_locations
+from retrain_cli.inputs.run_file import load_run
+from retrain_client.local.executor import Executor
+from retrain_client.local.state import open_folder, take_lock
+
+HELP = "run a RetrainRun on this machine"
+
+EXIT_CODES = {"Promoted": 0, "Passed": 0, "Rejected": 3, "AwaitingApproval": 4, "Suspended": 0, "Failed": 1}
+STOPPED = 130
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `retrain run` takes."""
+    parser.description = (
+        "Carries out a RetrainRun with its Jobs as processes on this machine. If it is stopped or killed, the same command "
+        "continues where it was."
+    )
+    parser.epilog = (
+        "exit codes: 0 promoted (or passed, with nothing to promote), 1 failed, 2 invalid input, 3 rejected, "
+        "4 waiting for approval, 130 stopped"
+    )
+    parser.add_argument(
+        "-f", "--file", required=True, metavar="FILE", help="YAML file of the run; - for standard input"
+    )
+    parser.add_argument(
+        "--state-dir",
+        type=Path,
+        default=Path(".retrain"),
+        metavar="DIR",
+        help="where to keep status and logs (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the final status as JSON; log lines go to stderr")
+
+
+class _Stop:
+    """Whether somebody asked to stop, by Ctrl-C or SIGTERM."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._request)
+
+    def _request(self, _number: int, _frame: FrameType | None) -> None:
+        self.requested = True
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run to the end or until stopped. Raises ConfigurationError for an invalid file."""
+    loaded = _load(args.file)
+    folder = open_folder(args.state_dir, loaded.metadata.namespace, loaded.metadata.name)
+    out = sys.stderr if args.json else sys.stdout
+    lock = take_lock(folder, lambda text: print(text, file=out, flush=True))
+    stop = _Stop()
+    identified = folder.identify(loaded)
+    with open_display(identified, out) as display:
+        status = Executor(identified, folder, display, lambda: stop.requested, lock.workers).work()
+    if stop.requested:
+        print("Stopped; everything done so far is kept. The same command continues from there.", file=out)
+        return STOPPED
+    print(run_summary(identified, status, folder.path / "status.json"), file=out)
+    if args.json:
+        print(json.dumps(to_wire(status), indent=2))
+    return EXIT_CODES[status.state]
+
+
+def _load(path: str) -> RetrainRun:
+    folder = Path.cwd() if path == "-" else Path(path).resolve().parent
+    return resolve_locations(load_run(path), folder)

@@ -1,0 +1,34 @@
+"""How commands are told which run is meant: its name, and where to look for it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from retrain_client.find import find_run
+from retrain_client.handle import RunHandle
+from retrain_client.local.run import DEFAULT_STATE_DIR
+
+
+def add_run_arguments(parser: argparse.ArgumentParser, metavar: str = "RUN", nargs: str | None = None) -> None:
+    """The name of a run, its namespace, and the places that may have it."""
+    parser.add_argument("run", nargs=nargs, metavar=metavar, help="name of the run (metadata.name)")
+    parser.add_argument(
+        "-n", "--namespace", help="namespace of the run (default: default; on a cluster, that of the context)"
+    )
+    parser.add_argument(
+        "--state-dir",
+        type=Path,
+        default=DEFAULT_STATE_DIR,
+        metavar="DIR",
+        help="where `retrain run` keeps its state (default: %(default)s); a run not found there is looked up on the cluster",
+    )
+    parser.add_argument("--context", help="context of the kubeconfig; look for the run on that cluster only")
+    parser.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="another kubeconfig; look for the run on its cluster only"
+    )
+
+
+def named_run(args: argparse.Namespace, name: str | None = None) -> RunHandle:
+    """The run that the arguments, or `name` in their place, stand for. Raises what `retrain_client.find.find_run` raises."""
+    return find_run(name or args.run, args.state_dir, args.namespace, args.context, args.kubeconfig)

@@ -1,0 +1,136 @@
+"""Reads a RetrainRun from a YAML file exactly as kubectl would.
+
+The same file must mean the same here and on a cluster, and PyYAML reads some scalars differently. kubectl
+(sigs.k8s.io/yaml) reads 1e-6 as a number, where PyYAML reads text; it reads unquoted yes, no, on and off (and y and n)
+as booleans, leaves dates as text, and in strict mode refuses a repeated key.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+
+from retrain_api import reasons
+from retrain_api.errors import ConfigurationError
+from retrain_api.names import KIND
+from retrain_api.run import RetrainRun, parse_run
+
+_PLAIN_TAGS = ("null", "bool", "int", "float", "str", "seq", "map")
+_TAG = "tag:yaml.org,2002:"
+
+
+class _KubectlLoader(yaml.SafeLoader):
+    """PyYAML's safe loader with kubectl's scalars and without repeated keys."""
+
+    bool_values: ClassVar[dict[str, bool]] = yaml.SafeLoader.bool_values | {"y": True, "n": False}
+
+
+_KubectlLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.removeprefix(_TAG) in ("null", "bool", "merge")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_KubectlLoader.yaml_constructors = {
+    tag: build
+    for tag, build in yaml.SafeLoader.yaml_constructors.items()
+    if tag is None or tag.removeprefix(_TAG) in _PLAIN_TAGS
+}
+
+# As Go's strconv.ParseInt(text, 0, 64) and the parser's own pattern for floats, underscores left out.
+_KubectlLoader.add_implicit_resolver(f"{_TAG}bool", re.compile(r"^[yYnN]$"), list("yYnN"))
+_KubectlLoader.add_implicit_resolver(
+    f"{_TAG}int",
+    re.compile(
+        r"^[-+]?(0|[1-9][0-9_]*|0[oO]?[0-7_]*[0-7]_*|0[xX][0-9a-fA-F_]*[0-9a-fA-F]_*|0[bB][01_]*[01]_*)$", re.ASCII
+    ),
+    list("-+0123456789"),
+)
+_KubectlLoader.add_implicit_resolver(
+    f"{_TAG}float",
+    re.compile(
+        r"^([-+]?(\.[0-9][0-9_]*|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$",
+        re.ASCII,
+    ),
+    list("-+0123456789."),
+)
+
+
+def _int(loader: _KubectlLoader, node: yaml.ScalarNode) -> int:
+    """0x1F, 0o17, 0b11, and 017 for fifteen."""
+    text = str(loader.construct_scalar(node)).replace("_", "")
+    return int(re.sub(r"^([-+]?)0(?=[0-7]+$)", r"\g<1>0o", text), 0)
+
+
+def _mapping(loader: _KubectlLoader, node: yaml.MappingNode) -> dict[str, Any]:
+    loader.flatten_mapping(node)
+    found: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, str | int | float):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be a plain word", key_node.start_mark)
+        # As JSON spells it: kubectl makes `true: x` the key "true".
+        name = key if isinstance(key, str) else json.dumps(key)
+        if name in found:
+            raise yaml.constructor.ConstructorError(None, None, f"{name} is written twice", key_node.start_mark)
+        found[name] = loader.construct_object(value_node, deep=True)
+    return found
+
+
+_KubectlLoader.add_constructor(f"{_TAG}int", _int)
+_KubectlLoader.add_constructor(f"{_TAG}map", _mapping)
+
+
+def documents(text: str, name: str) -> list[Any]:
+    """The non-empty documents of a YAML text. Raises ConfigurationError("BadYaml") with line and column."""
+    try:
+        return [document for document in yaml.load_all(text, _KubectlLoader) if document is not None]
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise ConfigurationError(reasons.BAD_YAML, f"{name}{where}: {problem}.") from None
+    except (ValueError, KeyError) as error:
+        raise ConfigurationError(
+            reasons.BAD_YAML, f"{name}: a value does not fit the tag before it ({error})."
+        ) from None
+    except RecursionError:
+        raise ConfigurationError(reasons.BAD_YAML, f"{name}: it is nested too deeply.") from None
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a file, or of standard input for `-`."""
+    try:
+        return sys.stdin.read() if str(path) == "-" else Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigurationError(
+            reasons.FILE_NOT_FOUND, f"{path} does not exist; give the YAML file of a {KIND}."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(reasons.UNREADABLE, f"{path} cannot be read: {reason}.") from None
+
+
+def load_run(path: str | Path) -> RetrainRun:
+    """The one RetrainRun in a YAML file; other kinds beside it (a Secret, say) are ignored.
+
+    Raises ConfigurationError with a sentence for everything that is wrong.
+    """
+    found = [document for document in documents(read_text(path), str(path)) if _is_run(document)]
+    if len(found) != 1:
+        many = "no" if not found else str(len(found))
+        raise ConfigurationError(reasons.NOT_ONE_RUN, f"{path} has {many} {KIND}; exactly one is expected.")
+    try:
+        return parse_run(found[0])
+    except ConfigurationError as error:
+        lines = "\n".join(f"{path}: {line}" for line in error.message.splitlines())
+        raise ConfigurationError(error.reason, lines) from None
+
+
+def _is_run(document: Any) -> bool:
+    """Whether a document is a RetrainRun, or a mapping without a kind."""
+    return isinstance(document, dict) and document.get("kind", KIND) == KIND

@@ -1,0 +1,103 @@
+"""The API server of a kubeconfig, for commands that make a request or two and end.
+
+It wraps the operator's asynchronous client: a command needs no event loop of its own, and gets the project's errors in
+place of HTTP codes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from retrain_api import reasons
+from retrain_api.errors import ConfigurationError, CredentialsError, NotFoundError, RetrainError, SoftwareError
+
+T = TypeVar("T")
+Body = dict[str, Any]
+
+_REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+_CONFIG_FILE = "~/.kube/config"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where the API server is: a kubeconfig file and a context, kubectl's defaults where they are None.
+
+    Every request raises NotFoundError (404), CredentialsError (401, 403), SoftwareError("Conflict") (409), another
+    SoftwareError, or ConfigurationError("NoCluster") where the kubeconfig names no cluster.
+    """
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+
+    def get(self, path: str) -> Body:
+        """One object."""
+        return self._request(lambda api: api.get(path))
+
+    def merge(self, path: str, patch: Body) -> Body:
+        """The object after a merge patch."""
+        return self._request(lambda api: api.merge(path, patch))
+
+    def user(self) -> str:
+        """The name by which the API server knows the caller."""
+        review = self._request(lambda api: api.create("/apis/authentication.k8s.io/v1/selfsubjectreviews", _REVIEW))
+        return str(review["status"]["userInfo"]["username"])
+
+    def namespace(self) -> str:
+        """The context's namespace, chosen as kubectl chooses it. Raises ConfigurationError("NoCluster")."""
+        from kubernetes.aio import config
+
+        try:
+            contexts, active = config.list_kube_config_contexts(self._file())
+        except (config.ConfigException, OSError) as error:
+            raise _no_cluster(error) from None
+        found = next((each for each in contexts if each["name"] == self.context), active)
+        return str(found["context"].get("namespace") or "default")
+
+    def _file(self) -> str | None:
+        return str(self.kubeconfig) if self.kubeconfig else None
+
+    def _request(self, send: Callable[[Any], Awaitable[T]]) -> T:
+        return asyncio.run(self._sent(send))
+
+    async def _sent(self, send: Callable[[Any], Awaitable[T]]) -> T:
+        from kubernetes.aio import client, config
+
+        from retrain_operator.kube.api import Api, ApiError, Unreachable
+
+        found = client.Configuration()
+        try:
+            await config.load_kube_config(self._file(), self.context, found)
+        except (config.ConfigException, OSError) as error:
+            raise _no_cluster(error) from None
+        api = Api(found)
+        try:
+            return await send(api)
+        except ApiError as error:
+            raise _refusal(error.status, error.reason, error.message) from None
+        except Unreachable as error:
+            raise SoftwareError(reasons.CLUSTER_UNREACHABLE, f"{error}.") from None
+        finally:
+            await api.close()
+
+
+def is_configured() -> bool:
+    """Whether there is a kubeconfig where kubectl looks for one."""
+    return bool(os.environ.get("KUBECONFIG")) or Path(_CONFIG_FILE).expanduser().exists()
+
+
+def _no_cluster(error: Exception) -> ConfigurationError:
+    return ConfigurationError(reasons.NO_CLUSTER, f"The kubeconfig names no cluster: {str(error).rstrip('.')}.")
+
+
+def _refusal(status: int, reason: str, message: str) -> RetrainError:
+    sentence = f"The API server refuses: {message.rstrip('.')}."
+    if status == 404:
+        return NotFoundError(reasons.NOT_FOUND, sentence)
+    if status in (401, 403):
+        return CredentialsError(reason, sentence)
+    return SoftwareError(reasons.CONFLICT if status == 409 else reason, sentence)

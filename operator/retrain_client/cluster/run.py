@@ -1,0 +1,96 @@
+"""A run on a cluster, as the API server has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pydantic import ValidationError
+
+from retrain_api import reasons
+from retrain_api.errors import DataError, SoftwareError
+from retrain_api.names import ANNOTATION_RETRY
+from retrain_api.reasons.store import CONFLICT
+from retrain_api.status.run import RetrainRunStatus
+from retrain_operator.kube.paths import one
+
+from .connection import Body, Cluster
+
+_TRIES = 5
+"""How often an annotation is written again because the object changed in between."""
+
+
+@dataclass(frozen=True)
+class ClusterRun:
+    """A run as it was read from the API server: a `RunHandle`."""
+
+    cluster: Cluster
+    body: Body
+
+    @property
+    def name(self) -> str:
+        """metadata.name."""
+        return str(self.body["metadata"]["name"])
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """Its spec, with all defaults."""
+        return dict(self.body["spec"])
+
+    @cached_property
+    def status(self) -> RetrainRunStatus:
+        """Its status. Raises DataError("BadStatus")."""
+        try:
+            return RetrainRunStatus.model_validate(self.body.get("status") or {})
+        except ValidationError:
+            raise DataError(
+                reasons.BAD_STATUS,
+                f"The status of {self.name} is not one that this release can read; use the operator's release.",
+            ) from None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the operator has seen the present spec."""
+        return bool(self.status.observed_generation == self.body["metadata"].get("generation"))
+
+    def user(self) -> str:
+        """The name by which the API server knows the caller."""
+        return self.cluster.user()
+
+    def annotate(self, name: str, value: str) -> None:
+        """With the object's resourceVersion, so that what is answered is what was read, and with a field manager of its own,
+        so that Flux leaves it alone.
+        """
+        manager = "retrain-retry" if name == ANNOTATION_RETRY else "retrain-approval"
+        meta, digest = self.body["metadata"], _digest(self.body)
+        path = one("runs", meta["namespace"], meta["name"])
+        for _ in range(_TRIES):
+            fixed = {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"], "annotations": {name: value}}
+            try:
+                self.cluster.merge(f"{path}?fieldManager={manager}", {"metadata": fixed})
+                return
+            except SoftwareError as error:
+                if error.reason != CONFLICT:
+                    raise
+            body = self.cluster.get(path)
+            if body["metadata"]["uid"] != meta["uid"] or _digest(body) != digest:
+                break
+            meta = body["metadata"]
+        raise SoftwareError(reasons.JUDGEMENT_CHANGED, f"{self.name} has changed in the meantime; look at it again.")
+
+    def next_step(self) -> str:
+        """The operator acts on it by itself."""
+        namespace = self.body["metadata"]["namespace"]
+        return f"The operator acts on it: kubectl -n {namespace} get retrainrun {self.name} -w"
+
+
+def cluster_run(cluster: Cluster, namespace: str, name: str) -> ClusterRun:
+    """A run on `cluster`. Raises what `Cluster` raises."""
+    return ClusterRun(cluster, cluster.get(one("runs", namespace, name)))
+
+
+def _digest(body: Body) -> str | None:
+    gate = (body.get("status") or {}).get("gate") or {}
+    return gate.get("digest")

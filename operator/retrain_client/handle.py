@@ -1,0 +1,44 @@
+"""What a command may do with a run, wherever the run is kept.
+
+Commands are written against this protocol, so that approving, comparing and reporting work alike on a laptop's state
+folder and on a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from retrain_api.status.run import RetrainRunStatus
+
+
+class RunHandle(Protocol):
+    """A run that was found."""
+
+    @property
+    def name(self) -> str:
+        """metadata.name."""
+
+    @property
+    def status(self) -> RetrainRunStatus:
+        """Its status."""
+
+    @property
+    def spec(self) -> Mapping[str, Any] | None:
+        """Its spec; None where only the status is known."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the status describes the run as it is now."""
+
+    def user(self) -> str:
+        """The caller's name, as it is known where the run is kept."""
+
+    def annotate(self, name: str, value: str) -> None:
+        """Set an annotation (an answer or a retry token), as long as status.gate.digest is still that of `status`.
+
+        Raises SoftwareError("JudgementChanged") where it is not.
+        """
+
+    def next_step(self) -> str:
+        """When an annotation takes effect, in a sentence for the person who set it."""

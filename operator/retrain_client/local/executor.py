@@ -1,0 +1,203 @@
+"""The local executor: observe, plan, apply, with Jobs as subprocesses. Level-triggered, like the operator.
+
+It calls the same pure `plan` as the operator does, so a run decides on a laptop what it would decide on a cluster.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from retrain_api import reasons
+from retrain_api.documents.encoding import encode_message
+from retrain_api.documents.results import TaskFailure
+from retrain_api.run import RetrainRun
+from retrain_api.status.progress import read_epoch
+from retrain_api.status.run import FINAL_STATES, RetrainRunStatus
+from retrain_operator.decide.context import Settings
+from retrain_operator.decide.run.plan import plan
+from retrain_operator.state.effects import Deletion, Plan
+from retrain_operator.state.view import RunView
+
+from . import jobs as local_jobs
+from .jobs import JobRecord
+from .processes import TaskProcess, spawn
+from .state import RunFolder
+
+_PAUSE = 0.1
+"""Seconds between two checks of the processes."""
+
+_RESTING = FINAL_STATES | {"AwaitingApproval", "Suspended"}
+
+
+class Display(Protocol):
+    """Shows a run to the person who started it."""
+
+    def line(self, job: JobRecord, index: int, text: str) -> None:
+        """A line of a task's log."""
+
+    def status(self, status: RetrainRunStatus) -> None:
+        """The status has changed."""
+
+    def tick(self) -> None:
+        """Time has passed."""
+
+
+@dataclass
+class Executor:
+    """One run at work. `stopping` is called before each reconcile; once it is true, tasks are asked to save and end."""
+
+    run: RetrainRun
+    folder: RunFolder
+    display: Display
+    stopping: Callable[[], bool]
+    lock: int | None = None
+    settings: Settings = field(default_factory=Settings)
+    jobs: dict[str, JobRecord] = field(default_factory=dict)
+    processes: list[TaskProcess] = field(default_factory=list)
+    requeue_at: datetime | None = None
+    changed: bool = True
+
+    def work(self) -> RetrainRunStatus:
+        """Run until nothing is left to do, or until asked to stop; return the status at that point.
+
+        No process outlives this call, whatever goes wrong. Raises SoftwareError where the state can't be written.
+        """
+        self.jobs = {name: local_jobs.resumed(record, _now()) for name, record in self.folder.read_jobs().items()}
+        try:
+            return self._work()
+        finally:
+            self._end_processes()
+
+    def _work(self) -> RetrainRunStatus:
+        while not self.stopping():
+            self._collect()
+            if self._due():
+                self._reconcile()
+            elif self._resting():
+                return self.run.status
+            self._start_processes()
+            self.display.tick()
+            if not self.changed:
+                time.sleep(_PAUSE)
+        self._stop_all()
+        return self.run.status
+
+    def _due(self) -> bool:
+        return self.changed or (self.requeue_at is not None and _now() >= self.requeue_at)
+
+    def _resting(self) -> bool:
+        """Nothing is left to do now; what is due later (a time to live, say) is done by the next command."""
+        return self.run.status.state in _RESTING and not self.processes
+
+    def _reconcile(self) -> None:
+        """Plan, write the status, carry out the plan. Comes again while the status still changes."""
+        self.changed = False
+        jobs = tuple(local_jobs.job_view(record) for record in self.jobs.values())
+        decided = plan(self.run, RunView(jobs), _now(), self.settings)
+        self.requeue_at = decided.requeue_at
+        if decided.status != self.run.status:
+            self.changed = True
+            self.folder.write_status(decided.status)
+            self.run = self.run.model_copy(update={"status": decided.status})
+            self.display.status(decided.status)
+        self._apply(decided)
+
+    def _apply(self, decided: Plan) -> None:
+        for deletion in decided.delete:
+            self._delete(deletion)
+        for manifest in decided.create:
+            name = manifest["metadata"]["name"]
+            if name not in self.jobs:
+                self._keep(local_jobs.new_record(manifest, str(uuid.uuid4()), _now()))
+
+    def _delete(self, deletion: Deletion) -> None:
+        record = self.jobs.get(deletion.name)
+        if record is not None and record.uid == deletion.uid:
+            self._keep(replace(record, deleting=True))
+
+    def _keep(self, record: JobRecord) -> None:
+        """Remember the record, on disk first."""
+        self.folder.write_job(record)
+        self.jobs[record.name] = record
+        self.changed = True
+
+    def _collect(self) -> None:
+        """Read logs, record processes that ended, stop those whose Job is deleted, forget Jobs that are gone."""
+        for process in list(self.processes):
+            code = process.exit_code()
+            self._read_log(process, code is not None)
+            if code is not None:
+                self.processes.remove(process)
+                record = local_jobs.ended(self.jobs[process.job], process.index, code, process.message_text(), _now())
+                self._keep(record)
+        for record in list(self.jobs.values()):
+            self._enforce(record)
+
+    def _enforce(self, record: JobRecord) -> None:
+        """Enforce the deadline of one Job, and its deletion."""
+        running = [process for process in self.processes if process.job == record.name]
+        if local_jobs.overdue(record, _now()):
+            self._keep(local_jobs.timed_out(record, _now()))
+        if record.deleting or record.finished:
+            for process in running:
+                process.stop()
+        if record.deleting and not running:
+            self.folder.forget_job(record.name)
+            del self.jobs[record.name]
+            self.changed = True
+
+    def _read_log(self, process: TaskProcess, ended: bool) -> None:
+        for line in process.new_lines(ended):
+            record = self.jobs[process.job]
+            self.display.line(record, process.index, line)
+            epoch = read_epoch(line)
+            if epoch is not None:
+                self._keep(replace(record, progress=epoch.model_dump()))
+
+    def _start_processes(self) -> None:
+        waiting = [(record, i) for record in self.jobs.values() for i in local_jobs.runnable(record, _now())]
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+        # One and a half processes per core: three symbols on two cores, two at a time, would leave a core idle at the end.
+        free = cores + cores // 2 - len(self.processes)
+        concurrent = len(self.processes) + min(len(waiting), free)
+        for record, index in waiting[: max(free, 0)]:
+            self._start(self.jobs[record.name], index, threads=max(1, cores // concurrent))
+
+    def _start(self, record: JobRecord, index: int, threads: int) -> None:
+        record = local_jobs.started(record, index)
+        self._keep(record)
+        log = self.folder.log_path(record.name, index, record.indexes[index].starts)
+        message = self.folder.message_path(record.name, index)
+        try:
+            self.processes.append(spawn(record.manifest, index, threads, log, message, self.lock))
+        except OSError as error:
+            # As the kubelet reports it: StartError, exit code 128.
+            failure = TaskFailure(reason=reasons.START_ERROR, message=f"Its process could not start: {error.strerror}.")
+            self.display.line(record, index, f"{failure.reason}: {failure.message}")
+            self._keep(local_jobs.ended(record, index, 128, encode_message(failure), _now()))
+
+    def _stop_all(self) -> None:
+        """Let every task save and end, and record its result, so that nothing finished is lost."""
+        while self.processes:
+            for process in self.processes:
+                process.stop()
+            time.sleep(_PAUSE)
+            self._collect()
+        self._reconcile()
+
+    def _end_processes(self) -> None:
+        """End every process when something went wrong; the next command finds what the tasks saved."""
+        while running := [process for process in self.processes if process.exit_code() is None]:
+            for process in running:
+                process.stop()
+            time.sleep(_PAUSE)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

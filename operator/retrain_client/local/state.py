@@ -1,0 +1,249 @@
+"""What `retrain run` keeps of a run on disk: status, identity, Jobs, logs.
+
+A run may be killed at any moment and continues from these files, so each of them is either whole or absent, and a lock
+keeps two commands from working on one run.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from retrain_api import reasons
+from retrain_api.approval import read_answer
+from retrain_api.errors import ConfigurationError, SoftwareError
+from retrain_api.names import ANNOTATION_RETRY, short_hash
+from retrain_api.run import RetrainRun
+from retrain_api.status.run import RetrainRunStatus
+from retrain_api.wire import to_wire
+
+from .jobs import JobRecord, from_json, to_json
+from .processes import kill_workers
+
+_PATIENCE = 30.0
+"""Seconds that the workers of a killed `retrain run` get to save and end, like the grace period of a pod."""
+_KILL_SECONDS = 5.0
+"""Seconds that a killed worker may take to release the lock."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """`<state-dir>/<namespace>/<name>/`."""
+
+    path: Path
+
+    def write_status(self, status: RetrainRunStatus) -> None:
+        """status.json, in the schema of `.status`."""
+        self._write("status.json", to_wire(status))
+
+    def read_status(self) -> RetrainRunStatus:
+        """The status as it was left; a fresh one where there is none."""
+        data = self._read("status.json")
+        try:
+            return RetrainRunStatus() if data is None else RetrainRunStatus.model_validate(data)
+        except ValidationError:
+            raise self._bad("status.json", "the status of a run") from None
+
+    def identify(self, run: RetrainRun) -> RetrainRun:
+        """The run with its status, the uid it was given at its first start here, and a generation that counts the
+        changes of its spec.
+        """
+        known = self._read("run.json") or {"uid": str(uuid.uuid4()), "generation": 0, "spec": ""}
+        spec = short_hash(run.spec.model_dump_json(), length=32)
+        try:
+            uid, generation, before = known["uid"], known["generation"], known["spec"]
+        except (KeyError, TypeError):
+            raise self._bad("run.json", "the identity of a run") from None
+        if before != spec:
+            generation += 1
+            self._write("run.json", {"uid": uid, "generation": generation, "spec": spec})
+        status = self.read_status()
+        annotations = run.metadata.annotations | self._answers_to(status) | self._retry(run)
+        metadata = run.metadata.model_copy(update={"uid": uid, "generation": generation, "annotations": annotations})
+        return run.model_copy(update={"metadata": metadata, "status": status})
+
+    def write_answer(self, annotation: str, value: str) -> None:
+        """answers.json: annotations that `retrain approve`, `reject` and `retry` set, beside those of the YAML file."""
+        self._write("answers.json", self._answers() | {annotation: value})
+
+    def _answers_to(self, status: RetrainRunStatus) -> dict[str, str]:
+        """Answers to the present judgement; an older one must not hide an annotation in the YAML file."""
+        digest = status.gate.digest if status.gate else None
+        return {name: value for name, value in self._answers().items() if read_answer(value).digest == digest}
+
+    def _retry(self, run: RetrainRun) -> dict[str, str]:
+        """The retry token: the YAML file's and that of the last `retrain retry` as one, so that neither hides the other."""
+        tokens = [token for token in (run.retry, self._answers().get(ANNOTATION_RETRY)) if token]
+        return {ANNOTATION_RETRY: " ".join(tokens)} if tokens else {}
+
+    def _answers(self) -> dict[str, str]:
+        known = self._read("answers.json")
+        if known is None:
+            return {}
+        if not isinstance(known, dict) or not all(isinstance(value, str) for value in known.values()):
+            raise self._bad("answers.json", "annotations of a run")
+        return known
+
+    def write_job(self, record: JobRecord) -> None:
+        """The Job's record."""
+        self._write(f"jobs/{record.name}.json", to_json(record))
+
+    def forget_job(self, name: str) -> None:
+        """Remove the Job's record."""
+        (self.path / "jobs" / f"{name}.json").unlink(missing_ok=True)
+
+    def read_jobs(self) -> dict[str, JobRecord]:
+        """Every Job that was not deleted; a deletion that was under way is completed."""
+        found = {}
+        for path in sorted((self.path / "jobs").glob("*.json")):
+            try:
+                record = from_json(self._read(f"jobs/{path.name}"))
+            except (KeyError, TypeError):
+                raise self._bad(f"jobs/{path.name}", "a Job of a run") from None
+            if record.deleting:
+                self.forget_job(record.name)
+            else:
+                found[record.name] = record
+        return found
+
+    def log_path(self, job: str, index: int, start: int) -> Path:
+        """Where a process's output goes."""
+        return self._file(f"logs/{job}-{index}-{start}.log")
+
+    def message_path(self, job: str, index: int) -> Path:
+        """Where a process leaves its termination message."""
+        return self._file(f"messages/{job}-{index}.json")
+
+    def _file(self, name: str) -> Path:
+        path = self.path / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SoftwareError(
+                reasons.STATE_NOT_WRITTEN, f"{path.parent} cannot be created: {error.strerror}."
+            ) from None
+        return path
+
+    def _read(self, name: str) -> Any:
+        try:
+            return json.loads((self.path / name).read_text())
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            raise self._bad(name, "JSON") from None
+        except OSError as error:
+            raise SoftwareError(
+                reasons.STATE_NOT_READ, f"{self.path / name} cannot be read: {error.strerror}."
+            ) from None
+
+    def _bad(self, name: str, what: str) -> SoftwareError:
+        return SoftwareError(
+            reasons.BAD_STATE, f"{self.path / name} is not {what}; move it away and run the same command again."
+        )
+
+    def _write(self, name: str, data: Any) -> None:
+        path = self._file(name)
+        part = path.with_name(f".{path.name}.part")
+        try:
+            with part.open("w") as file:
+                json.dump(data, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise SoftwareError(reasons.STATE_NOT_WRITTEN, f"{path} cannot be written: {error.strerror}.") from None
+
+
+def open_folder(state_dir: Path, namespace: str, name: str) -> RunFolder:
+    """The run's folder, made where it is missing. Raises ConfigurationError("NotWritable")."""
+    path = state_dir / namespace / name
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            reasons.NOT_WRITABLE, f"{path} cannot be created: {error.strerror}; give --state-dir."
+        ) from None
+    return RunFolder(path)
+
+
+@dataclass(frozen=True)
+class RunLock:
+    """Two locks on a run, as open file descriptors; the system frees them when their holders die, however they die.
+
+    `own` is held by `retrain run` alone. `workers` is inherited by the worker processes, so it is free only once those of
+    a killed `retrain run` have ended too: two trainings never write the same checkpoints.
+    """
+
+    own: int
+    workers: int
+
+    def release(self) -> None:
+        """Release both."""
+        os.close(self.workers)
+        os.close(self.own)
+
+
+def take_lock(folder: RunFolder, notify: Callable[[str], None], patience: float = _PATIENCE) -> RunLock:
+    """Take the locks on a run. Workers of a killed `retrain run` save when they lose their parent; those that have not
+    ended within `patience` seconds are killed. Raises SoftwareError("RunIsLocked").
+    """
+    own = _open_lock(folder.path / "lock")
+    if not _taken(own):
+        holder = os.pread(own, 32, 0).decode().strip()
+        os.close(own)
+        raise _locked_by(f"process {holder or 'unknown'}")
+    os.ftruncate(own, 0)
+    os.pwrite(own, str(os.getpid()).encode(), 0)
+    workers = _open_lock(folder.path / "workers.lock")
+    lock = RunLock(own, workers)
+    if not _taken(workers):
+        notify("Waiting for the workers of the last `retrain run` to save and end.")
+        if not _taken_within(workers, patience):
+            kill_workers(folder.path / "messages")
+            if not _taken_within(workers, _KILL_SECONDS):
+                lock.release()
+                raise _locked_by("workers of a killed one")
+    return lock
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise ConfigurationError(
+            reasons.NOT_WRITABLE, f"{path} cannot be written: {error.strerror}; give --state-dir."
+        ) from None
+
+
+def _taken_within(descriptor: int, patience: float) -> bool:
+    end = time.monotonic() + patience
+    while not _taken(descriptor):
+        if time.monotonic() >= end:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _locked_by(holder: str) -> SoftwareError:
+    return SoftwareError(
+        reasons.RUN_IS_LOCKED,
+        f"Another `retrain run` ({holder}) is working on this run; wait for it, stop it, or give another --state-dir.",
+    )

@@ -1,0 +1,237 @@
+"""Wires the modules together: cache, watches, resync, queue, workers. Everything here lives as long as the process.
+
+Keeping the cache (`follow`) and acting on it (`lead`) are separate, because every replica does the first and only the
+leader the second. A standby whose cache was empty would stand still for as long as the first lists take, just when it
+has to take over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from retrain_operator.kube.api import Api, ApiError, Unreachable
+from retrain_operator.kube.apply import NotLeading, Superseded, Writer
+from retrain_operator.kube.diagnostics import EventReader, LogReader
+from retrain_operator.kube.events import Poster
+from retrain_operator.kube.resync import prime, resync
+from retrain_operator.kube.rights import missing_rights
+from retrain_operator.kube.watch import Watches, WatchHandler
+from retrain_operator.state.cache import Cache, Key
+
+from .metrics import Metrics
+from .queue import Queue
+from .reconcile import Reconciler
+from .settings import OperatorSettings
+
+log = logging.getLogger(__name__)
+
+_RETRY_DELAY = 5.0
+"""Seconds between two attempts at what a start needs: rights, first lists, watches."""
+_FIRST_RESYNCS = (1.0, 5.0, 30.0)
+"""Seconds between the first resyncs. kopf makes a list of its own, after ours, and what is deleted between the two lists
+is in no watch; by the last of these resyncs kopf's list has been read."""
+_LATE = 5.0
+"""Seconds that a watch may be late before we conclude that it has lost something."""
+_GRACE = 5.0
+"""Seconds that reconciles in progress are given when the process is asked to stop; the next leader does what is cut."""
+_STUCK = 300.0
+"""A reconcile that takes longer than this hangs: every request in it ends by itself within 30 seconds."""
+
+
+@dataclass
+class Controller:
+    """One replica. `leading` says whether it may write; `reconciling` since when each run has been reconciled."""
+
+    api: Api
+    settings: OperatorSettings
+    metrics: Metrics
+    leading: Callable[[], bool]
+    cache: Cache = field(default_factory=Cache)
+    queue: Queue[Key] = field(default_factory=Queue)
+    primed: bool = False
+    troubles: list[str] = field(default_factory=list)
+    reconciling: dict[Key, float] = field(default_factory=dict)
+    stopping: bool = False
+
+    def __post_init__(self) -> None:
+        self.watch_handler = WatchHandler(self.cache, self.queue.add)
+        self.poster = Poster(self.api, self.leading)
+        self.reconciler = Reconciler(
+            self.cache,
+            Writer(self.api, self.cache, self.leading),
+            EventReader(self.api, self.cache, self.queue.add_after),
+            self.poster.post,
+            self.queue.add_after,
+            self.metrics,
+            self.settings.for_plan(),
+            self.settings.identity,
+            self.settings.progress_seconds,
+            lambda: self.queue.depth / self.settings.workers,
+        )
+        self.resynced_at = time.monotonic()
+
+    async def follow(self) -> None:
+        """Keep the cache up to date for ever, leader or not: check rights, list, watch, and list again."""
+        await self._until_it_works(self._check_rights)
+        await self._until_it_works(self._prime)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch())
+            group.create_task(self._resync_for_ever())
+
+    async def lead(self) -> None:
+        """Reconcile every run, and each again whenever something happens, until cancelled.
+
+        First it lists what the leader before has left. Its last Jobs may not have come by the watches yet, and where a person
+        has edited the run meanwhile, the same work would be given a second Job, under another name.
+        """
+        since = time.monotonic()
+        while not self.primed:
+            await asyncio.sleep(0.05)
+        while self.resynced_at < since:
+            if not await self._resync(patience=0.0):
+                await asyncio.sleep(_RETRY_DELAY)
+        for key in self.cache.runs:
+            self.queue.add(key)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self.settings.workers):
+                group.create_task(self._work())
+            group.create_task(self.poster.work())
+            if self.settings.progress_reads_per_second > 0:
+                rate = self.settings.progress_reads_per_second
+                group.create_task(LogReader(self.api, self.cache, self.queue.add, self.leading, rate).work())
+
+    async def stop(self) -> None:
+        """Start no more reconciles, and give those in progress a moment to end."""
+        self.stopping = True
+        end = time.monotonic() + _GRACE
+        while self.reconciling and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE):
+                await self.poster.drain()
+
+    def not_ready(self) -> list[str]:
+        """Why this replica could not take over now; empty where it could."""
+        reasons = [] if self.primed else ["the cache is not primed: the first lists have not been read yet"]
+        if self.primed and time.monotonic() - self.resynced_at > 3 * self.settings.resync_seconds + 60:
+            reasons.append("the cache is not fresh: for too long no list of the API server succeeded")
+        return self.troubles + reasons
+
+    def stuck(self) -> list[str]:
+        """A sentence for each reconcile that hangs."""
+        ages = (time.monotonic() - since for since in self.reconciling.values())
+        return [f"a reconcile has been hanging for {age:.0f} s" for age in ages if age > _STUCK]
+
+    async def _until_it_works(self, act: Callable[[], object]) -> None:
+        while True:
+            try:
+                await act()  # type: ignore[misc]
+            except (ApiError, Unreachable) as error:
+                self._trouble([str(error)])
+            if not self.troubles:
+                return
+            await asyncio.sleep(_RETRY_DELAY)
+
+    async def _check_rights(self) -> None:
+        settings = self.settings
+        missing = await missing_rights(self.api, settings.namespaces, settings.lease_namespace, settings.lease_name)
+        self._trouble(missing)
+
+    async def _prime(self) -> None:
+        await prime(self.api, self.cache, self.settings.namespaces)
+        self.primed, self.resynced_at = True, time.monotonic()
+        self._trouble([])
+        sizes = (len(self.cache.runs), len(self.cache.jobs), len(self.cache.pods))
+        log.info("primed with %d runs, %d Jobs and %d pods", *sizes)
+
+    def _trouble(self, sentences: Sequence[str]) -> None:
+        """Replace the list of troubles; a new one is logged, one that persists is not logged again."""
+        for sentence in sentences:
+            if sentence not in self.troubles:
+                log.error("%s", sentence)
+        self.troubles = list(sentences)
+
+    async def _watch(self) -> None:
+        while True:
+            watches = Watches(self.watch_handler.handle, self.settings.namespaces)
+            try:
+                await watches.watch()
+                trouble = "the watches ended"
+            except asyncio.CancelledError:
+                watches.stop()
+                raise
+            except Exception as error:  # kopf's own errors have no public base class in common
+                trouble = f"the watches failed: {error}"
+            self._trouble([trouble])
+            await asyncio.sleep(_RETRY_DELAY)
+            await self._until_it_works(self._check_rights)
+            await self._resync()
+
+    async def _resync_for_ever(self) -> None:
+        for seconds in _FIRST_RESYNCS:
+            await asyncio.sleep(min(seconds, self.settings.resync_seconds))
+            await self._resync()
+        while True:
+            await asyncio.sleep(self.settings.resync_seconds)
+            await self._resync()
+
+    async def _resync(self, patience: float = _LATE) -> bool:
+        """Whether it worked."""
+        try:
+            patience = min(patience, self.settings.resync_seconds)
+            found = await resync(self.api, self.cache, self.settings.namespaces, patience)
+        except (ApiError, Unreachable) as error:
+            log.warning("the resync failed: %s", error)
+            return False
+        except Exception:
+            # Watches and reconciles go on without it; /readyz says so once it has failed for too long.
+            self.metrics.failed("Software")
+            log.exception("a bug in the operator: the resync failed")
+            return False
+        self.resynced_at = time.monotonic()
+        for key in found:
+            log.warning("a watch had missed a change", extra={"run": "/".join(key)})
+            self.queue.add(key)
+        return True
+
+    async def _work(self) -> None:
+        while True:
+            key = await self.queue.get()
+            if self.stopping:
+                return
+            started = self.reconciling[key] = time.monotonic()
+            try:
+                await self._reconcile(key)
+            finally:
+                del self.reconciling[key]
+                self.queue.done(key)
+                self.metrics.reconciled(time.monotonic() - started)
+
+    async def _reconcile(self, key: Key) -> None:
+        name = {"run": "/".join(key)}
+        try:
+            await self.reconciler.reconcile(key)
+            self.queue.succeeded(key)
+        except NotLeading:
+            return
+        except Superseded as why:
+            self._failed(key, "Superseded")
+            log.debug("reconciles again: %s", why, extra=name)
+        except ApiError as error:
+            wait = self._failed(key, str(error.status), error.retry_after or 0.0)
+            log.warning("the API server refused (%s); retries in %.1f s", error, wait, extra=name)
+        except Unreachable as error:
+            wait = self._failed(key, "Unreachable")
+            log.warning("%s; retries in %.1f s", error, wait, extra=name)
+        except Exception:
+            wait = self._failed(key, "Software")
+            log.exception("a bug in the operator; retries in %.1f s", wait, extra=name)
+
+    def _failed(self, key: Key, kind: str, at_least: float = 0.0) -> float:
+        self.metrics.failed(kind)
+        return self.queue.retry(key, at_least)

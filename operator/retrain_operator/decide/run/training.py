@@ -1,0 +1,148 @@
+"""Training: a Job for each symbol, until there is a model or a reason why there is none.
+
+Symbols train independently, so that one symbol's bad data costs only that symbol; together they respect the run's
+parallelism and its quorum. Once so many have failed that the quorum is out of reach, the others are stopped: without
+that a run which can't pass any more would go on holding GPUs for hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from retrain_api import reasons
+from retrain_api.documents.results import TrainResult
+from retrain_api.keys import train_key
+from retrain_api.status.symbol import DataRef, FeaturesRef, ModelRef, SymbolResult, SymbolStatus
+from retrain_operator.decide.context import Context
+from retrain_operator.decide.phase_job import Failed, PhaseJob, Result, Waiting, Work, phase_job
+from retrain_operator.manifests.jobs import failed_key
+from retrain_operator.manifests.tasks import train_task
+from retrain_operator.state.effects import Steps, deletions
+from retrain_operator.state.view import Outcome
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What is known of every symbol, and what to do next about its training.
+
+    `settled`: there is no training left to wait for; `unreachable`: too many failed for the quorum.
+    """
+
+    symbols: tuple[SymbolStatus, ...]
+    steps: Steps
+    settled: bool
+    unreachable: bool = False
+
+
+@dataclass(frozen=True)
+class _Symbol:
+    """One symbol, and the Job that trains it."""
+
+    known: SymbolStatus
+    job: PhaseJob[TrainResult]
+
+    @property
+    def unfinished(self) -> bool:
+        return self.job.state == "Running" or isinstance(self.job.state, Waiting)
+
+
+def advance(context: Context) -> Trained:
+    """Assess every symbol, start what may start, stop what is in vain."""
+    assessed = [_assess(context, symbol) for symbol in context.run.spec.symbols]
+    if unreachable(context, [one.known for one in assessed]):
+        return _stopped(context, assessed)
+    busy = sum(one.unfinished and not one.job.create for one in assessed)
+    free = (context.run.spec.parallelism or len(assessed)) - busy
+    steps = sum((one.job.steps for one in assessed), _removed_symbols(context))
+    known = []
+    for one in assessed:
+        turn = not one.job.create or free > 0
+        free -= bool(one.job.create) and turn
+        steps += Steps(create=one.job.create if turn else ())
+        known.append(one.known if turn else _awaiting_its_turn(one.known))
+    return Trained(tuple(known), steps, settled=not any(one.unfinished for one in assessed))
+
+
+def _removed_symbols(context: Context) -> Steps:
+    """Deletes the Jobs of symbols that the run no longer names."""
+    jobs = [job for job in context.view.of_phase("train") if job.live and job.symbol not in context.run.spec.symbols]
+    return Steps(delete=deletions(jobs, reasons.SUPERSEDED))
+
+
+def unreachable(context: Context, known: Sequence[SymbolStatus]) -> bool:
+    """Whether so many trainings failed that the quorum can't be reached, in a run that stops then."""
+    failed = sum(entry.state == "Failed" and not _has_model(entry) for entry in known)
+    stop = context.run.spec.gate.when_unreachable == "Stop"
+    return stop and len(known) - failed < context.run.spec.required
+
+
+def _has_model(known: SymbolStatus) -> bool:
+    return known.result is not None and known.result.model is not None
+
+
+def _assess(context: Context, symbol: str) -> _Symbol:
+    key = train_key(context.run.spec, symbol, context.run.rerun)
+    before = context.run.status.symbol(symbol)
+    known = before if before.train_key == key else SymbolStatus(symbol=symbol, train_key=key)
+
+    def accept(document: Outcome, _: int) -> TrainResult | None:
+        return document if isinstance(document, TrainResult) and document.train_key == key else None
+
+    memory = failed_key(context.run, "train", key)
+    done, failed = _has_model(known), known.failed_key == memory
+    task = partial(train_task, context.run, symbol)
+    job = phase_job(context, Work("train", key, task, accept, symbol, done=done, failed=failed))
+    return _Symbol(known.model_copy(update=_update(known, job, memory)), job)
+
+
+def _update(known: SymbolStatus, job: PhaseJob[TrainResult], memory: str) -> dict[str, Any]:
+    """What changes in the symbol's status. An earlier failure is forgotten with the next attempt."""
+    attempts = max(job.job.attempts if job.job else 0, known.attempts)
+    progress = (job.job.progress if job.job else None) or known.progress
+    at_work = {"job": job.name, "attempts": attempts, "progress": progress, "failed_key": None}
+    match job.outcome or job.state:
+        case "Remembered":
+            return {"state": "Failed"}
+        case "Running":
+            return at_work | {"state": "Training", "reason": None, "message": None}
+        case Waiting(reason, message):
+            return at_work | {"state": "Queued", "reason": reason, "message": message}
+        case Result(outcome):
+            done = {"state": "Trained", "result": _result(outcome), "reason": None, "message": None}
+            return at_work | done | {"progress": None}
+        case Failed(reason, message):
+            why = {"reason": reason, "message": message, "failed_key": memory, "attempts": attempts}
+            return why | {"state": "Failed", "job": job.name or known.job}
+    return {}
+
+
+def _result(outcome: TrainResult) -> SymbolResult:
+    return SymbolResult(
+        model=ModelRef(uri=outcome.model.uri, sha256=outcome.model.sha256),
+        epochs=outcome.epochs,
+        best_epoch=outcome.best_epoch,
+        duration_seconds=outcome.duration_seconds,
+        resumed_epochs=outcome.resumed_epochs or None,
+        data=DataRef(**outcome.data.model_dump(exclude={"uri", "sha256"}), sha256=outcome.data.sha256[:32]),
+        features=FeaturesRef(**outcome.features.model_dump()) if outcome.features else None,
+    )
+
+
+def _awaiting_its_turn(known: SymbolStatus) -> SymbolStatus:
+    waiting = "Waiting for its turn: as many symbols are training as spec.parallelism allows."
+    update = {"state": "Pending", "job": None, "reason": reasons.PARALLELISM, "message": waiting}
+    return known.model_copy(update=update)
+
+
+def _stopped(context: Context, assessed: Sequence[_Symbol]) -> Trained:
+    """Nothing of this run can pass any more: stop what is at work, keep what is trained."""
+    live = [job for job in context.view.of_phase("train") if job.live]
+    superseded = tuple(deletion for one in assessed for deletion in one.job.steps.delete)
+    steps = Steps(delete=superseded + deletions(live, reasons.QUORUM_UNREACHABLE))
+    why = "Stopped because minPassed can no longer be reached (gate.whenUnreachable is Stop)."
+    stopped = {"state": "Stopped", "reason": reasons.QUORUM_UNREACHABLE, "message": why}
+    known = tuple(one.known.model_copy(update=stopped) if one.unfinished else one.known for one in assessed)
+    return Trained(known, steps, settled=True, unreachable=True)

@@ -1,0 +1,1 @@
+"""Pure functions that write Kubernetes manifests and the task documents in them."""

@@ -1,0 +1,256 @@
+"""The operator's memory of the cluster, indexed by run.
+
+Watches, lists and the answers to our own writes all put objects in here, in any order: of two versions of an object
+the newer one stays, whichever arrives first, and what is gone does not come back. Decisions read from here alone.
+Without the cache every reconcile would list Jobs and pods at the API server, and an answer to an older list could undo
+what a write had just told us.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from retrain_api import reasons
+from retrain_api.names import GROUP, KIND, VERSION
+from retrain_api.status.progress import Progress
+from retrain_api.status.run import NEVER
+
+from .gone import Gone
+from .observe import observe
+from .snapshot import JobSnapshot, Kind, Note, PodSnapshot, job_snapshot, pod_snapshot
+from .view import Refusal, RunView
+
+Key: TypeAlias = tuple[str, str]
+"""Namespace and name of a run."""
+
+_AT_WORK = (
+    reasons.TRAINING,
+    reasons.EVALUATING,
+    reasons.PUBLISHING,
+    reasons.DELIVERING,
+    reasons.POD_PENDING,
+    reasons.RETRYING,
+    reasons.TERMINATING,
+)
+"""Reasons of a run that goes on by itself; any other that is not final says what it waits for."""
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSnapshot:
+    """A run as JSON text: as Python objects, a thousand of them would take five times the memory."""
+
+    uid: str
+    version: str
+    text: bytes
+    state: str = "Pending"
+    since: str = ""
+    """When anything in its conditions changed last, as the API writes times."""
+    held_up: bool = False
+    """Whether it says what it waits for, in place of what it does."""
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The run as a mapping; a new one at each call, which the caller may change."""
+        body: dict[str, Any] = json.loads(self.text)
+        return body
+
+
+def run_snapshot(body: Mapping[str, Any]) -> RunSnapshot:
+    """What is kept of a run: everything but the bookkeeping of other writers in its metadata."""
+    meta = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
+    notes = {name: value for name, value in meta.get("annotations", {}).items() if name != _LAST_APPLIED}
+    kept = {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, **body, "metadata": meta | {"annotations": notes}}
+    text = json.dumps(kept, separators=(",", ":")).encode()
+    status = body.get("status") or {}
+    times = [one.get("lastTransitionTime", "") for one in status.get("conditions", [])]
+    times = [time for time in times if time != NEVER]
+    since = max(times, default="") or meta.get("creationTimestamp") or ""
+    reconciling = next(
+        (one.get("reason") for one in status.get("conditions", []) if one.get("type") == "Reconciling"), None
+    )
+    held_up = reconciling not in (None, *_AT_WORK)
+    return RunSnapshot(meta["uid"], meta["resourceVersion"], text, status.get("state") or "Pending", since, held_up)
+
+
+@dataclass
+class Cache:
+    """All runs, Jobs and pods.
+
+    `progress` goes by the UID of a Job, `notes` by that of a Job or pod, `refused` by that of a run and the name of a
+    Job. `pods_started` counts the pods of each Job that were seen running, including those that are gone.
+    """
+
+    runs: dict[Key, RunSnapshot] = field(default_factory=dict)
+    jobs: dict[str, JobSnapshot] = field(default_factory=dict)
+    pods: dict[str, PodSnapshot] = field(default_factory=dict)
+    progress: dict[str, Progress] = field(default_factory=dict)
+    notes: dict[str, Note] = field(default_factory=dict)
+    refused: dict[str, dict[str, Refusal]] = field(default_factory=dict)
+    pods_started: Counter[str] = field(default_factory=Counter)
+    _gone: Gone = field(default_factory=Gone)
+    _keys: dict[str, Key] = field(default_factory=dict)
+    _jobs_of: dict[str, set[str]] = field(default_factory=dict)
+    _pods_of: dict[str, set[str]] = field(default_factory=dict)
+
+    def put(self, kind: Kind, body: Mapping[str, Any]) -> Key | None:
+        """Remember an object. Returns the run to reconcile, or None where nothing is new."""
+        meta = body["metadata"]
+        if not self.is_news(kind, meta["uid"], meta["resourceVersion"]):
+            return None
+        if kind == "runs":
+            return self._put_run(body)
+        snapshot = job_snapshot(body) if kind == "jobs" else pod_snapshot(body)
+        if snapshot is None:
+            return None
+        if isinstance(snapshot, JobSnapshot):
+            self.jobs[snapshot.uid] = snapshot
+            self._jobs_of.setdefault(snapshot.owner, set()).add(snapshot.uid)
+            return self._keys.get(snapshot.owner)
+        self._count_started(self.pods.get(snapshot.uid), snapshot)
+        self.pods[snapshot.uid] = snapshot
+        self._pods_of.setdefault(snapshot.job_uid, set()).add(snapshot.uid)
+        return self._key_of_job(snapshot.job_uid)
+
+    def drop(self, kind: Kind, uid: str, version: str | None = None) -> Key | None:
+        """Forget an object that was gone at `version`, unless a newer one is known; without a version, one that is gone
+        for good. Older news of it that arrive later are ignored. Returns the run to reconcile.
+        """
+        known = self.version(kind, uid)
+        if known is not None and version is not None and int(known) > int(version):
+            return None
+        self._gone.add(uid, version)
+        if known is None:
+            return None
+        if kind == "runs":
+            return self._drop_run(uid)
+        self.notes.pop(uid, None)
+        if kind == "jobs":
+            job = self.jobs.pop(uid)
+            self.progress.pop(uid, None)
+            self.pods_started.pop(uid, None)
+            _remove(self._jobs_of, job.owner, uid)
+            return self._keys.get(job.owner)
+        pod = self.pods.pop(uid)
+        _remove(self._pods_of, pod.job_uid, uid)
+        return self._key_of_job(pod.job_uid)
+
+    def is_news(self, kind: Kind, uid: str, version: str) -> bool:
+        """Whether this version of an object is newer than all that is known of it."""
+        return not self._gone.covers(uid, version) and _newer(version, self.version(kind, uid))
+
+    def versions(self, kind: Kind) -> dict[str, str]:
+        """resourceVersion of every object of a kind, by UID."""
+        if kind == "runs":
+            return {run.uid: run.version for run in self.runs.values()}
+        snapshots: Iterable[JobSnapshot | PodSnapshot] = self.jobs.values() if kind == "jobs" else self.pods.values()
+        return {one.uid: one.version for one in snapshots}
+
+    def view(self, run_uid: str) -> RunView:
+        """Everything that is known of a run's Jobs."""
+        refused = self.refused.get(run_uid, {}).values()
+        return observe(self.jobs_of(run_uid), self.pods_of, self.notes, self.progress, refused, self.pods_started)
+
+    def jobs_of(self, run_uid: str) -> list[JobSnapshot]:
+        """The Jobs that a run owns."""
+        return [self.jobs[uid] for uid in self._jobs_of.get(run_uid, ())]
+
+    def pods_of(self, job_uid: str) -> list[PodSnapshot]:
+        """The pods of a Job."""
+        return [self.pods[uid] for uid in self._pods_of.get(job_uid, ())]
+
+    def key_of(self, run_uid: str) -> Key | None:
+        """Namespace and name of the run with this UID."""
+        return self._keys.get(run_uid)
+
+    def refuse(self, run_uid: str, refusal: Refusal) -> None:
+        """Remember that a Job was not created. Of several refusals of one Job the time of the first one is kept."""
+        if run_uid in self._gone:
+            return
+        named = self.refused.setdefault(run_uid, {})
+        before = named.get(refusal.name)
+        named[refusal.name] = refusal if before is None else _since(refusal, before)
+
+    def admit(self, run_uid: str, name: str) -> None:
+        """Forget that a Job was refused: it exists now."""
+        self.refused.get(run_uid, {}).pop(name, None)
+
+    def note(self, uid: str, note: Note) -> None:
+        """Remember what an event says about a Job or a pod, unless that is gone by now."""
+        if uid in self.jobs or uid in self.pods:
+            self.notes[uid] = note
+
+    def reached(self, job_uid: str, progress: Progress) -> None:
+        """Remember the last epoch of a Job, unless that is gone by now."""
+        if job_uid in self.jobs:
+            self.progress[job_uid] = progress
+
+    def _count_started(self, before: PodSnapshot | None, now: PodSnapshot) -> None:
+        if now.job_uid in self._gone and now.job_uid not in self.jobs:
+            return
+        if now.pod.phase != "Pending" and (before is None or before.pod.phase == "Pending"):
+            self.pods_started[now.job_uid] += 1
+
+    def in_states(self) -> dict[str, list[str]]:
+        """For each state, the times since when the runs in it have been standing still."""
+        found: dict[str, list[str]] = {}
+        for run in self.runs.values():
+            found.setdefault(run.state, []).append(run.since)
+        return found
+
+    def waiting_since(self) -> list[str]:
+        """The times since when the runs that are held up have been standing still."""
+        return [run.since for run in self.runs.values() if run.held_up]
+
+    def _put_run(self, body: Mapping[str, Any]) -> Key | None:
+        meta = body["metadata"]
+        key = (meta["namespace"], meta["name"])
+        before = self.runs.get(key)
+        if before is not None and not _newer(meta["resourceVersion"], before.version):
+            return None
+        if before is not None and before.uid != meta["uid"]:
+            # Names are unique: the one is gone since the other was created.
+            self._gone.add(before.uid)
+            self._drop_run(before.uid)
+        self.runs[key] = run_snapshot(body)
+        self._keys[meta["uid"]] = key
+        return key
+
+    def _drop_run(self, uid: str) -> Key | None:
+        key = self._keys.pop(uid, None)
+        self.refused.pop(uid, None)
+        if key is not None and key in self.runs and self.runs[key].uid == uid:
+            del self.runs[key]
+        return key
+
+    def version(self, kind: Kind, uid: str) -> str | None:
+        """The resourceVersion that is known of an object, or None."""
+        if kind == "runs":
+            key = self._keys.get(uid)
+            return self.runs[key].version if key is not None else None
+        snapshot = self.jobs.get(uid) if kind == "jobs" else self.pods.get(uid)
+        return snapshot.version if snapshot is not None else None
+
+    def _key_of_job(self, job_uid: str) -> Key | None:
+        job = self.jobs.get(job_uid)
+        return self._keys.get(job.owner) if job is not None else None
+
+
+def _newer(version: str, known: str | None) -> bool:
+    """resourceVersions are etcd's revisions, numbers that grow; since 1.35 Kubernetes promises that they compare."""
+    return known is None or int(version) > int(known)
+
+
+def _since(refusal: Refusal, before: Refusal) -> Refusal:
+    return Refusal(refusal.name, refusal.reason, refusal.message, refusal.lasting, before.since)
+
+
+def _remove(index: dict[str, set[str]], owner: str, uid: str) -> None:
+    members = index.get(owner, set())
+    members.discard(uid)
+    if not members:
+        index.pop(owner, None)

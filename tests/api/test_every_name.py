@@ -1,0 +1,70 @@
+"""Job names on the real API server: it takes the Job of every phase, whatever the length of the run's name.
+
+Each Job is sent as a dry run. An Indexed Job's pods have the host name JOB-INDEX, which the server bounds as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.control_plane import ApiRefusal, ControlPlane
+from support.planning import Cluster, run_document, task_of
+
+from retrain_api.run import RetrainRun, parse_run
+from retrain_operator.manifests.jobs import manifest
+
+JOBS = "/apis/batch/v1/namespaces/default/jobs?dryRun=All&fieldValidation=Strict"
+RUNS = "/apis/retrain.crpbot.dev/v1alpha1/namespaces/default/retrainruns?dryRun=All&fieldValidation=Strict"
+LONGEST = 253
+BACKUPS = [{"name": "vault", "uri": "s3://vault/models/"}]
+
+
+def symbols(count: int) -> list[str]:
+    """So many; a single one is as long as a symbol may be."""
+    return ["A" * 20 + "-" + "9" * 20] if count == 1 else [f"COIN{number:02d}-USD" for number in range(count)]
+
+
+def tasks(count: int) -> dict[str, Any]:
+    """The task of each phase, of a run of so many symbols."""
+    cluster = Cluster.of(symbols=symbols(count), backups=BACKUPS)
+    cluster.to_the_end()
+    found = [task_of(made) for made in cluster.manifests.values()]
+    return {task.kind: task for task in found}
+
+
+def named(length: int) -> str:
+    """A name of that length, with dots where a name may have them."""
+    return ("night.of-btc" * 22)[: length - 1] + "x"
+
+
+def named_runs() -> Iterator[RetrainRun]:
+    """A run of every length of name that there is."""
+    run = parse_run(run_document())
+    for length in range(1, LONGEST + 1):
+        meta = run.metadata.model_copy(update={"name": named(length), "namespace": "default"})
+        yield run.model_copy(update={"metadata": meta})
+
+
+@pytest.mark.parametrize(
+    ("phase", "count"),
+    [("train", 1), ("evaluate", 10), ("evaluate", 64), ("publish", 1), ("deliver", 1)],
+)
+def test_the_api_server_takes_the_job_of_a_run_of_every_length(
+    control_plane: ControlPlane, phase: str, count: int
+) -> None:
+    task, refused = tasks(count)[phase], []
+    for run in named_runs():
+        job = manifest(run, task, "key", "trainer:test", again=len(run.metadata.name) % 2 == 1)
+        try:
+            control_plane.request("POST", JOBS, job)
+        except ApiRefusal as refusal:
+            refused.append((len(run.metadata.name), refusal.message))
+    assert refused == []
+
+
+@pytest.mark.parametrize("length", [1, 43, 44, 63, 64, LONGEST])
+def test_the_api_server_takes_a_run_of_that_name(control_plane: ControlPlane, length: int) -> None:
+    document = run_document() | {"metadata": {"name": named(length)}}
+    assert control_plane.request("POST", RUNS, document)["metadata"]["name"] == named(length)

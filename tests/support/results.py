@@ -1,0 +1,116 @@
+"""What the tasks of a run find, as a trainer would report it: for every fake that has pods succeed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from retrain_api.documents.encoding import decode_task, encode_message
+from retrain_api.documents.references import DataPin, FeatureSet, FileRef
+from retrain_api.documents.results import (
+    Delivered,
+    DeliverResult,
+    EvaluateResult,
+    Promoted,
+    PublishResult,
+    Result,
+    TaskFailure,
+    TrainResult,
+)
+from retrain_api.documents.tasks import DeliverTask, EvaluateItem, EvaluateTask, PublishTask, TrainTask
+from retrain_api.measurement import RULES, Baselines, Measurement, Metrics
+from retrain_api.names import file_name
+
+Task = TrainTask | EvaluateTask | PublishTask | DeliverTask
+INTERRUPTED = encode_message(TaskFailure(reason="Interrupted", message="Stopped on request."))
+"""What a task says that stops because it was asked to."""
+REPORTS = "s3://bucket/models/reports/team/improved-lstm/uid-1/"
+
+
+def task_of(body: Mapping[str, Any]) -> Task:
+    """The task of a Job or pod."""
+    spec = body["spec"]
+    (container,) = (spec["template"]["spec"] if "template" in spec else spec)["containers"]
+    return decode_task(next(entry["value"] for entry in container["env"] if entry["name"] == "RETRAIN_TASK"))
+
+
+def parts_of(task: Task) -> list[Any]:
+    """What each pod of the task's Job works on."""
+    return list(task.items) if isinstance(task, EvaluateTask) else [task]
+
+
+def result_of(part: Any) -> Result:
+    """The good result of a task, or of an item of an evaluation."""
+    match part:
+        case TrainTask():
+            return trained(part)
+        case EvaluateItem():
+            return measured(part)
+        case PublishTask():
+            return published(part)
+        case DeliverTask():
+            return delivered(part)
+    raise AssertionError(f"no such task: {part}")
+
+
+def passing(accuracy: float = 0.71, error: float = 0.04) -> Measurement:
+    """Figures of an honest model; passing by default."""
+    return Measurement(
+        metrics=Metrics(accuracy=accuracy, calibration_error=error, f1=0.7, auc=0.75, brier=0.2, win_rate=0.5, pnl=0.1),
+        baselines=Baselines(majority=0.52, persistence=0.5, reversal=0.55, logistic=0.6, p=0.001),
+        bars=9000,
+        flat_bars=100,
+        trades=600,
+        rules=RULES,
+    )
+
+
+def trained(task: TrainTask) -> TrainResult:
+    return TrainResult(
+        symbol=task.symbol,
+        train_key=task.train_key,
+        model=FileRef(uri=f"s3://bucket/models/lstm_{task.train_key[:8]}.pt", sha256=(task.train_key * 4)[:64]),
+        data=DataPin(
+            uri=task.data_uri,
+            sha256="d" * 64,
+            first_bar="2025-05-04T00:00:00Z",
+            last_bar="2025-06-24T00:00:00Z",
+            rows=73139,
+        ),
+        epochs=34,
+        best_epoch=27,
+        duration_seconds=671.5,
+        validation_loss=0.6123,
+        validation_accuracy=0.701,
+        features=FeatureSet(count=32, own=1, digest="f" * 16),
+    )
+
+
+def measured(item: EvaluateItem, measurement: Measurement | None = None, **figures: float) -> EvaluateResult:
+    """The measurement of a model; figures as in `passing`."""
+    return EvaluateResult(
+        symbol=item.symbol,
+        evaluate_key=item.evaluate_key,
+        model_sha256=item.model.sha256,
+        measurement=measurement or passing(**figures),
+        details=FileRef(uri=f"s3://bucket/models/runs/{item.evaluate_key}/evaluation.json", sha256="e" * 64),
+    )
+
+
+def published(task: PublishTask, reports: str = REPORTS) -> PublishResult:
+    """The report, and every model that the task promotes."""
+    models = [(item.symbol, item.model) for item in task.items if item.promote and item.model]
+    places = [(symbol, "s3://bucket/models/promoted/" + file_name(model.uri), model.sha256) for symbol, model in models]
+    folder = f"{reports}{task.number}/"
+    return PublishResult(
+        publish_key=task.publish_key,
+        markdown=folder + "report.md",
+        html=folder + "report.html",
+        results=folder + "results.json",
+        promoted=tuple(Promoted(symbol=symbol, uri=uri, sha256=sha256) for symbol, uri, sha256 in places),
+    )
+
+
+def delivered(task: DeliverTask) -> DeliverResult:
+    """Every copy went well."""
+    return DeliverResult(targets=tuple(Delivered(name=backup.name, ok=True) for backup in task.backups))

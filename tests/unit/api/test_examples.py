@@ -1,0 +1,92 @@
+"""The examples are valid as they stand, point to data that training accepts, and say what is in them."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import yaml
+
+from retrain_api.names import data_file_uri
+from retrain_api.run import RetrainRun, parse_run
+from retrain_api.spec.data import Split
+from retrain_api.spec.run import RetrainRunSpec
+from retrain_api.spec.training import Model, Training
+from retrain_api.time import Question, Windows
+from retrain_cli.inputs.locations import resolve_locations
+from retrain_trainer.data.dataset import load_dataset
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLES = ROOT / "examples"
+FILES = sorted(EXAMPLES.glob("*.yaml"))
+DIGESTS = {
+    "BTC-USD": "c4d0ce65bcb93d4ca3136620b07f7263cd6e2398162ac16f5c4c3f5618c53bf9",
+    "ETH-USD": "2b319c8541e9a681dd3f405e6684ce01545e0fa22e31856e0ef2caefc5652e17",
+    "SOL-USD": "b21fd65209e9f8bdd37fac67102a880a73fc412509e2e751aad9092802c72f5b",
+}
+
+
+def example(path: Path) -> RetrainRun:
+    return resolve_locations(parse_run(yaml.safe_load(path.read_text())), path.parent)
+
+
+def files_of(spec: RetrainRunSpec) -> list[str]:
+    return [data_file_uri(spec.data.uri, spec.data.filename, symbol, spec.data.interval) for symbol in spec.symbols]
+
+
+def test_the_examples_are_numbered_and_in_the_readme() -> None:
+    assert [path.name[:2] for path in FILES] == [f"{number:02}" for number in range(1, len(FILES) + 1)]
+    assert len(FILES) == 5
+    readme = (EXAMPLES / "README.md").read_text()
+    assert set(re.findall(r"\]\((\d\d-[\w-]+\.yaml)\)", readme)) == {path.name for path in FILES}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_an_example_is_valid_and_its_local_data_is_there(path: Path) -> None:
+    spec = example(path).spec
+    if spec.data.uri.startswith("file://"):
+        assert [uri for uri in files_of(spec) if not Path(uri.removeprefix("file://")).is_file()] == []
+        assert spec.train.device == "CPU", "local examples run on any machine"
+        assert spec.artifacts.uri == f"file://{ROOT}/.retrain/{path.stem[3:]}/", "in a folder that git ignores"
+
+
+def test_no_two_examples_share_a_name() -> None:
+    names = [example(path).metadata.name for path in FILES]
+    assert len(set(names)) == len(names)
+
+
+def test_the_default_model_example_keeps_every_default() -> None:
+    spec = example(EXAMPLES / "02-default-model.yaml").spec
+    assert (spec.model, spec.training) == (Model(), Training())
+
+
+def test_the_quickstart_differs_from_it_in_size_alone() -> None:
+    quick, real = (example(EXAMPLES / name).spec for name in ("01-quickstart.yaml", "02-default-model.yaml"))
+    same = {"model": real.model, "training": real.training, "artifacts": real.artifacts}
+    assert quick.model_copy(update=same) == real
+    assert quick.model.hidden_size < real.model.hidden_size and quick.training.epochs < real.training.epochs
+
+
+@pytest.mark.parametrize("symbol", DIGESTS)
+def test_the_candles_are_those_the_readme_tells_of_and_training_accepts_them(symbol: str) -> None:
+    path = EXAMPLES / "data" / f"candles_{symbol}_1m.parquet"
+    assert sha256(path.read_bytes()).hexdigest() == DIGESTS[symbol]
+    dataset = load_dataset(
+        path,
+        symbol=symbol,
+        question=Question.parse("1m", 15, "Drop"),
+        windows=Windows(60, Split(validation_percent=15, test_percent=15)),
+        features=None,
+    )
+    warmup = 60
+    assert f"| {path.name} | {symbol[:3]}USDT | {dataset.rows + warmup:,} |" in (path.parent / "README.md").read_text()
+    assert (dataset.gaps, len(dataset.names), dataset.dropped, dataset.warnings) == (0, 31, (), ())
+
+
+def test_nothing_but_the_licensed_candles_is_copied() -> None:
+    found = {path.name for path in (EXAMPLES / "data").iterdir()}
+    assert found == {"LICENSE", "README.md", *(f"candles_{symbol}_1m.parquet" for symbol in DIGESTS)}
+    for holder in ("typhonun/DcaTpStrategy", "TheSnowGuru/Market-Swarm-Agents-"):
+        assert holder in (EXAMPLES / "data" / "README.md").read_text()

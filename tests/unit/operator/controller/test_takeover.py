@@ -1,0 +1,52 @@
+"""A replica takes over: what the leader before has created is known before anything is created in its place."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from support.fake_cluster import FakeCluster
+from support.planning import run_document
+from support.replica import KEY, Replica
+
+from retrain_operator.controller.controller import Controller
+from retrain_operator.controller.metrics import Metrics
+from retrain_operator.controller.settings import read
+from retrain_operator.kube.paths import one
+from retrain_operator.kube.resync import prime
+
+
+def test_an_edit_beside_a_late_watch_gives_no_training_a_second_job() -> None:
+    """The run's watch is on time and that of its Jobs is not; the edit gives the Jobs other names."""
+    cluster = FakeCluster()
+    cluster.put(run_document())
+    before, after = Replica(cluster), standby(cluster)
+    before.watch()
+    before.reconcile()
+    trainings = set(cluster.jobs())
+    assert len(trainings) == 3
+    edit = {"spec": {"train": {"resources": {"limits": {"memory": "8Gi"}}}}}
+    after.cache.put("runs", cluster.edit(one("runs", *KEY), edit))
+    asyncio.run(lead(after))
+    assert set(after.cache.jobs), "the Jobs were listed"
+    assert set(cluster.jobs()) == trainings
+
+
+def standby(cluster: FakeCluster) -> Controller:
+    """A replica that read its first lists before anything was created."""
+    settings = read(["--lease-namespace", "own", "--progress-reads-per-second", "0"], {})
+    controller = Controller(cluster, settings, Metrics(), lambda: True)  # type: ignore[arg-type]
+    asyncio.run(prime(cluster, controller.cache, ()))  # type: ignore[arg-type]
+    controller.primed = True
+    return controller
+
+
+async def lead(controller: Controller) -> None:
+    """Until every run was reconciled at least once."""
+    leading = asyncio.create_task(controller.lead())
+    while not controller.cache.jobs and not leading.done():
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.5)
+    leading.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await leading

@@ -1,0 +1,115 @@
+"""docs/operator.md speaks of every setting, state, condition and column there is, and of none that is not."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from support.planning import START, Cluster
+
+from retrain_api.reasons import ALL, QUEUED
+from retrain_api.schema.crd import crd
+from retrain_api.status.condition import Condition
+from retrain_api.status.condition_types import CONDITION_TYPES
+from retrain_api.status.run import RetrainRunStatus, State
+from retrain_operator.controller.metrics import Metrics
+from retrain_operator.controller.settings import read
+from retrain_operator.decide.conditions import conditions
+from retrain_operator.state.cache import Cache
+from retrain_operator.state.snapshot import Kind
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+PAGE = (DOCS / "operator.md").read_text()
+
+
+def section(title: str) -> str:
+    """The text below a heading, up to the next of its level or above."""
+    level, rest = next((line.split(" ", 1)[0], PAGE.split(f"\n{line}\n", 1)[1]) for line in headings() if title in line)
+    return re.split(rf"\n#{{1,{len(level)}}} ", rest, maxsplit=1)[0]
+
+
+def headings() -> list[str]:
+    return [line for line in PAGE.splitlines() if re.match("#+ ", line)]
+
+
+def first_cells(text: str) -> list[str]:
+    """First column of the tables in a text, without their heads."""
+    rows = re.findall(r"^\| ([^|]+?) +\|", text, re.MULTILINE)
+    return [cell.strip("`") for cell in rows if cell not in ("flag", "state", "type", "reason", "metric")]
+
+
+def test_every_setting_is_documented_with_its_variable(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        read(["--help"], {})
+    flags = set(re.findall(r"^ +(?:-h, )?(--[a-z-]+)", capsys.readouterr().out, re.MULTILINE)) - {"--help"}
+    documented = section("Settings")
+    assert set(first_cells(documented)) == flags
+    for flag in flags:
+        assert f"`RETRAIN_{flag[2:].upper().replace('-', '_')}`" in documented
+
+
+def test_every_state_has_its_row() -> None:
+    shown = section("What `kubectl get retrainruns` shows").split("\n### ", 1)[0]
+    assert first_cells(shown) == list(get_args(State))
+
+
+def seen_conditions() -> tuple[Condition, ...]:
+    """Of a run that is rejected, one that works, one that is suspended, and one with a newer CRD's field; and with backups."""
+    cluster = Cluster.of(backups=[{"name": "vault", "uri": "s3://vault/models/"}])
+    found = cluster.settle().status.conditions + cluster.to_the_end().status.conditions
+    found += conditions(RetrainRunStatus(), QUEUED, False, START, ("spec.observation",))
+    return found + Cluster.of(suspend=True).settle().status.conditions
+
+
+def test_generated_tables_are_what_the_code_says() -> None:
+    assert runpy.run_path(str(DOCS / "generate.py"))["generated"](PAGE) == PAGE, "run `make generate`"
+
+
+def test_every_condition_takes_the_reasons_of_its_type() -> None:
+    kinds = {kind.name: kind.reasons for kind in CONDITION_TYPES}
+    for condition in seen_conditions():
+        reason = next(each for each in kinds[condition.type] or ALL if each == condition.reason)
+        if kinds[condition.type] and condition.status == "True":
+            assert reason.polarity == ("neutral" if condition.type in ("Suspended", "FieldsIgnored") else "good")
+
+
+def test_every_condition_has_its_row() -> None:
+    rows = first_cells(section("Conditions"))
+    assert {each.type for each in seen_conditions()} | {"Stalled"} == set(rows)
+    assert len(rows) == len(set(rows))
+
+
+@dataclass
+class Still:
+    """A queue and watches at rest."""
+
+    depth: int = 0
+
+    def age(self, kind: Kind) -> float:
+        return 0.0
+
+
+def test_every_metric_has_its_row_with_its_labels() -> None:
+    metrics = Metrics()
+    metrics.observe(Still(), Still(), Cache(), lambda: True)
+    rows = dict(re.findall(r"^\| `(retrain_\w+)` \| ([^|]*?) *\|", section("Metrics, health"), re.MULTILINE))
+    typed = re.findall(r"^# TYPE (\w+) (counter|gauge|histogram)$", metrics.render().decode(), re.MULTILINE)
+    assert set(rows) == {name for name, _ in typed if not name.endswith("_created")}
+    for name, labels in rows.items():
+        assert labels == ", ".join(label_names(metrics, name.removesuffix("_total")))
+
+
+def label_names(metrics: Metrics, name: str) -> list[str]:
+    """As the collector was declared, whether or not anything was counted yet."""
+    collector = metrics.registry._names_to_collectors[name]
+    return list(collector._labelnames)  # type: ignore[attr-defined]
+
+
+def test_the_columns_are_those_of_the_crd() -> None:
+    columns = crd()["spec"]["versions"][0]["additionalPrinterColumns"]
+    head = ["NAME", *(column["name"].upper() for column in columns if not column.get("priority"))]
+    assert " ".join(head) in re.sub(" +", " ", PAGE)

@@ -1,0 +1,206 @@
+"""From a task in the environment to an exit code and a message, whatever happens in between."""
+
+from __future__ import annotations
+
+import errno
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from support.training_case import TrainingSetup
+
+from retrain_api.documents.encoding import TASK_VARIABLE, TERMINATION_VARIABLE, decode_message, encode_task
+from retrain_api.documents.results import TaskFailure, TrainResult
+from retrain_api.errors import ERRORS_BY_EXIT_CODE, Interrupted, RetrainError
+from retrain_trainer.tasks import entry as command
+from retrain_trainer.tasks.entry import main
+from retrain_trainer.tasks.interruption import Stop
+
+HEX = "d" * 64
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+class Job:
+    """A container: its environment, and what it leaves."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.message = root / "message"
+        self.setup = TrainingSetup(root / "setup")
+        self.environ = {TASK_VARIABLE: encode_task(self.setup.task()), TERMINATION_VARIABLE: str(self.message)}
+        self.monkeypatch = monkeypatch
+
+    def run(self, *arguments: str, does: Callable[..., Any] | None = None) -> int:
+        """The exit code; `does` stands in for the training."""
+        if does is not None:
+            module = SimpleNamespace(run=does)
+            self.monkeypatch.setattr(command, "importlib", SimpleNamespace(import_module=lambda *_: module))
+        return main(arguments or ("train",), self.environ)
+
+    @property
+    def failure(self) -> TaskFailure:
+        found = decode_message(self.message.read_text())
+        assert isinstance(found, TaskFailure)
+        return found
+
+
+@pytest.fixture
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
+    return Job(tmp_path, monkeypatch)
+
+
+def raising(problem: BaseException) -> Callable[..., Any]:
+    def run(*_: Any) -> Any:
+        raise problem
+
+    return run
+
+
+def result(warnings: tuple[str, ...] = ()) -> TrainResult:
+    return TrainResult(
+        symbol="BTC-USD",
+        train_key="a" * 16,
+        model={"uri": "file:///m.pt", "sha256": HEX},  # type: ignore[arg-type]
+        data={"uri": "file:///d", "sha256": HEX, "first_bar": "", "last_bar": "", "rows": 1},  # type: ignore[arg-type]
+        epochs=3,
+        best_epoch=2,
+        duration_seconds=1.5,
+        warnings=warnings,
+    )
+
+
+def test_a_result_is_the_message_and_0(job: Job) -> None:
+    assert job.run(does=lambda *_: result(("one gap",))) == 0
+    assert decode_message(job.message.read_text()) == result(("one gap",))
+
+
+def test_a_long_result_fits_the_message(job: Job) -> None:
+    assert job.run(does=lambda *_: result(("ü" * 3000,) * 5)) == 0
+    assert len(job.message.read_bytes()) <= 4096
+    assert decode_message(job.message.read_text()) == result()
+
+
+@pytest.mark.parametrize("code", sorted(ERRORS_BY_EXIT_CODE))
+def test_the_type_of_an_error_is_the_exit_code(job: Job, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    error: RetrainError = ERRORS_BY_EXIT_CODE[code]("SomeReason", "One sentence.")
+    assert job.run(does=raising(error)) == code
+    assert (job.failure.reason, job.failure.message) == ("SomeReason", "One sentence.")
+    assert capsys.readouterr() == ("", "SomeReason: One sentence.\n"), "and no traceback"
+
+
+@pytest.mark.parametrize(
+    ("problem", "reason"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/scratch/x"), "DiskFull"),
+        (OSError(errno.EDQUOT, "Quota exceeded"), "DiskFull"),
+        (MemoryError(), "OutOfMemory"),
+        (type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory. Tried ..."), "OutOfMemory"),
+        (ZeroDivisionError("division by zero"), "Unexpected"),
+        (RuntimeError("x" * 9000 + "\nmore"), "Unexpected"),
+    ],
+)
+def test_an_unexpected_error_is_70_with_its_traceback_in_the_log(
+    job: Job, problem: Exception, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert job.run(does=raising(problem)) == 70
+    assert job.failure.reason == reason
+    assert "\n" not in job.failure.message
+    assert len(job.message.read_bytes()) <= 4096
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_long_error_fits_the_message(job: Job) -> None:
+    assert job.run(does=raising(ERRORS_BY_EXIT_CODE[65]("Long", "€" * 20_000))) == 65
+    assert len(job.message.read_bytes()) <= 4096
+    assert job.failure.message.startswith("€" * 500)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "task", "reason", "words"),
+    [
+        (("dance",), None, "BadCommand", "must be one of train, evaluate, publish, deliver"),
+        (("train", "now"), None, "BadCommand", "train now"),
+        (("evaluate",), None, "BadTask", "holds a train task"),
+        (("train",), "", "NoTask", "RETRAIN_TASK is not set"),
+        (("train",), "{", "BadTask", "same release"),
+        (("train",), '{"kind": "train"}', "BadTask", "same release"),
+        (("train",), '{"kind": "dance"}', "BadTask", "same release"),
+    ],
+)
+def test_an_invalid_task_is_64(job: Job, arguments: tuple[str, ...], task: str | None, reason: str, words: str) -> None:
+    if task is not None:
+        job.environ[TASK_VARIABLE] = task
+    assert job.run(*arguments) == 64
+    assert job.failure.reason == reason
+    assert words in job.failure.message
+
+
+def test_no_command_is_64(job: Job) -> None:
+    assert main((), job.environ) == 64
+    assert job.failure.message.startswith("The command is nothing")
+
+
+@pytest.mark.parametrize("argument", ["-h", "--help"])
+def test_help_succeeds(job: Job, argument: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert job.run(argument) == 0
+    assert "train,evaluate,publish,deliver" in capsys.readouterr().out
+
+
+def test_a_result_that_can_not_be_written_is_an_error(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+    job.environ[TERMINATION_VARIABLE] = "/nowhere/message"
+    assert job.run(does=lambda *_: result()) == 70
+    assert "NoMessage: The result can't be written to /nowhere/message" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_interrupts_what_has_nothing_to_save(job: Job, number: signal.Signals) -> None:
+    def wait(*_: Any) -> Any:
+        signal.raise_signal(number)
+        raise AssertionError("it went on")
+
+    assert job.run(does=wait) == 75
+    assert job.failure.reason == "Interrupted"
+
+
+def deferred(stop: Stop, *acts: Callable[[], Any]) -> None:
+    """Do this, while requests wait."""
+    with stop.deferred():
+        for act in acts:
+            act()
+
+
+def test_a_deferred_request_waits_for_the_end_of_the_block() -> None:
+    stop = Stop()
+    seen: list[bool] = []
+    with pytest.raises(Interrupted):
+        deferred(stop, stop.request, stop.request, lambda: seen.append(stop()))
+    assert seen == [True]
+
+
+def test_a_request_before_a_deferred_block_interrupts_at_its_beginning() -> None:
+    stop = Stop()
+    with pytest.raises(Interrupted):
+        stop.request()
+    with pytest.raises(Interrupted):
+        deferred(stop, raising(AssertionError("it went on")))
+
+
+def test_a_failure_inside_a_deferred_block_is_the_one_that_is_raised() -> None:
+    stop = Stop()
+    with pytest.raises(ZeroDivisionError):
+        deferred(stop, stop.request, raising(ZeroDivisionError()))
+
+
+def test_nothing_interrupts_the_message() -> None:
+    stop = Stop()
+    stop.settle()
+    stop.request()

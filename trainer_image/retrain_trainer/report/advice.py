@@ -1,0 +1,153 @@
+"""The part "Next steps": what the numbers point to, and the field of the spec that would change it.
+
+A verdict alone leaves a reader with a dozen tables to search. Each rule here ties one cause to one change, worst cause first;
+docs/report.md lists the same causes, and a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from retrain_api.documents.tasks import PublishTask
+from retrain_api.gate.judgement import Judgement
+
+from . import causes
+from .causes import MeasuredModel
+from .text import code, listed
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A cause, a function that returns how it shows in the numbers of one model (or None), and what to change."""
+
+    cause: str
+    shows: Callable[[MeasuredModel], str | None]
+    steps: str
+    fields: tuple[str, ...]
+
+
+def next_steps(task: PublishTask, judgement: Judgement, evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """One line for each cause that shows in the numbers of any model; never empty."""
+    known = [
+        MeasuredModel(item, item.measurement, judgement.model(item.symbol), evaluations.get(item.symbol, {}), task.spec)
+        for item in task.items
+        if item.measurement is not None
+    ]
+    broken = [item.symbol for item in task.items if item.measurement is None]
+    lines = [line for rule in RULES if (line := _line(rule, known))]
+    if broken:
+        lines.append(
+            f"**Nothing to judge**: {listed(broken)}. Fix the cause named above, then use {code(f'retrain retry {task.run.name}')}."
+        )
+    if not lines and any(model.verdict != "Pass" for model in judgement.models):
+        return ["No cause stands out in the numbers; the criteria above show by how much each model falls short."]
+    return lines or ["Nothing to do: every model passes, and no number calls for a change."]
+
+
+def _line(rule: Rule, known: Sequence[MeasuredModel]) -> str | None:
+    found = [(model.item.symbol, shown) for model in known if (shown := rule.shows(model)) is not None]
+    if not found:
+        return None
+    models = listed([f"{symbol} ({shown})" if shown else symbol for symbol, shown in found])
+    now = [f"{code(path)} {value}" for path in rule.fields if (value := known[0].field(path)) is not None]
+    current = f" Now: {', '.join(now)}." if now else ""
+    return f"**{rule.cause}**: {models}. {rule.steps}{current}"
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "It has learnt nothing",
+        causes.nothing_learnt,
+        "Whatever it reads on the test bars is luck, or the class that is more frequent. Try more informative "
+        "`data.features`, another `label.horizonBars` or a lower `training.learningRate`.",
+        ("label.horizonBars", "training.learningRate"),
+    ),
+    Rule(
+        "Too good to be true",
+        causes.suspect,
+        "Find out where the named figure or feature comes from. A column that knows later bars is mostly a longer bar joined before "
+        "it closed, a centred mean, a shift the wrong way, or a label. List only the honest features in `data.features`, or "
+        "approve the run if the figure is right after all. A model that also fails takes an override.",
+        (),
+    ),
+    Rule(
+        "Flat bars counted as down",
+        causes.flat_as_down,
+        "Set `label.ties` to Drop; otherwise always predicting down looks like skill.",
+        ("label.ties",),
+    ),
+    Rule(
+        "No better than the majority",
+        causes.no_skill,
+        "These features say nothing about this horizon: try another `label.horizonBars` or other `data.features`.",
+        ("label.horizonBars",),
+    ),
+    Rule(
+        "Under-fitted",
+        causes.under_fitted,
+        "It hardly tells up from down even on the bars it learnt from. Try more informative `data.features` first, then a "
+        "larger `model.hiddenSize`, more `model.layers`, a longer `model.lookbackBars` or less `model.dropout`.",
+        ("model.hiddenSize", "model.layers", "model.lookbackBars", "model.dropout"),
+    ),
+    Rule(
+        "Stopped by the epoch limit",
+        causes.ran_out,
+        "It was still getting better: raise `training.epochs`.",
+        ("training.epochs",),
+    ),
+    Rule(
+        "Over-fitted",
+        causes.over_fitted,
+        "It remembers its training bars. Use more history in `data.uri`, more `model.dropout` or `training.weightDecay`, or "
+        "a smaller `model.hiddenSize`.",
+        ("model.dropout", "training.weightDecay", "model.hiddenSize"),
+    ),
+    Rule(
+        "The market changed between validation and test",
+        causes.drifted,
+        "Train on newer data, or hold back less of it with `split.validationPercent` and `split.testPercent`, so that "
+        "the train part ends closer to today.",
+        ("split.validationPercent", "split.testPercent"),
+    ),
+    Rule(
+        "Not calibrated",
+        causes.never_calibrated,
+        "Set `evaluation.calibration` to Platt.",
+        ("evaluation.calibration",),
+    ),
+    Rule(
+        "Not calibrated",
+        causes.uncalibrated,
+        "The calibration fitted on the validation bars does not hold on the test bars. Use more validation bars "
+        "(`split.validationPercent`) or newer data.",
+        ("split.validationPercent",),
+    ),
+    Rule(
+        "Too few test bars to be sure",
+        causes.too_few_bars,
+        "Use a longer file, or raise `split.testPercent`.",
+        ("split.testPercent",),
+    ),
+    Rule(
+        "These test bars were used often",
+        causes.tried_often,
+        "Sooner or later the best of many tries passes by chance. Judge it once more on newer bars in `data.uri` before "
+        "you trust it.",
+        (),
+    ),
+    Rule(
+        "A rule without training does as well",
+        causes.unfitted_rule,
+        "Add `data.features` that hold more than the last prices, or use the rule instead of a model.",
+        (),
+    ),
+    Rule(
+        "Nothing is left after fees",
+        causes.eaten_by_fees,
+        "Trade only on clear signals with a higher `evaluation.backtest.threshold`, or predict further ahead with "
+        "`label.horizonBars`, so that a move is larger than its fees.",
+        ("evaluation.backtest.threshold", "evaluation.backtest.feeBps", "label.horizonBars"),
+    ),
+)

@@ -1,0 +1,77 @@
+"""Writes the blocks of a report as HTML.
+
+Everything goes through `inline` or `escape`, so text from a file or a server can't become markup in somebody's browser.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from html import escape
+
+from .text import Block, Bullets, Folded, Table
+
+_MARK = re.compile(r"\\(?P<itself>.)|`(?P<code>[^`]*)`|\*\*(?P<strong>(?:\\.|[^*\\])+)\*\*")
+VERDICTS = {"Pass": "good", "Fail": "bad", "Error": "bad", "Suspect": "unsure", "Inconclusive": "unsure"}
+"""CSS class of the badge of each verdict."""
+_SIGNS = {"good": "\N{HEAVY CHECK MARK}", "bad": "\N{HEAVY BALLOT X}", "unsure": "?"}
+
+
+def inline(text: str) -> str:
+    """A sentence or cell with the marks of `text` (strong, code, backslash) as HTML."""
+    parts, end = [], 0
+    for mark in _MARK.finditer(text):
+        parts += [words(text[end : mark.start()]), _marked(mark)]
+        end = mark.end()
+    return "".join([*parts, words(text[end:])])
+
+
+def words(text: str) -> str:
+    """Escaped text, with a space that can't break between a number and its percent sign."""
+    return escape(text).replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+def _marked(mark: re.Match[str]) -> str:
+    if mark["code"] is not None:
+        return f"<code>{escape(mark['code'])}</code>"
+    if mark["strong"] is not None:
+        return f"<strong>{inline(mark['strong'])}</strong>"
+    return escape(mark["itself"])
+
+
+def block(content: Block, caption: str) -> str:
+    """A block of a section; `caption` tells readers who use a screen reader what a table is about."""
+    match content:
+        case Table():
+            return table(content, caption)
+        case Bullets(sentences):
+            return items(map(inline, sentences))
+        case Folded(summary, tables):
+            return f"<details><summary>{inline(summary)}</summary>{''.join(table(one, summary) for one in tables)}</details>"
+        case _:
+            return f"<p>{inline(content)}</p>"
+
+
+def table(content: Table, caption: str) -> str:
+    """A table that scrolls on its own where the page is narrow; the first cell of a row is its header."""
+    head = "".join(f'<th scope="col">{inline(cell)}</th>' for cell in content.head)
+    rows = "".join(
+        f'<tr><th scope="row">{inline(first)}</th>{"".join(f"<td>{inline(cell)}</td>" for cell in rest)}</tr>'
+        for first, *rest in content.rows
+    )
+    return (
+        f'<div class="table" role="region" tabindex="0" aria-label="{escape(caption)}"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def items(entries: Iterable[str], kind: str = "") -> str:
+    """A list of entries that are already HTML."""
+    opening = f'<ul class="{kind}">' if kind else "<ul>"
+    return opening + "".join(f"<li>{entry}</li>" for entry in entries) + "</ul>"
+
+
+def badge(verdict: str) -> str:
+    """A verdict in its colour, with a sign for readers who can't see colours."""
+    kind = VERDICTS.get(verdict, "unsure")
+    return f'<span class="badge {kind}"><span aria-hidden="true">{_SIGNS[kind]}</span> {escape(verdict)}</span>'

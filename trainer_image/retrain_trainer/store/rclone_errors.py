@@ -1,0 +1,137 @@
+"""Converts rclone's errors into ours; pure.
+
+Its output is matched but never quoted: it may hold a URL with a token, or a line of the configuration. The messages of
+each kind of remote were observed with rclone 1.60; anything that no pattern matches is classified by its exit code.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from retrain_api import reasons
+from retrain_api.errors import ConfigurationError, CredentialsError, NotFoundError, RetrainError, SoftwareError
+
+from .patience import Temporary
+
+# https://rclone.org/docs/#list-of-exit-codes
+_NOT_FOUND_CODES = (3, 4)
+_TEMPORARY_CODE = 5
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a command is about: the remote's name, the location as a person knows it, and as rclone expects it."""
+
+    remote: str
+    uri: str
+    place: str
+
+
+_Lasting = tuple[str, type[RetrainError], str, str]
+_CONFIGURATION: tuple[_Lasting, ...] = (
+    (
+        r"didn't find section in config file",
+        ConfigurationError,
+        reasons.UNKNOWN_REMOTE,
+        "rclone's configuration has no remote {remote}, so {uri} can't be reached; `rclone listremotes` lists its remotes. "
+        "On a cluster the configuration is in the Secret that rcloneConfigSecretName names.",
+    ),
+    (
+        r"didn't find backend called",
+        ConfigurationError,
+        reasons.BAD_REMOTE,
+        "This machine's rclone does not support the type of the remote {remote}; install a newer version.",
+    ),
+    (
+        r"unable to decrypt configuration|couldn't decrypt configuration|Failed to load config",
+        ConfigurationError,
+        reasons.BAD_RCLONE_CONFIG,
+        "rclone's configuration can't be read: it is damaged, or encrypted and RCLONE_CONFIG_PASS is not set.",
+    ),
+)
+
+_TEMPORARY: tuple[tuple[str, str], ...] = (
+    (r"no such host|server misbehaving", "unknown host name, or no name server"),
+    (r"connection refused|no route to host|network is unreachable", "connection refused, or no route"),
+    (r"i/o timeout|TLS handshake timeout|deadline exceeded|Client\.Timeout", "no answer in time"),
+    (r"connection reset|broken pipe|unexpected EOF|\bEOF\b", "the connection broke"),
+    (r"corrupted on transfer", "the bytes were damaged in transit"),
+    (r"\b429\b|RateLimitExceeded|Rate Limit Exceeded|too_many_requests|SlowDown", "it asks for fewer requests"),
+    (r"\b(408|500|502|503|504)\b|InternalError|backendError|internal_failure", "it failed for now"),
+)
+
+_LASTING: tuple[_Lasting, ...] = (
+    (
+        r"failed to authenticate decrypted block|bad password",
+        SoftwareError,
+        reasons.CHECKSUM_MISMATCH,
+        "{uri} can't be decrypted: it is damaged, or was written with another password of the remote {remote}.",
+    ),
+    (
+        r"x509:",
+        ConfigurationError,
+        reasons.CERTIFICATE_NOT_TRUSTED,
+        "The certificate of the remote {remote} is not trusted; set RCLONE_CA_CERT to the file of its certificate authority.",
+    ),
+    (
+        r"storageQuotaExceeded|Insufficient Storage|InsufficientStorage|\b507\b|no space left|QuotaExceeded|quota",
+        SoftwareError,
+        reasons.DISK_FULL,
+        "The remote {remote} has no space left for {uri}.",
+    ),
+    (
+        r"invalid_grant|couldn't fetch token|cannot fetch token|empty token|token expired|config reconnect",
+        CredentialsError,
+        reasons.CREDENTIALS_EXPIRED,
+        "The token of the remote {remote} has expired or was revoked: renew it with "
+        "`rclone config reconnect {remote}:`, and on a cluster put the new configuration into the Secret.",
+    ),
+    (
+        r"NoSuchBucket",
+        NotFoundError,
+        reasons.BUCKET_NOT_FOUND,
+        "The bucket of {uri} does not exist.",
+    ),
+    (
+        r"SignatureDoesNotMatch|InvalidAccessKeyId|\b401\b|unable to authenticate|NoCredentialProviders|Bad ?Credentials",
+        CredentialsError,
+        reasons.CREDENTIALS_REFUSED,
+        "The remote {remote} does not accept the credentials in rclone's configuration.",
+    ),
+    (
+        r"\b403\b|AccessDenied|Forbidden|permission denied|read-only file system|operation not permitted",
+        CredentialsError,
+        reasons.ACCESS_DENIED,
+        "The credentials of the remote {remote} do not allow access to {uri}.",
+    ),
+)
+
+
+def explained(code: int, words: str, target: Target) -> Exception:
+    """The error to raise after exit code `code`: Temporary, or a RetrainError."""
+    text = _without_names(words, target)
+    # Temporary failures are matched before refusals: a token that could not be fetched without a network has not expired.
+    passing = next((seen for pattern, seen in _TEMPORARY if re.search(pattern, text, re.IGNORECASE)), None)
+    for table in (_CONFIGURATION,) if passing else (_CONFIGURATION, _LASTING):
+        for pattern, kind, reason, sentence in table:
+            if re.search(pattern, text, re.IGNORECASE):
+                return kind(reason, sentence.format(remote=target.remote, uri=target.uri))
+    if passing:
+        return Temporary(passing)
+    if code in _NOT_FOUND_CODES:
+        return NotFoundError(reasons.OBJECT_NOT_FOUND, f"{target.uri} does not exist.")
+    if code == _TEMPORARY_CODE:
+        return Temporary("it failed for now")
+    return SoftwareError(
+        reasons.RCLONE_FAILED,
+        f"rclone failed on {target.uri} with exit code {code}; run `rclone lsf {target.place}` yourself to see its message.",
+    )
+
+
+def _without_names(words: str, target: Target) -> str:
+    """The output without the names that a person chose: a folder called 403 is no refusal."""
+    path = target.place.partition(":")[2]
+    without = words.replace(target.place, "")
+    # A short name may be part of a word, such as the x of x509.
+    return re.sub(r"\w+://\S+", "", without.replace(path, "") if "/" in path else without)

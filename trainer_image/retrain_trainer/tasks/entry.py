@@ -1,0 +1,155 @@
+"""Runs one task, from the environment to the exit code: what `python -m retrain_trainer COMMAND` does.
+
+The operator sees only two things of a task: its exit code, which decides whether a retry makes sense, and its termination
+message. Every way a task can end must produce both, including ways that nobody foresaw.
+"""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+from retrain_api import reasons
+from retrain_api.documents.encoding import (
+    GRACE_SECONDS,
+    GRACE_VARIABLE,
+    TASK_VARIABLE,
+    TERMINATION_VARIABLE,
+    decode_task,
+    encode_message,
+)
+from retrain_api.documents.results import Result, TaskFailure
+from retrain_api.errors import ConfigurationError, Interrupted, NamedEnd, SoftwareError
+
+from .interruption import Stop
+
+COMMANDS = ("train", "evaluate", "publish", "deliver")
+"""Each is a module in this folder with a function `run`. It is loaded when needed, because only two of them need torch."""
+
+USAGE = f"""usage: python -m retrain_trainer {{{",".join(COMMANDS)}}}
+
+Runs the task in the environment variable {TASK_VARIABLE} (JSON). The result is JSON in the file that
+{TERMINATION_VARIABLE} names, or in /dev/termination-log."""
+
+_FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
+    """Run a command and return its exit code, which follows from the type of the error (see retrain_api.errors)."""
+    if any(argument in ("-h", "--help") for argument in arguments):
+        print(USAGE)
+        return 0
+    stop = Stop()
+    try:
+        return outcome(arguments, environ, stop)
+    except BaseException as problem:  # a request to stop, at any point above, and whatever else is no Exception
+        stop.settle()
+        return failed(problem, environ)
+
+
+def outcome(arguments: Sequence[str], environ: Mapping[str, str], stop: Stop) -> int:
+    """Run a command and write its message; the exit code. Raises Interrupted on a request to stop."""
+    try:
+        stop.listen(float(environ.get(GRACE_VARIABLE) or GRACE_SECONDS), partial(end_now, environ=environ))
+        result = run(arguments, environ, stop)
+        stop.settle()
+        write_message(encode_message(result), environ)
+        return 0
+    except Exception as problem:
+        stop.settle()
+        return failed(problem, environ)
+
+
+def run(arguments: Sequence[str], environ: Mapping[str, str], stop: Stop) -> Result:
+    """Run the command with the task in the environment. Raises ConfigurationError, and what the command raises."""
+    if len(arguments) != 1 or arguments[0] not in COMMANDS:
+        given = " ".join(arguments) or "nothing"
+        raise ConfigurationError(
+            reasons.BAD_COMMAND, f"The command is {given}; it must be one of {', '.join(COMMANDS)}."
+        )
+    command = arguments[0]
+    if not environ.get(TASK_VARIABLE):
+        raise ConfigurationError(reasons.NO_TASK, f"{TASK_VARIABLE} is not set; it must hold the task as JSON.")
+    task = decode_task(environ[TASK_VARIABLE])
+    if task.kind != command:
+        raise ConfigurationError(
+            reasons.BAD_TASK, f"The command is {command}, and {TASK_VARIABLE} holds a {task.kind} task."
+        )
+    module: Any = importlib.import_module(f".{command}", __package__)
+    extra = (stop,) if command == "train" else ()
+    result: Result = module.run(task, environ, log_line, *extra)
+    return result
+
+
+def log_line(line: str) -> None:
+    """Write a line of the log without buffering it."""
+    print(line, flush=True)
+
+
+def end_now(request: Interrupted, environ: Mapping[str, str]) -> NoReturn:
+    """End the process from another thread, with message and exit code, whatever the main thread is doing."""
+    try:
+        failed(request, environ)
+    finally:
+        os._exit(request.exit_code)
+
+
+def failed(problem: BaseException, environ: Mapping[str, str]) -> int:
+    """Print what went wrong, write it as the termination message, and return the exit code."""
+    error = named(problem)
+    if error is not problem:
+        traceback.print_exception(problem)
+    print(f"{error.reason}: {error.message}", file=sys.stderr, flush=True)
+    try:
+        write_message(encode_message(TaskFailure(reason=error.reason, message=error.message)), environ)
+    except SoftwareError as unwritten:
+        print(f"{unwritten.reason}: {unwritten.message}", file=sys.stderr, flush=True)
+    return error.exit_code
+
+
+def named(problem: BaseException) -> NamedEnd:
+    """The exception as one of ours. One that we do not know is a SoftwareError, and its traceback is in the log."""
+    if isinstance(problem, NamedEnd):
+        return problem
+    if isinstance(problem, OSError) and problem.errno in _FULL_DISK:
+        place = f" ({problem.filename})" if problem.filename else ""
+        return SoftwareError(
+            reasons.DISK_FULL, f"The disk is full{place}; free space, or give the task a larger scratch volume."
+        )
+    if isinstance(problem, MemoryError) or type(problem).__name__ == "OutOfMemoryError":
+        return SoftwareError(
+            reasons.OUT_OF_MEMORY,
+            "The task ran out of memory; give it more, or lower training.batchSize or the model's size.",
+        )
+    first = (str(problem).splitlines() or [""])[0][:300]
+    return SoftwareError(
+        reasons.UNEXPECTED, f"The task failed with an unexpected error: {type(problem).__name__}: {first}"
+    )
+
+
+def write_message(text: str, environ: Mapping[str, str]) -> None:
+    """Write the termination message. Raises SoftwareError where that fails, because a result nobody reads is lost."""
+    place = Path(environ.get(TERMINATION_VARIABLE) or "/dev/termination-log")
+    try:
+        place.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SoftwareError(
+            reasons.NO_MESSAGE,
+            f"The result can't be written to {place} ({error.strerror}); set {TERMINATION_VARIABLE} to a file that can be written.",
+        ) from None
+
+
+def leave(code: int) -> NoReturn:
+    """End the process without taking Python and torch apart, which takes a second and longer than stopping may."""
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,317 @@
+"""The train command: one symbol's model, from its feature file to model file, card and result in the store.
+
+Nodes are drained and pods are killed, so every step can be repeated: a finished training returns its result, an interrupted
+one continues from its checkpoint, and both give the same bytes as a training that nothing interrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from retrain_api import reasons
+from retrain_api.documents.encoding import encode
+from retrain_api.documents.references import DataPin, FeatureSet, FileRef
+from retrain_api.documents.results import TrainResult
+from retrain_api.documents.tasks import TrainTask
+from retrain_api.errors import SoftwareError
+from retrain_api.keys import digest as digest_of
+from retrain_api.names import RESULT_FILE, card_file, model_file, run_folder
+from retrain_trainer.data.dataset import Dataset
+from retrain_trainer.data.pinning import fetch, pin_of, read_pin, write_pin
+from retrain_trainer.measure.leaks.find import Leaks, find_leaks
+from retrain_trainer.model.calibration import Calibration, probability
+from retrain_trainer.model.calibration import fit as fit_calibration
+from retrain_trainer.model.device import choose_device, choose_precision, precision_name, prepare
+from retrain_trainer.model.file import ModelFile, save_model
+from retrain_trainer.model.inference import logits
+from retrain_trainer.model.network import Architecture
+from retrain_trainer.store.base import Store
+from retrain_trainer.store.credentials import environ_for
+from retrain_trainer.store.locate import open_artifacts, read_if_there
+from retrain_trainer.store.open import split_uri
+from retrain_trainer.train import checkpoint
+from retrain_trainer.train.card import model_card
+from retrain_trainer.train.learner import Learner, new_learner
+from retrain_trainer.train.loop import Hooks, State, Stopped, fit
+from retrain_trainer.train.training_data import PreparedData, TrainingData, prepare_file, training_data_on
+
+from .interruption import Stop
+from .log_format import epoch_line, progress_line, resuming_line
+
+RESULT = RESULT_FILE
+PIN = "data.json"
+
+TRAIN_SAMPLE = 16_384
+"""Number of evenly spread train windows that the train accuracy in model file and card is measured on."""
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainContext:
+    """What a training needs and what stays the same throughout: task, store, device, log and stop."""
+
+    task: TrainTask
+    store: Store
+    folder: str
+    device: torch.device
+    environ: Mapping[str, str]
+    log: Log
+    stop: Stop
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training; `resumed` is the number of epochs kept from an earlier start."""
+
+    learner: Learner
+    data: TrainingData
+    state: State
+    resumed: int
+
+
+def run(task: TrainTask, environ: Mapping[str, str], log: Log, stop: Stop) -> TrainResult:
+    """Train `task`, starting from the last checkpoint; a result that is already in the store is returned.
+
+    Raises NoDeviceError before any data is read, Interrupted once a request to `stop` has been answered with a checkpoint,
+    DataError and ConfigurationError for what no retry can cure, and what the store raises.
+    """
+    store, _ = open_artifacts(task.artifacts_uri, environ)
+    folder = run_folder(task.run.namespace, task.run.name, task.run.uid, task.train_key)
+    known = earlier_result(task, store, folder, log)
+    if known is not None:
+        checkpoint.remove(store, folder, log)
+        return known
+    context = TrainContext(task, store, folder, choose_device(task.device, "train"), environ, log, stop)
+    pin, prepared = prepare_data(context)
+    leaks = look_for_leaks(context, prepared.dataset)
+    trained = train(context, prepared, pin)
+    result = finish(context, prepared, pin, trained, leaks)
+    log(f"{task.symbol} training complete in {trained.state.seconds / 60:.1f} minutes")
+    return result
+
+
+def earlier_result(task: TrainTask, store: Store, folder: str, log: Log) -> TrainResult | None:
+    """The result in the store, if there is one and its model file still exists."""
+    stored = read_if_there(store, folder + RESULT)
+    if stored is None:
+        return None
+    try:
+        result = TrainResult.model_validate_json(stored.data)
+    except ValidationError:
+        log(f"{store.uri_of(folder + RESULT)} is damaged; training {task.symbol} again.")
+        return None
+    if store.head(model_key(result.model)) is None:
+        log(f"The model file {result.model.uri} no longer exists; training {task.symbol} again.")
+        return None
+    log(f"{task.symbol} is already trained: {result.model.uri}")
+    return result
+
+
+def model_key(reference: FileRef) -> str:
+    """The key of a model file, which lies at the root of the artifacts store."""
+    return split_uri(reference.uri)[1]
+
+
+def prepare_data(context: TrainContext) -> tuple[DataPin, PreparedData]:
+    """Download, pin, load and scale the data; none of it is left on the disk."""
+    task, place = context.task, context.folder + PIN
+    pinned = read_pin(context.store, place)
+    with TemporaryDirectory(prefix="train-") as scratch:
+        own = environ_for("data", context.environ)
+        path, digest, version = fetch(task.data_uri, own, pinned, Path(scratch), task.symbol, task.interval)
+        prepared = prepare_file(task, path)
+    pin = pinned or pin_of(task.data_uri, prepared.dataset, digest, version)
+    if pinned is None:
+        write_pin(context.store, place, pin)
+    for warning in (prepared.dataset.feature_line, *prepared.dataset.warnings):
+        context.log(f"{task.symbol}: {warning}")
+    return pin, prepared
+
+
+def look_for_leaks(context: TrainContext, dataset: Dataset) -> Leaks:
+    """Say before the first epoch what the evaluation would find: a column that knows later bars, bars that stand there twice."""
+    leaks = find_leaks(dataset, dataset.values)
+    for sentence in (*leaks.suspicions, *leaks.warnings):
+        context.log(f"{context.task.symbol}: {sentence}")
+    return leaks
+
+
+def train(context: TrainContext, prepared: PreparedData, pin: DataPin) -> Trained:
+    """Fit, starting from the newest usable checkpoint; every epoch leaves one.
+
+    Raises Interrupted once a request to stop has been answered with a checkpoint.
+    """
+    task, owner = context.task, checkpoint.Owner(context.task.train_key, pin.sha256)
+    prepare(task.training, context.environ.get("OMP_NUM_THREADS"))
+    data = training_data_on(prepared, task, context.device, choose_precision(task.training.precision, context.device))
+    learner = new_learner(architecture_of(task, len(prepared.dataset.names)), task.training, context.device)
+
+    def save(reached: State) -> None:
+        checkpoint.save(context.store, context.folder, checkpoint.capture(learner, reached), owner, context.log)
+
+    kept = checkpoint.resume(context.store, context.folder, learner, owner, context.log)
+    if kept is not None:
+        context.log(resuming_line(task.symbol, kept.finished, kept.step))
+    start = kept or State()
+    with context.stop.deferred():
+        reached = fit_or_save(context, learner, data, start, save)
+    if reached.finished < task.training.epochs:
+        context.log(f"Early stopping triggered at epoch {reached.finished}")
+    return Trained(learner, data, reached, start.finished)
+
+
+def fit_or_save(
+    context: TrainContext, learner: Learner, data: TrainingData, start: State, save: Callable[[State], None]
+) -> State:
+    """Fit to the end, or save a checkpoint where a request stops it. The request interrupts after that."""
+    try:
+        return fit(learner, data, context.task.training, start, hooks(context, save))
+    except Stopped as stopped:
+        if stopped.state.step:
+            save(stopped.state)
+        context.log(
+            f"{context.task.symbol} is saved in epoch {stopped.state.finished + 1} after {stopped.state.step} batches"
+        )
+        return stopped.state
+
+
+def architecture_of(task: TrainTask, features: int) -> Architecture:
+    """The network that the task describes, for that number of features."""
+    model = task.model
+    return Architecture(features, model.hidden_size, model.layers, model.dropout, model.bidirectional)
+
+
+def hooks(context: TrainContext, save: Callable[[State], None]) -> Hooks:
+    """Checkpoint and log line after every epoch, and progress lines where RETRAIN_PROGRESS asks for them."""
+    epochs = context.task.training.epochs
+
+    def epoch(state: State) -> None:
+        save(state)
+        context.log(epoch_line(state.epochs[-1], epochs))
+
+    def step(number: int, done: int, total: int, rate: float) -> None:
+        context.log(progress_line(number, epochs, done, total, rate))
+
+    asked = context.environ.get("RETRAIN_PROGRESS") == "1"
+    return Hooks(epoch=epoch, step=step if asked else None, stop=context.stop)
+
+
+def finish(context: TrainContext, prepared: PreparedData, pin: DataPin, trained: Trained, leaks: Leaks) -> TrainResult:
+    """Write model file, card and result, in this order, and then remove the checkpoints.
+
+    The result is written last, because a training with a result counts as finished.
+    """
+    task, state = context.task, trained.state
+    model = finished_model(task, prepared, trained)
+    reference = write_model(context.store, model)
+    best = state.epochs[state.patience.best_epoch - 1]
+    result = TrainResult(
+        symbol=task.symbol,
+        train_key=task.train_key,
+        model=reference,
+        data=pin,
+        epochs=state.finished,
+        best_epoch=best.epoch,
+        duration_seconds=round(state.seconds, 1),
+        resumed_epochs=trained.resumed,
+        validation_loss=best.validation_loss,
+        validation_accuracy=best.validation_accuracy,
+        warnings=(*prepared.dataset.warnings, *leaks.suspicions, *leaks.warnings),
+        features=feature_set(prepared.dataset),
+        look_ahead=leaks.reference(),
+    )
+    card = model_card(task, prepared.dataset, pin, model, state, result, context.environ, leaks.as_document())
+    context.store.write(card_file(model_key(reference)), card.encode())
+    context.store.write(context.folder + RESULT, encode(result).encode())
+    checkpoint.remove(context.store, context.folder, context.log)
+    return result
+
+
+def feature_set(dataset: Dataset) -> FeatureSet:
+    """What was learnt from, in short."""
+    described = {"features": dataset.names, "builtIn": dataset.computed}
+    return FeatureSet(count=len(dataset.names), own=len(dataset.own), digest=digest_of(described))
+
+
+def finished_model(task: TrainTask, prepared: PreparedData, trained: Trained) -> ModelFile:
+    """The best weights, calibrated on validation, with everything that inference needs.
+
+    Platt scaling is always fitted: an evaluation without calibration ignores it and needs no other file.
+    """
+    network, dataset = trained.learner.network, prepared.dataset
+    network.load_state_dict(trained.learner.best)
+    found = logits(network, trained.data.features, prepared.validation, trained.data.lookback)
+    labels = dataset.labels.values[prepared.validation]
+    calibration = fit_calibration(found, labels, prepared.positive_weight, "Platt")
+    figures = {
+        "trainAccuracy": train_accuracy(prepared, trained, calibration),
+        "validationAccuracy": accuracy(calibration, found, labels),
+    }
+    return ModelFile(
+        network=network,
+        symbol=task.symbol,
+        question=dataset.question,
+        features=dataset.names,
+        scaling=prepared.scaling,
+        lookback=task.model.lookback_bars,
+        calibration=calibration,
+        validation_end=int(dataset.candles.timestamps[dataset.split.validation.stop - 1]),
+        training=figures | summary(trained),
+        built_in=prepared.built_in,
+        positive_weight=prepared.positive_weight,
+        computed=dataset.computed if dataset.own and dataset.computed else None,
+    )
+
+
+def summary(trained: Trained) -> dict[str, int | float | str]:
+    """Figures that depend only on the training's bits: no times, and nothing about the machine except its precision."""
+    patience = trained.state.patience
+    return {
+        "epochsTrained": trained.state.finished,
+        "bestEpoch": patience.best_epoch,
+        "validationLoss": patience.best_loss,
+        "precisionUsed": precision_name(trained.data.precision),
+        "trainWindows": len(trained.data.train_ends),
+        "validationWindows": len(trained.data.validation_ends),
+    }
+
+
+def train_accuracy(prepared: PreparedData, trained: Trained, calibration: Calibration) -> float:
+    """Accuracy on at most TRAIN_SAMPLE evenly spread train windows."""
+    rows = prepared.train[:: -(-len(prepared.train) // TRAIN_SAMPLE)]
+    found = logits(trained.learner.network, trained.data.features, rows, trained.data.lookback)
+    return accuracy(calibration, found, prepared.dataset.labels.values[rows])
+
+
+def accuracy(calibration: Calibration, found: NDArray[np.float64], labels: NDArray[np.int8]) -> float:
+    """Share of labels [k] that the calibrated probability has on the right side of 0.5."""
+    return float(((probability(calibration, found) > 0.5) == (labels == 1)).mean())
+
+
+def write_model(store: Store, model: ModelFile) -> FileRef:
+    """Write the model file under a name that contains the digest of its bytes.
+
+    Raises SoftwareError("ModelFileExists") where other bytes have that name.
+    """
+    data = save_model(model)
+    digest = sha256(data).hexdigest()
+    key = model_file(model.symbol, model.interval, digest)
+    there = read_if_there(store, key)
+    if there is not None and sha256(there.data).hexdigest() != digest:
+        raise SoftwareError(
+            reasons.MODEL_FILE_EXISTS,
+            f"{store.uri_of(key)} exists, but its bytes are not those that its name says; move it away, then use `retrain retry`.",
+        )
+    if there is None:
+        store.write(key, data)
+    return FileRef(uri=store.uri_of(key), sha256=digest)

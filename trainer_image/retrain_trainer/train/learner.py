@@ -1,0 +1,47 @@
+"""The state that a training changes: the network, its optimiser and torch's random numbers."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from retrain_api.spec.training import Training
+from retrain_trainer.model.network import Architecture, DirectionLSTM
+
+Weights = dict[str, Tensor]
+
+
+@dataclass
+class Learner:
+    """The network and its optimiser, which each step changes in place, and the best weights so far."""
+
+    network: DirectionLSTM
+    optimiser: torch.optim.Adam
+    best: Weights
+
+
+def new_learner(architecture: Architecture, training: Training, device: torch.device) -> Learner:
+    """A learner with fresh weights from the seed, and Adam as its optimiser."""
+    torch.manual_seed(training.seed)
+    network = DirectionLSTM(architecture).to(device)
+    optimiser = torch.optim.Adam(
+        network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=device.type == "cuda"
+    )
+    return Learner(network, optimiser, copy.deepcopy(network.state_dict()))
+
+
+def random_state(device: torch.device) -> dict[str, Any]:
+    """The state of torch's random number generators, which dropout draws from."""
+    state: dict[str, Any] = {"cpu": torch.get_rng_state()}
+    return state | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+
+
+def restore_random_state(state: dict[str, Any], device: torch.device) -> None:
+    """Continue with the random numbers that `random_state` was about to draw."""
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)
