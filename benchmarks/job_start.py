@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from training.tasks import train_task
+from training.tasks import train_task, until_stopped
 
 from retrain_api.documents.encoding import encode
 from retrain_api.documents.tasks import TrainTask
@@ -93,7 +93,7 @@ def smallest(folder: Path) -> None:
 def stopping(file: Path, folder: Path, batch: int) -> float:
     """Seconds from SIGTERM, some steps into an epoch of the default model, to the end of the process."""
     with tempfile.TemporaryDirectory(dir=folder) as fresh:
-        process = start(train_task(file, Path(fresh), training=Training(batch_size=batch)), Path(fresh))
+        process = start(train_task(file, Path(fresh), training=until_stopped(batch)), Path(fresh))
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("Progress:"):

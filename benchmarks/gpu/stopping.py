@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 
 from job_start import start
-from training.tasks import train_task
+from training.tasks import train_task, until_stopped
 
 from retrain_api.documents.tasks import TrainTask
-from retrain_api.spec.training import Model, Training
+from retrain_api.spec.training import Model
 
 from .memory import file_of
 from .notes import Figures
@@ -50,17 +50,20 @@ def stopped(setup: StepSetup, path: Path, batch: int) -> Figures:
 
 def task_of(setup: StepSetup, path: Path, folder: Path, batch: int) -> TrainTask:
     """The default model on the device; on a CPU a small one, for a try."""
-    training = Training(batch_size=batch)
+    training = until_stopped(batch)
     if setup.device.type == "cuda":
         return train_task(path, folder, device="GPU", training=training)
     return train_task(path, folder, training=training, model=Model(hidden_size=8, layers=1, dropout=0))
 
 
 def wait_for_progress(process: subprocess.Popen[str]) -> None:
-    """Until it has trained for a second. Raises RuntimeError with its last lines where it ends before."""
+    """Until it trains: a second into an epoch, or after one that was shorter and so told of no progress.
+
+    Raises RuntimeError with its last lines where it ends before.
+    """
     last: deque[str] = deque(maxlen=5)
     for line in process.stdout or ():
-        if line.startswith("Progress:"):
+        if line.startswith(("Progress:", "Epoch ")):
             return
         last.append(line.rstrip())
     raise RuntimeError(f"the training ended before any progress: {' / '.join(last)}")

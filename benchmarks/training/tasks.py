@@ -8,7 +8,7 @@ from typing import Any
 from retrain_api.documents.references import RunRef
 from retrain_api.documents.tasks import TrainTask
 from retrain_api.spec.data import Label, Split
-from retrain_api.spec.training import Model, Training
+from retrain_api.spec.training import EarlyStopping, Model, Training
 
 
 def train_task(file: Path, folder: Path, **fields: Any) -> TrainTask:
@@ -27,3 +27,8 @@ def train_task(file: Path, folder: Path, **fields: Any) -> TrainTask:
         "device": "CPU",
     }
     return TrainTask(**settled | fields)
+
+
+def until_stopped(batch: int) -> Training:
+    """A training that is still going on when it is asked to stop, however fast it is or soon it overfits."""
+    return Training(batch_size=batch, epochs=10_000, early_stopping=EarlyStopping(patience=0))
