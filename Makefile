@@ -1,5 +1,5 @@
 # Each target is one command; the script that it names does the work.
-.PHONY: install demo test test-quick test-cluster lint format generate bench gpu-wheels gpu-sitting images cluster kind-demo cluster-down constraints clean
+.PHONY: install demo test test-quick test-cluster soak lint format generate bench gpu-wheels gpu-sitting images cluster kind-demo cluster-down constraints clean
 
 install:   ## .venv with all that the demo and the tests need
 	./scripts/install.sh
@@ -15,6 +15,9 @@ test-quick: install   ## lint, types and the tests that need no servers
 
 test-cluster: install   ## only the tests on a real kind cluster
 	./scripts/test.sh tests/cluster
+
+soak: install   ## half an hour of ordinary disasters on a kind cluster, and what was lost by them
+	PYTHONPATH=tests .venv/bin/python -m soak
 
 lint: install
 	./scripts/lint.sh

@@ -6,7 +6,6 @@ next tests are there in seconds. The first time takes a quarter of an hour or mo
 
 from __future__ import annotations
 
-import io
 import os
 import secrets
 import shutil
@@ -15,18 +14,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from support.kind_cluster import ROOT, SYSTEM, Cluster, Store, until
-from support.team import FEATURES, SYMBOLS, Team, new_team
+from support.kind_cluster import SYSTEM, Cluster, Store, stand_up, take_down, until
+from support.team import USD1, Team, new_team, put_candles
 
 Require = Callable[[object, str], None]
 NAME = "retrain-test"
-TESTBED = ROOT / "tests" / "testbed"
-IMAGES = ("retrain-operator:0.1.0", "retrain-sample-store:0.1.0", "retrain-trainer:0.1.0")
-ROWS = 8_000
-USD1 = ROOT.parent / "shared" / "data" / "candles_USD1-USDT_5m.parquet"
 HOUR = 3600
 
 
@@ -49,54 +42,21 @@ def cluster(require: Require, pytestconfig: pytest.Config) -> Iterator[Cluster]:
     was_running = docker_answers()
     can_start = os.geteuid() == 0 and bool(shutil.which("dockerd"))
     require(was_running or can_start, "no docker daemon answers, and only root can start one (docker.io on Debian)")
-    environ = {**os.environ, "RETRAIN_CLUSTER": NAME}
     # It takes minutes and says what it does: people should see it.
     with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        for command in (
-            [TESTBED / "up.sh"],
-            [ROOT / "scripts" / "images.sh"],
-            [TESTBED / "load.sh", *IMAGES],
-            [TESTBED / "deploy.sh"],
-        ):
-            done = subprocess.run(command, env=environ, stdout=subprocess.DEVNULL)
-            assert done.returncode == 0, f"{Path(command[0]).name} failed; it says why above"
-    yield found(environ)
+        cluster = stand_up(NAME)
+    yield cluster
     if os.environ.get("RETRAIN_KEEP_CLUSTER") != "1":
-        stop = [] if was_running else ["--docker"]
-        subprocess.run([TESTBED / "down.sh", *stop], env=environ, check=True)
-
-
-def found(environ: dict[str, str]) -> Cluster:
-    """The cluster as these scripts made it."""
-    binaries = subprocess.run(
-        [ROOT / "scripts" / "kube_binaries.sh", "kubectl"], env=environ, stdout=subprocess.PIPE, text=True, check=True
-    )
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "retrain-operator" / "testbed"
-    return Cluster(Path(binaries.stdout.split()[-1]) / "kubectl", cache / f"kubeconfig-{NAME}", NAME)
+        take_down(NAME, docker_too=not was_running)
 
 
 @pytest.fixture(scope="session")
-def candles() -> dict[str, bytes]:
-    """Feature files of three stretches of a stablecoin's real candles, one after another, by symbol."""
+def store(cluster: Cluster) -> Iterator[Store]:
+    """The S3 server, from outside, with the feature files in it."""
     if not USD1.exists():
         pytest.skip(f"{USD1.name} may not be copied into the project and is not beside it")
-    table = pq.read_table(USD1)
-    first = table.num_rows - ROWS * len(SYMBOLS)
-    return {symbol: as_file(table.slice(first + ROWS * k, ROWS)) for k, symbol in enumerate(SYMBOLS)}
-
-
-def as_file(table: pa.Table) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer)
-    return buffer.getvalue()
-
-
-@pytest.fixture(scope="session")
-def store(candles: dict[str, bytes], cluster: Cluster) -> Iterator[Store]:
-    """The S3 server, from outside, with the feature files in it."""
     with Store(cluster) as store:
-        for symbol, data in candles.items():
-            store.put(f"{FEATURES}/candles_{symbol}_5m.parquet", data)
+        put_candles(store)
         yield store
 
 

@@ -24,6 +24,8 @@ from support import operator_process
 from support.control_plane import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
+TESTBED = ROOT / "tests" / "testbed"
+IMAGES = ("retrain-operator:0.1.0", "retrain-sample-store:0.1.0", "retrain-trainer:0.1.0")
 PATIENCE = 240.0
 """Seconds until a test gives up; a pod that imports torch may take twenty where two others do the same."""
 
@@ -76,6 +78,32 @@ class Cluster:
         return next((pod for pod in pods if holder.startswith(pod)), "")
 
 
+def stand_up(name: str) -> Cluster:
+    """The cluster of that name, with the operator, the S3 server and the images in it; the first time takes a quarter of
+    an hour.
+    """
+    environ = {**os.environ, "RETRAIN_CLUSTER": name}
+    for command in (
+        [TESTBED / "up.sh"],
+        [ROOT / "scripts" / "images.sh"],
+        [TESTBED / "load.sh", *IMAGES],
+        [TESTBED / "deploy.sh"],
+    ):
+        done = subprocess.run(command, env=environ, stdout=subprocess.DEVNULL)
+        assert done.returncode == 0, f"{Path(command[0]).name} failed; it says why above"
+    binaries = subprocess.run(
+        [ROOT / "scripts" / "kube_binaries.sh", "kubectl"], env=environ, stdout=subprocess.PIPE, text=True, check=True
+    )
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "retrain-operator" / "testbed"
+    return Cluster(Path(binaries.stdout.split()[-1]) / "kubectl", cache / f"kubeconfig-{name}", name)
+
+
+def take_down(name: str, docker_too: bool) -> None:
+    """Remove it, and end the Docker daemon where it was started for it."""
+    stop = ["--docker"] if docker_too else []
+    subprocess.run([TESTBED / "down.sh", *stop], env={**os.environ, "RETRAIN_CLUSTER": name}, check=True)
+
+
 def until(holds: Callable[[], Any], explain: Callable[[], object] = str) -> Any:
     """Wait until it is true of the cluster; what it returned then. Each look starts a kubectl, so there are fewer."""
     return operator_process.until(holds, explain, PATIENCE, pause=0.3)
@@ -114,8 +142,7 @@ class Store:
 
     def list(self, prefix: str) -> list[str]:
         """Keys below a prefix."""
-        pages = self._client().get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
-        return [each["Key"] for page in pages for each in page.get("Contents", ())]
+        return [*self.moments(prefix)]
 
     @contextmanager
     def down(self) -> Iterator[None]:
@@ -141,6 +168,11 @@ class Store:
     def _select(self, name: str) -> None:
         selector = json.dumps({"spec": {"selector": {"app.kubernetes.io/name": name}}})
         self.cluster.kubectl("patch", "service", "sample-store", "-n", STORE_NAMESPACE, "-p", selector)
+
+    def moments(self, prefix: str) -> dict[str, str]:
+        """When each object below a prefix was last written, by key."""
+        pages = self._client().get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+        return {each["Key"]: str(each["LastModified"]) for page in pages for each in page.get("Contents", ())}
 
     def _client(self) -> Any:
         if self._forward is None or self._forward.poll() is not None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow.parquet as pq
 import yaml
-from support.kind_cluster import BUCKET, Body, Cluster, KubectlFailed, Store, until
+from support.kind_cluster import BUCKET, ROOT, Body, Cluster, KubectlFailed, Store, until
 from support.life import entry_of
 
 from retrain_api.names import LABEL_PHASE, LABEL_SYMBOL
 
 # A pair that returns to its mean: what a small model learns from it passes a gate, and of other prices it does not.
 SYMBOLS = ("USD1A-USDT", "USD1B-USDT", "USD1C-USDT")
+ROWS = 8_000
+USD1 = ROOT.parent / "shared" / "data" / "candles_USD1-USDT_5m.parquet"
 FEATURES = "features-short"
 SECRET = "store"
 POD = {"resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1500Mi"}}}
@@ -147,6 +151,16 @@ class Team:
             except KubectlFailed as error:
                 told.append(str(error))
         return "\n".join(told)
+
+
+def put_candles(store: Store) -> None:
+    """Feature files of three stretches of a stablecoin's real candles, one after another, into the store."""
+    table = pq.read_table(USD1)
+    first = table.num_rows - ROWS * len(SYMBOLS)
+    for k, symbol in enumerate(SYMBOLS):
+        buffer = io.BytesIO()
+        pq.write_table(table.slice(first + ROWS * k, ROWS), buffer)
+        store.put(f"{FEATURES}/candles_{symbol}_5m.parquet", buffer.getvalue())
 
 
 def new_team(cluster: Cluster, store: Store, namespace: str) -> Team:
