@@ -100,7 +100,12 @@ def judged_folder(symbol: str) -> str:
 
 def run_folder(namespace: str, name: str, uid: str, key: str) -> str:
     """Folder of a key's checkpoints and result; ends in a slash."""
-    return f"runs/{namespace}/{name}/{uid}/{key}/"
+    return f"{runs_folder(namespace, name)}{uid}/{key}/"
+
+
+def runs_folder(namespace: str, name: str) -> str:
+    """Folder of all runs that ever had this name, one below it for each UID; ends in a slash."""
+    return f"runs/{namespace}/{name}/"
 
 
 def report_folder(namespace: str, name: str, uid: str, number: int) -> str:

@@ -14,8 +14,8 @@ SYMBOL = "USD1A-USDT"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def webhook(cluster: Cluster) -> Iterator[None]:
-    with injector(cluster):
+def webhook(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with injector(cluster, tmp_path_factory.mktemp("injector")):
         yield
 
 

@@ -94,7 +94,7 @@ def run_again(team: Team, before: dict) -> dict:
 
 
 def replace_at_once(team: Team, old: dict) -> None:
-    """Deleted and applied again under its name: a new run, which takes over nothing."""
+    """Deleted and applied again under its name: a new run, with Jobs of its own."""
     team.kubectl("delete", "retrainrun", "run", "--wait=false")
     team.apply(symbols=["USD1A-USDT"], training={**LONG, "epochs": 5})
     team.ends("Promoted")

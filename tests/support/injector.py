@@ -9,10 +9,11 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-import trustme
 import yaml
+from support.authority import Authority, new_authority
 from support.kind_cluster import Body, Cluster, until
 
 NAMESPACE, NAME = "injector", "injector"
@@ -77,9 +78,9 @@ server.serve_forever()
 
 
 @contextmanager
-def injector(cluster: Cluster) -> Iterator[None]:
-    """The webhook, for as long as it is wanted."""
-    authority = trustme.CA()
+def injector(cluster: Cluster, folder: Path) -> Iterator[None]:
+    """The webhook, for as long as it is wanted; its keys lie in the folder."""
+    authority = new_authority(folder)
     cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all([*server(authority)]))
     cluster.kubectl("rollout", "status", f"deployment/{NAME}", "-n", NAMESPACE, "--timeout=120s")
     until(lambda: cluster.items("endpointslices", NAMESPACE)[0]["endpoints"])
@@ -91,14 +92,14 @@ def injector(cluster: Cluster) -> Iterator[None]:
         cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 
-def server(authority: trustme.CA) -> Iterator[Body]:
+def server(authority: Authority) -> Iterator[Body]:
     """What answers the API server, in a namespace of its own."""
-    issued = authority.issue_cert(f"{NAME}.{NAMESPACE}.svc")
+    authority.server_context(f"DNS:{NAME}.{NAMESPACE}.svc")
     files = {
         "answers.py": ANSWERS,
         "patches.json": json.dumps(INJECTED),
-        "tls.crt": issued.cert_chain_pems[0].bytes().decode(),
-        "tls.key": issued.private_key_pem.bytes().decode(),
+        "tls.crt": (authority.folder / "server.crt").read_text(),
+        "tls.key": (authority.folder / "server.key").read_text(),
     }
     labels = {"app": NAME}
     meta = {"name": NAME, "namespace": NAMESPACE}
@@ -131,7 +132,7 @@ def server(authority: trustme.CA) -> Iterator[Body]:
     }
 
 
-def webhooks(authority: trustme.CA) -> Body:
+def webhooks(authority: Authority) -> Body:
     """One for each kind of container; a pod is not let in without it, so that no test passes by chance."""
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
@@ -146,7 +147,7 @@ def webhooks(authority: trustme.CA) -> Body:
                 "namespaceSelector": {"matchLabels": {"inject": what}},
                 "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
                 "clientConfig": {
-                    "caBundle": base64.b64encode(authority.cert_pem.bytes()).decode(),
+                    "caBundle": base64.b64encode(authority.certificate.read_bytes()).decode(),
                     "service": {"name": NAME, "namespace": NAMESPACE, "path": f"/{what}"},
                 },
             }

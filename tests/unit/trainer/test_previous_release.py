@@ -27,7 +27,7 @@ from retrain_api.spec.data import Label, Split
 from retrain_api.spec.evaluation import Evaluation
 from retrain_api.wire import to_wire
 from retrain_trainer.model.pointer import read_pointer
-from retrain_trainer.tasks.train import earlier_result
+from retrain_trainer.tasks.known import earlier_result
 
 WHEEL = next((Path(__file__).parents[2] / "releases").glob("retrain_operator-*.whl"))
 RELEASES = {"previous": str(WHEEL), "today": os.pathsep.join(sys.path)}

@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from retrain_api import reasons
 from retrain_api.documents.encoding import encode
@@ -24,7 +23,7 @@ from retrain_api.documents.results import TrainResult
 from retrain_api.documents.tasks import TrainTask
 from retrain_api.errors import SoftwareError
 from retrain_api.keys import digest as digest_of
-from retrain_api.names import RESULT_FILE, card_file, model_file, run_folder
+from retrain_api.names import card_file, model_file, run_folder
 from retrain_trainer.data.dataset import Dataset
 from retrain_trainer.data.pinning import fetch, pin_of, read_pin, write_pin
 from retrain_trainer.measure.leaks.find import Leaks, find_leaks
@@ -37,7 +36,6 @@ from retrain_trainer.model.network import Architecture
 from retrain_trainer.store.base import Store
 from retrain_trainer.store.credentials import environ_for
 from retrain_trainer.store.locate import open_artifacts, read_if_there
-from retrain_trainer.store.open import split_uri
 from retrain_trainer.train import checkpoint
 from retrain_trainer.train.card import model_card
 from retrain_trainer.train.learner import Learner, new_learner
@@ -45,9 +43,9 @@ from retrain_trainer.train.loop import Hooks, State, Stopped, fit
 from retrain_trainer.train.training_data import PreparedData, TrainingData, prepare_file, training_data_on
 
 from .interruption import Stop
+from .known import RESULT, earlier_result, model_key, result_of_another_uid
 from .log_format import epoch_line, progress_line, resuming_line
 
-RESULT = RESULT_FILE
 PIN = "data.json"
 
 TRAIN_SAMPLE = 16_384
@@ -80,7 +78,8 @@ class Trained:
 
 
 def run(task: TrainTask, environ: Mapping[str, str], log: Log, stop: Stop) -> TrainResult:
-    """Train `task`, starting from the last checkpoint; a result that is already in the store is returned.
+    """Train `task`, starting from the last checkpoint; a result that is already in the store is returned, also one that the
+    run left there under another UID.
 
     Raises NoDeviceError before any data is read, Interrupted once a request to `stop` has been answered with a checkpoint,
     DataError and ConfigurationError for what no retry can cure, and what the store raises.
@@ -93,33 +92,15 @@ def run(task: TrainTask, environ: Mapping[str, str], log: Log, stop: Stop) -> Tr
         return known
     context = TrainContext(task, store, folder, choose_device(task.device, "train"), environ, log, stop)
     pin, prepared = prepare_data(context)
+    restored = result_of_another_uid(task, store, pin, log)
+    if restored is not None:
+        store.write(folder + RESULT, encode(restored).encode())
+        return restored
     leaks = look_for_leaks(context, prepared.dataset)
     trained = train(context, prepared, pin)
     result = finish(context, prepared, pin, trained, leaks)
     log(f"{task.symbol} training complete in {trained.state.seconds / 60:.1f} minutes")
     return result
-
-
-def earlier_result(task: TrainTask, store: Store, folder: str, log: Log) -> TrainResult | None:
-    """The result in the store, if there is one and its model file still exists."""
-    stored = read_if_there(store, folder + RESULT)
-    if stored is None:
-        return None
-    try:
-        result = TrainResult.model_validate_json(stored.data)
-    except ValidationError:
-        log(f"{store.uri_of(folder + RESULT)} is damaged; training {task.symbol} again.")
-        return None
-    if store.head(model_key(result.model)) is None:
-        log(f"The model file {result.model.uri} no longer exists; training {task.symbol} again.")
-        return None
-    log(f"{task.symbol} is already trained: {result.model.uri}")
-    return result
-
-
-def model_key(reference: FileRef) -> str:
-    """The key of a model file, which lies at the root of the artifacts store."""
-    return split_uri(reference.uri)[1]
 
 
 def prepare_data(context: TrainContext) -> tuple[DataPin, PreparedData]:

@@ -70,6 +70,56 @@ def test_model_card_and_result_are_all_that_is_left(setup: TrainingSetup) -> Non
     assert (result.epochs, result.resumed_epochs, result.data.rows) == (3, 0, ROWS)
 
 
+def restored(setup: TrainingSetup, **changes: Any) -> TrainTask:
+    """The task of the run as a backup brings it back: with another UID."""
+    return setup.task(run=RUN.model_copy(update={"uid": "99999999-2222-3333-4444-555555555555"}), **changes)
+
+
+def test_a_restored_run_does_not_train_again_what_the_store_has(setup: TrainingSetup) -> None:
+    before = run(setup)
+    setup.log.clear()
+    assert run(setup, restored(setup)) == before
+    assert setup.log[-1] == f"BTC-USD was trained from the same bytes before this run was made anew: {before.model.uri}"
+    assert not any(line.startswith("Epoch ") for line in setup.log)
+    setup.log.clear()
+    run(setup, restored(setup))
+    assert setup.log == [f"BTC-USD is already trained: {before.model.uri}"]
+
+
+def another_file(setup: TrainingSetup, result: TrainResult) -> None:
+    setup.put(feature_table(ROWS + 10))
+
+
+def no_model(setup: TrainingSetup, result: TrainResult) -> None:
+    setup.store.delete(result.model.uri.removeprefix(setup.store.uri))
+
+
+def no_result(setup: TrainingSetup, result: TrainResult) -> None:
+    setup.store.delete(f"{setup.folder}result.json")
+
+
+def damage(setup: TrainingSetup, result: TrainResult) -> None:
+    setup.store.write(f"{setup.folder}result.json", b"{")
+
+
+@pytest.mark.parametrize("gone", [another_file, no_model, no_result, damage])
+def test_a_restored_run_trains_again_what_the_store_has_not(
+    setup: TrainingSetup, gone: Callable[[TrainingSetup, TrainResult], None]
+) -> None:
+    gone(setup, run(setup))
+    setup.log.clear()
+    run(setup, restored(setup))
+    assert any(line.startswith("Epoch 3/3") for line in setup.log)
+
+
+@pytest.mark.parametrize("other", [{"train_key": "c" * 16}, {"symbol": "ETH-USD"}])
+def test_another_training_is_none_of_the_restored_runs(setup: TrainingSetup, other: dict[str, str]) -> None:
+    run(setup)
+    setup.log.clear()
+    run(setup, restored(setup, **other))
+    assert any(line.startswith("Epoch 3/3") for line in setup.log)
+
+
 def test_the_log_lines_have_their_documented_format(setup: TrainingSetup) -> None:
     result = run(setup, setup.task(epochs=2, learning_rate=0.001))
     features, unmeasured, first, second, last = setup.log
