@@ -66,3 +66,10 @@ def headline(sentence: str) -> str:
 def counted(number: int, noun: str) -> str:
     """A number with its noun: 1 symbol, 3 symbols."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def age(seconds: float) -> str:
+    """How long ago, in the largest unit of which there are at least two: 90 seconds, 9 hours, 3 days."""
+    units = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+    noun, size = next(((noun, size) for noun, size in units if seconds >= 2 * size), ("second", 1))
+    return counted(max(int(seconds // size), 0), noun)

@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init.init", "look at candles and GPU here, and write a run to start from"),
     "doctor": ("doctor.doctor", "check data, store, credentials, GPU and disk before a run starts"),
     "report": ("results.report", "print, write or open the report of a run"),
+    "rerun": ("runs.rerun", "train all of a run anew, on its data as it is now"),
     "retry": ("runs.retry", "try again what failed, and keep what succeeded"),
     "approve": ("decisions.approve", "approve the promotion of models that wait for approval"),
     "reject": ("decisions.reject", "reject the promotion of models that wait for approval"),

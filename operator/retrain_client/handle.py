@@ -7,6 +7,7 @@ folder and on a cluster.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from retrain_api.status.run import RetrainRunStatus
@@ -42,3 +43,8 @@ class RunHandle(Protocol):
 
     def next_step(self) -> str:
         """When an annotation takes effect, in a sentence for the person who set it."""
+
+
+def new_token() -> str:
+    """A rerun or retry token that was never used before: the time."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -93,6 +93,16 @@ def test_the_token_of_the_command_has_a_field_manager_of_its_own(life: Life, tmp
     assert owners == {"retrain-retry"}
 
 
+def test_a_finished_run_is_trained_anew_by_a_command(life: Life, tmp_path: Path) -> None:
+    life.create(symbols=["BTC-USD"])
+    before = life.ends("Promoted")
+    done = retrain(life.plane, tmp_path, "admin", "rerun", NAME, "-n", life.namespace, "--token", "tonight")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{NAME} is trained anew. The operator acts on it: ")
+    after = life.until(lambda status: status.get("lastHandledRerun") == "tonight" and status["state"] == "Promoted")
+    assert after["symbols"][0]["trainKey"] != before["symbols"][0]["trainKey"]
+
+
 def test_where_nothing_failed_nothing_is_written(life: Life, tmp_path: Path) -> None:
     life.create()
     life.ends("Promoted")

@@ -188,7 +188,7 @@ def open_display(run: RetrainRun, out: TextIO) -> Iterator[Display]:
     console = Console(file=out)
     # No refresh thread: this process forks, and a fork while another thread holds a lock can hang.
     with Live(console=console, auto_refresh=False, transient=False) as live:
-        yield TableDisplay(run, PlainDisplay(_Above(console)), live)
+        yield TableDisplay(run, PlainDisplay(_Above(console)), live, run.status)
 
 
 class _Above:

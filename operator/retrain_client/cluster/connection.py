@@ -21,11 +21,14 @@ Body = dict[str, Any]
 
 _REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 _CONFIG_FILE = "~/.kube/config"
+_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+"""In every pod that has a token of its service account."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where the API server is: a kubeconfig file and a context, kubectl's defaults where they are None.
+    """Where the API server is: a kubeconfig file and a context, kubectl's defaults where they are None. In a pod without a
+    kubeconfig it is the pod's own cluster.
 
     Every request raises NotFoundError (404), CredentialsError (401, 403), SoftwareError("Conflict") (409), another
     SoftwareError, or ConfigurationError("NoCluster") where the kubeconfig names no cluster.
@@ -48,15 +51,22 @@ class Cluster:
         return str(review["status"]["userInfo"]["username"])
 
     def namespace(self) -> str:
-        """The context's namespace, chosen as kubectl chooses it. Raises ConfigurationError("NoCluster")."""
+        """The context's namespace, chosen as kubectl chooses it; the pod's. Raises ConfigurationError("NoCluster")."""
         from kubernetes.aio import config
 
+        if self._is_own():
+            return _POD_NAMESPACE.read_text().strip()
         try:
             contexts, active = config.list_kube_config_contexts(self._file())
         except (config.ConfigException, OSError) as error:
             raise _no_cluster(error) from None
         found = next((each for each in contexts if each["name"] == self.context), active)
         return str(found["context"].get("namespace") or "default")
+
+    def _is_own(self) -> bool:
+        """Whether the cluster is the one that this process runs in."""
+        named = self.kubeconfig or self.context or _has_kubeconfig()
+        return not named and _POD_NAMESPACE.exists()
 
     def _file(self) -> str | None:
         return str(self.kubeconfig) if self.kubeconfig else None
@@ -71,7 +81,10 @@ class Cluster:
 
         found = client.Configuration()
         try:
-            await config.load_kube_config(self._file(), self.context, found)
+            if self._is_own():
+                config.load_incluster_config(client_configuration=found)
+            else:
+                await config.load_kube_config(self._file(), self.context, found)
         except (config.ConfigException, OSError) as error:
             raise _no_cluster(error) from None
         api = Api(found)
@@ -86,7 +99,11 @@ class Cluster:
 
 
 def is_configured() -> bool:
-    """Whether there is a kubeconfig where kubectl looks for one."""
+    """Whether there is a kubeconfig where kubectl looks for one, or a cluster around this process."""
+    return _has_kubeconfig() or _POD_NAMESPACE.exists()
+
+
+def _has_kubeconfig() -> bool:
     return bool(os.environ.get("KUBECONFIG")) or Path(_CONFIG_FILE).expanduser().exists()
 
 

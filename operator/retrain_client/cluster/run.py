@@ -11,12 +11,14 @@ from pydantic import ValidationError
 
 from retrain_api import reasons
 from retrain_api.errors import DataError, SoftwareError
-from retrain_api.names import ANNOTATION_RETRY
+from retrain_api.names import ANNOTATION_RERUN, ANNOTATION_RETRY
 from retrain_api.reasons.store import CONFLICT
 from retrain_api.status.run import RetrainRunStatus
 from retrain_operator.kube.paths import one
 
 from .connection import Body, Cluster
+
+_MANAGERS = {ANNOTATION_RETRY: "retrain-retry", ANNOTATION_RERUN: "retrain-rerun"}
 
 _TRIES = 5
 """How often an annotation is written again because the object changed in between."""
@@ -63,7 +65,7 @@ class ClusterRun:
         """With the object's resourceVersion, so that what is answered is what was read, and with a field manager of its own,
         so that Flux leaves it alone.
         """
-        manager = "retrain-retry" if name == ANNOTATION_RETRY else "retrain-approval"
+        manager = _MANAGERS.get(name, "retrain-approval")
         meta, digest = self.body["metadata"], _digest(self.body)
         path = one("runs", meta["namespace"], meta["name"])
         for _ in range(_TRIES):

@@ -199,5 +199,14 @@ class Executor:
             time.sleep(_PAUSE)
 
 
+def is_done(run: RetrainRun, folder: RunFolder) -> bool:
+    """Whether the run ended before, and nothing follows from it as it stands now."""
+    if run.status.state not in FINAL_STATES:
+        return False
+    jobs = tuple(local_jobs.job_view(record) for record in folder.read_jobs().values())
+    decided = plan(run, RunView(jobs), _now(), Settings())
+    return decided.status.state == run.status.state and not decided.create
+
+
 def _now() -> datetime:
     return datetime.now(UTC)

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from retrain_api import reasons
 from retrain_api.approval import read_answer
 from retrain_api.errors import ConfigurationError, SoftwareError
-from retrain_api.names import ANNOTATION_RETRY, short_hash
+from retrain_api.names import ANNOTATION_RERUN, ANNOTATION_RETRY, short_hash
 from retrain_api.run import RetrainRun
 from retrain_api.status.run import RetrainRunStatus
 from retrain_api.wire import to_wire
@@ -67,12 +67,12 @@ class RunFolder:
             generation += 1
             self._write("run.json", {"uid": uid, "generation": generation, "spec": spec})
         status = self.read_status()
-        annotations = run.metadata.annotations | self._answers_to(status) | self._retry(run)
+        annotations = run.metadata.annotations | self._answers_to(status) | self._tokens(run)
         metadata = run.metadata.model_copy(update={"uid": uid, "generation": generation, "annotations": annotations})
         return run.model_copy(update={"metadata": metadata, "status": status})
 
     def write_answer(self, annotation: str, value: str) -> None:
-        """answers.json: annotations that `retrain approve`, `reject` and `retry` set, beside those of the YAML file."""
+        """answers.json: annotations that `retrain approve`, `reject`, `retry` and `run --rerun` set, beside those of the YAML file."""
         self._write("answers.json", self._answers() | {annotation: value})
 
     def _answers_to(self, status: RetrainRunStatus) -> dict[str, str]:
@@ -80,10 +80,13 @@ class RunFolder:
         digest = status.gate.digest if status.gate else None
         return {name: value for name, value in self._answers().items() if read_answer(value).digest == digest}
 
-    def _retry(self, run: RetrainRun) -> dict[str, str]:
-        """The retry token: the YAML file's and that of the last `retrain retry` as one, so that neither hides the other."""
-        tokens = [token for token in (run.retry, self._answers().get(ANNOTATION_RETRY)) if token]
-        return {ANNOTATION_RETRY: " ".join(tokens)} if tokens else {}
+    def _tokens(self, run: RetrainRun) -> dict[str, str]:
+        """The rerun and the retry token: the YAML file's and that of the last command as one, so that neither hides the
+        other.
+        """
+        given = {ANNOTATION_RERUN: run.rerun, ANNOTATION_RETRY: run.retry}
+        both = {name: " ".join(filter(None, [token, self._answers().get(name)])) for name, token in given.items()}
+        return {name: tokens for name, tokens in both.items() if tokens}
 
     def _answers(self) -> dict[str, str]:
         known = self._read("answers.json")

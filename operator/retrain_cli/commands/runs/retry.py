@@ -6,14 +6,13 @@ A new rerun token would train everything anew, and a changed pod field would say
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
 
 from retrain_api import reasons
 from retrain_api.errors import ConfigurationError
 from retrain_api.names import ANNOTATION_RETRY
 from retrain_cli.display.failures import failed_work
 from retrain_cli.inputs.run_arguments import add_run_arguments, named_run
-from retrain_client.handle import RunHandle
+from retrain_client.handle import RunHandle, new_token
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         print("This would be tried again. Nothing was changed.")
         return 0
-    found.annotate(ANNOTATION_RETRY, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+    found.annotate(ANNOTATION_RETRY, new_token())
     when = " once spec.suspend is false" if found.status.state == "Suspended" else ""
     print(f"This is tried again{when}, and what succeeded is kept. {found.next_step()}")
     return 0

@@ -4,35 +4,41 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
+from retrain_api.names import ANNOTATION_RERUN
 from retrain_api.run import RetrainRun
 from retrain_api.wire import to_wire
 from retrain_cli.display.summary import run_summary
 from retrain_cli.display.terminal import open_display
 from retrain_cli.inputs.locations import resolve_locations
 from retrain_cli.inputs.run_file import load_run
-from retrain_client.local.executor import Executor
+from retrain_client.handle import new_token
+from retrain_client.local.executor import Executor, is_done
 from retrain_client.local.state import open_folder, take_lock
+
+from .done import digest_of, nothing_to_do
 
 HELP = "run a RetrainRun on this machine"
 
 EXIT_CODES = {"Promoted": 0, "Passed": 0, "Rejected": 3, "AwaitingApproval": 4, "Suspended": 0, "Failed": 1}
-STOPPED = 130
+STOPPED, WAS_DONE = 130, 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `retrain run` takes."""
     parser.description = (
         "Carries out a RetrainRun with its Jobs as processes on this machine. If it is stopped or killed, the same command "
-        "continues where it was."
+        "continues where it was; once it has ended, it says so, and trains again only with --rerun."
     )
     parser.epilog = (
         "exit codes: 0 promoted (or passed, with nothing to promote), 1 failed, 2 invalid input, 3 rejected, "
-        "4 waiting for approval, 130 stopped"
+        "4 waiting for approval, 5 ended before (with --fail-if-done), 130 stopped"
     )
     parser.add_argument(
         "-f", "--file", required=True, metavar="FILE", help="YAML file of the run; - for standard input"
@@ -44,7 +50,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where to keep status and logs (default: %(default)s)",
     )
-    parser.add_argument("--json", action="store_true", help="print the final status as JSON; log lines go to stderr")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the final status as JSON, and in `ran` whether anything was done; log lines go to stderr",
+    )
+    parser.add_argument(
+        "--rerun",
+        nargs="?",
+        const="",
+        metavar="TOKEN",
+        help="train anew, on the data as it is now; with a TOKEN, such as a date, only where it is not the last one",
+    )
+    parser.add_argument(
+        "--fail-if-done", action="store_true", help="end with 5 where the run ended before and nothing is to do"
+    )
 
 
 class _Stop:
@@ -66,7 +86,12 @@ def run(args: argparse.Namespace) -> int:
     out = sys.stderr if args.json else sys.stdout
     lock = take_lock(folder, lambda text: print(text, file=out, flush=True))
     stop = _Stop()
+    if args.rerun is not None:
+        folder.write_answer(ANNOTATION_RERUN, args.rerun or new_token())
     identified = folder.identify(loaded)
+    done = is_done(identified, folder)
+    if done:
+        print(nothing_to_do(identified, datetime.now(UTC), digest_of(os.environ)), file=out)
     with open_display(identified, out) as display:
         status = Executor(identified, folder, display, lambda: stop.requested, lock.workers).work()
     if stop.requested:
@@ -74,8 +99,8 @@ def run(args: argparse.Namespace) -> int:
         return STOPPED
     print(run_summary(identified, status, folder.path / "status.json"), file=out)
     if args.json:
-        print(json.dumps(to_wire(status), indent=2))
-    return EXIT_CODES[status.state]
+        print(json.dumps({"ran": not done, **to_wire(status)}, indent=2))
+    return WAS_DONE if done and args.fail_if_done else EXIT_CODES[status.state]
 
 
 def _load(path: str) -> RetrainRun:
