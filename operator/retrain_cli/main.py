@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, RetrainError
+from retrain_api.extras import lacking
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("runs.run", "run a RetrainRun on this machine"),
@@ -32,12 +34,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. A mistake of the caller is one sentence on stderr and exit code 2, any other failure exit code 1."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    args = _parser(given).parse_args(given)
     try:
-        return int(_module(args.command).run(args))
+        return _run(given)
     except RetrainError as error:
-        print("\n".join(f"retrain: {line}" for line in error.message.splitlines()), file=sys.stderr)
-        return 2 if isinstance(error, ConfigurationError) else 1
+        return _refused(error)
+    except ModuleNotFoundError as error:
+        found = lacking(error)
+        if found is None:
+            raise
+        return _refused(found)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -45,20 +50,63 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _run(given: Sequence[str]) -> int:
+    """Raises ConfigurationError("BadOptions") for a command or an option that there is not."""
+    parser, commands = _parser(given)
+    used = _used(given)
+    if used is not None and used not in COMMANDS:
+        raise _unknown("command", used, COMMANDS)
+    args, unknown = parser.parse_known_args(given)
+    if unknown:
+        kind = "option" if unknown[0].startswith("-") else "argument"
+        raise _unknown(kind, unknown[0], commands[args.command]._option_string_actions, f" {args.command}")
+    return int(_module(args.command).run(args))
+
+
+def _used(given: Sequence[str]) -> str | None:
+    """The command: the first word that is no option."""
+    return next((word for word in given if not word.startswith("-")), None)
+
+
+def _unknown(what: str, word: str, known: Iterable[str], command: str = "") -> ConfigurationError:
+    from difflib import get_close_matches
+
+    close = get_close_matches(word.partition("=")[0], list(known), n=1)
+    hint = f"did you mean {close[0]}?" if close else f"`retrain{command} --help` lists what there is."
+    return ConfigurationError(reasons.BAD_OPTIONS, f"There is no {what} {word}; {hint}")
+
+
+class _Version(argparse.Action):
+    """Looks the release up only where it is asked for: that takes longer than `retrain --help`."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"retrain {version('retrain-operator')}")
+        parser.exit()
+
+
+def _refused(error: RetrainError) -> int:
+    print("\n".join(f"retrain: {line}" for line in error.message.splitlines()), file=sys.stderr)
+    return 2 if isinstance(error, ConfigurationError) else 1
+
+
 def _module(command: str) -> Any:
     return importlib.import_module(f".commands.{COMMANDS[command][0]}", __package__)
 
 
-def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser; only the command in use adds its arguments, so that the others need not be loaded."""
+def _parser(given: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser and those of the commands; only the command in use adds its arguments, so that the others need not be
+    loaded.
+    """
     parser = argparse.ArgumentParser(prog="retrain", description="Retrain, measure honestly, promote only what passes.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    used = next((word for word in given if not word.startswith("-")), None)
-    for name, (_, text) in COMMANDS.items():
-        command = commands.add_parser(name, help=text)
-        if name == used:
-            _module(name).add_arguments(command)
-    return parser
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the release")
+    adding = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = {name: adding.add_parser(name, help=text) for name, (_, text) in COMMANDS.items()}
+    used = _used(given)
+    if used in COMMANDS:
+        _module(used).add_arguments(commands[used])
+    return parser, commands
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ NOT_ONE_RUN = bad("NotOneRun", "The file has no run, or more than one.", "Give a
 RUN_NOT_FOUND = bad("RunNotFound", "There is no such run, here or in the cluster.", "Check name and namespace.")
 NOT_FOUND = bad("NotFound", "The cluster has no such object.", "Check name, namespace and context.")
 NO_CLUSTER = bad("NoCluster", "The kubeconfig names no cluster.", "Correct it, or give `--context`.")
+NOT_INSTALLED = bad(
+    "NotInstalled", "The command needs an extra that is not installed.", "Install what the message names."
+)
 CLUSTER_UNREACHABLE = bad("ClusterUnreachable", "The API server gives no answer.", "Look at the network.")
 BAD_STATUS = bad("BadStatus", "A status is not one of this release.", "Use the release that wrote it.")
 RUN_IS_LOCKED = bad(

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from retrain_api.errors import RetrainError
-
-_TRAINER_MODULES = frozenset({"boto3", "botocore", "numpy", "pyarrow", "retrain_trainer"})
+from retrain_api.extras import lacking
 
 
 @dataclass(frozen=True)
@@ -34,9 +33,8 @@ def check(subject: str, probe: Callable[[], str | Finding], required: bool = Tru
     except RetrainError as error:
         return Finding(subject, failed, error.message)
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _TRAINER_MODULES:
+        missing = lacking(error)
+        if missing is None:
             raise
-        return Finding(
-            subject, failed, f"{error.name} is not installed here; install retrain-operator[trainer], then try again."
-        )
+        return Finding(subject, failed, missing.message)
     return found if isinstance(found, Finding) else Finding(subject, True, found)

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from retrain_api.errors import SoftwareError
+from retrain_api.extras import lacking
 from retrain_api.schema.editor import editor_schema
 from retrain_api.time import Interval
 from retrain_cli.commands.doctor.machine import gpu_names
@@ -114,8 +115,10 @@ def _found(data: Path | None, place: Path) -> tuple[CandleFiles, tuple[str, ...]
         folders = [require_folder(data)] if data is not None else list(_folders(place))
         return first_with_candles(folders) or CandleFiles(usual), ()
     except ModuleNotFoundError as error:
-        why = f"Files were not looked at: {error.name} is not installed here; install retrain-operator[trainer]."
-        return CandleFiles(usual), (why,)
+        missing = lacking(error)
+        if missing is None:
+            raise
+        return CandleFiles(usual), (f"Files were not looked at: {missing.message}",)
 
 
 def _folders(place: Path) -> Iterator[Path]:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
+from retrain_api.extras import require
 from retrain_api.names import ANNOTATION_RERUN
 from retrain_api.run import RetrainRun
 from retrain_api.wire import to_wire
@@ -82,6 +83,7 @@ class _Stop:
 def run(args: argparse.Namespace) -> int:
     """Run to the end or until stopped. Raises ConfigurationError for an invalid file."""
     loaded = _load(args.file)
+    require("trainer")  # before anything starts: each task would fail for it, and be tried again
     folder = open_folder(args.state_dir, loaded.metadata.namespace, loaded.metadata.name)
     out = sys.stderr if args.json else sys.stdout
     lock = take_lock(folder, lambda text: print(text, file=out, flush=True))
