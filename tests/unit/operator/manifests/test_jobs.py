@@ -162,6 +162,7 @@ def test_secrets_are_referred_to_key_by_key() -> None:
             "AWS_SESSION_TOKEN": secret("aws", "AWS_SESSION_TOKEN", True),
             "AWS_REGION": secret("aws", "AWS_REGION", True),
             "AWS_ENDPOINT_URL": secret("aws", "AWS_ENDPOINT_URL", True),
+            "AWS_CA_FILE": "/etc/retrain/authority/run/ca.crt",
         }
         assert "envFrom" not in container(found[phase])
 
@@ -204,6 +205,30 @@ def test_an_rclone_configuration_is_a_read_only_file() -> None:
     mounts = container(train)["volumeMounts"]
     assert {"name": "rclone-run", "mountPath": "/etc/retrain/rclone/run", "readOnly": True} in mounts
     assert {mount["name"] for mount in mounts} == {volume["name"] for volume in pod(train)["volumes"]}
+
+
+def test_a_certificate_authority_is_all_of_its_secret_that_is_mounted() -> None:
+    found = manifests(
+        credentials={"secretName": "aws"},
+        data={"uri": "s3://bucket/", "credentials": {"secretName": "for-data"}},
+        backups=[BACKUP | {"credentials": {"rcloneConfigSecretName": "drive"}}],
+        report={"git": {"url": "https://git.example/r", "secretName": "git"}},
+    )
+    named = {phase: {n: v for n, v in env(found[phase]).items() if n.endswith("CA_FILE")} for phase in PHASES}
+    run = {"AWS_CA_FILE": "/etc/retrain/authority/run/ca.crt"}
+    assert named["publish"] == run
+    assert named["train"] == run | {"RETRAIN_DATA_AWS_CA_FILE": "/etc/retrain/authority/data/ca.crt"}
+    assert named["deliver"] == run | {
+        "RETRAIN_BACKUP_VAULT_RCLONE_CA_FILE": "/etc/retrain/rclone/backup-vault/ca.crt",
+        "RETRAIN_GIT_CA_FILE": "/etc/retrain/authority/git/ca.crt",
+    }
+    key = {"optional": True, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+    volumes = {volume["name"]: volume.get("secret") for volume in pod(found["deliver"])["volumes"]}
+    assert volumes["retrain-authority-run"] == {"secretName": "aws"} | key
+    assert volumes["retrain-authority-git"] == {"secretName": "git"} | key
+    for phase in PHASES:
+        mounts = container(found[phase])["volumeMounts"]
+        assert {mount["name"] for mount in mounts} == {volume["name"] for volume in pod(found[phase])["volumes"]}
 
 
 def test_volume_names_of_long_backup_names_are_labels() -> None:
