@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
 from retrain_api.errors import ConfigurationError, RetrainError
+from retrain_api.unforeseen import LEVEL_VARIABLE, unforeseen, wants_tracebacks
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("runs.run", "run a RetrainRun on this machine"),
@@ -31,17 +35,36 @@ COMMANDS: dict[str, tuple[str, str]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. A mistake of the caller is one sentence on stderr and exit code 2, any other failure exit code 1."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    args = _parser(given).parse_args(given)
     try:
+        args = _parser(given).parse_args(given)
         return int(_module(args.command).run(args))
     except RetrainError as error:
-        print("\n".join(f"retrain: {line}" for line in error.message.splitlines()), file=sys.stderr)
+        _complain(error.message)
         return 2 if isinstance(error, ConfigurationError) else 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except Exception as problem:  # the last net
+        if wants_tracebacks(os.environ):
+            traceback.print_exception(problem)
+        _complain(_named(problem, next((word for word in given if word in COMMANDS), "")))
+        return 1
+
+
+def _complain(message: str) -> None:
+    print("\n".join(f"retrain: {line}" for line in message.splitlines()), file=sys.stderr)
+
+
+def _named(problem: Exception, command: str) -> str:
+    """A sentence for what has no name."""
+    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"No space is left to write {problem.filename or 'on the disk'}; free some space."
+    if isinstance(problem, MemoryError):
+        return "There is not enough memory here; close other programs, or use a larger machine."
+    more = f"{LEVEL_VARIABLE}=debug in front of the command shows more."
+    return f"{unforeseen(f'retrain {command}'.rstrip(), problem)} {more}"
 
 
 def _module(command: str) -> Any:

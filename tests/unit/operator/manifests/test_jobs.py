@@ -99,10 +99,14 @@ def test_the_command_and_the_task(plain: Any, phase: str) -> None:
 def test_exit_codes_mean_what_the_errors_say(plain: Any, phase: str) -> None:
     permanent, interrupted, disrupted = plain[phase]["spec"]["podFailurePolicy"]["rules"]
     assert permanent["action"] == ("FailIndex" if phase == "evaluate" else "FailJob")
-    assert permanent["onExitCodes"] == {"containerName": "trainer", "operator": "In", "values": [64, 65, 66, 77, 78]}
+    assert permanent["onExitCodes"] == {
+        "containerName": "trainer",
+        "operator": "In",
+        "values": [64, 65, 66, 71, 77, 78],
+    }
     assert (interrupted["action"], interrupted["onExitCodes"]["values"]) == ("Ignore", [75])
     assert disrupted == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
-    retried = set(ERRORS_BY_EXIT_CODE) - {64, 65, 66, 77, 78, 75}
+    retried = set(ERRORS_BY_EXIT_CODE) - {64, 65, 66, 71, 77, 78, 75}
     assert retried == {69, 70} and plain[phase]["spec"]["podReplacementPolicy"] == "Failed"
 
 
