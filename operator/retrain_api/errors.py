@@ -10,6 +10,7 @@ numbers (sysexits.h where it has a fitting one), so the type alone decides: try 
     │   ├── NotFoundError       66  fails, as above
     │   ├── CredentialsError    77  fails, as above
     │   ├── NoDeviceError       78  fails, as above
+    │   ├── UnforeseenError     71  fails, as above; its task has tried once more by itself
     │   ├── StoreUnreachable    69  retries, counted against spec.<phase>.backoffLimit
     │   └── SoftwareError       70  retries, counted, as above
     │       └── Conflict        70  a conditional write lost (retrain_trainer.store); mostly caught, and written anew
@@ -73,7 +74,7 @@ class StoreUnreachable(RetrainError):
 
 
 class SoftwareError(RetrainError):
-    """Anything else: a full disk, a bug, a killed process."""
+    """What may pass with another pod: a full disk, a GPU that failed, a killed process."""
 
     exit_code = 70
     retryable = True
@@ -98,6 +99,12 @@ class NoDeviceError(RetrainError):
     exit_code = 78
 
 
+class UnforeseenError(RetrainError):
+    """A failure that has no name, so mostly a bug, which fails again. `retrain_trainer.tasks.entry` alone raises it."""
+
+    exit_code = 71
+
+
 ERRORS_BY_EXIT_CODE: dict[int, type[NamedEnd]] = {
     error.exit_code: error
     for error in (
@@ -109,6 +116,7 @@ ERRORS_BY_EXIT_CODE: dict[int, type[NamedEnd]] = {
         Interrupted,
         CredentialsError,
         NoDeviceError,
+        UnforeseenError,
     )
 }
 """Which type an exit code stands for; a code not in here (137, 1) is a SoftwareError to its reader."""
@@ -116,4 +124,4 @@ ERRORS_BY_EXIT_CODE: dict[int, type[NamedEnd]] = {
 PERMANENT_EXIT_CODES: tuple[int, ...] = tuple(
     code for code, error in sorted(ERRORS_BY_EXIT_CODE.items()) if not error.retryable
 )
-"""Exit codes after which the same task would fail again: 64, 65, 66, 77, 78."""
+"""Exit codes after which the same task would fail again: 64, 65, 66, 71, 77, 78."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
+import os
 import sys
+import traceback
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, RetrainError
 from retrain_api.extras import lacking
+from retrain_api.unforeseen import LEVEL_VARIABLE, unforeseen, wants_tracebacks
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("runs.run", "run a RetrainRun on this machine"),
@@ -38,16 +42,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(given)
     except RetrainError as error:
         return _refused(error)
-    except ModuleNotFoundError as error:
-        found = lacking(error)
-        if found is None:
-            raise
-        return _refused(found)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except Exception as problem:  # the last net
+        missing = lacking(problem) if isinstance(problem, ModuleNotFoundError) else None
+        if missing is not None:
+            return _refused(missing)
+        if wants_tracebacks(os.environ):
+            traceback.print_exception(problem)
+        _complain(_named(problem, next((word for word in given if word in COMMANDS), "")))
+        return 1
+
+
+def _complain(message: str) -> None:
+    print("\n".join(f"retrain: {line}" for line in message.splitlines()), file=sys.stderr)
+
+
+def _named(problem: Exception, command: str) -> str:
+    """A sentence for what has no name."""
+    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"No space is left to write {problem.filename or 'on the disk'}; free some space."
+    if isinstance(problem, MemoryError):
+        return "There is not enough memory here; close other programs, or use a larger machine."
+    more = f"{LEVEL_VARIABLE}=debug in front of the command shows more."
+    return f"{unforeseen(f'retrain {command}'.rstrip(), problem)} {more}"
 
 
 def _run(given: Sequence[str]) -> int:
@@ -87,7 +108,7 @@ class _Version(argparse.Action):
 
 
 def _refused(error: RetrainError) -> int:
-    print("\n".join(f"retrain: {line}" for line in error.message.splitlines()), file=sys.stderr)
+    _complain(error.message)
     return 2 if isinstance(error, ConfigurationError) else 1
 
 

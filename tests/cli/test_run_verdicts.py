@@ -188,7 +188,7 @@ def test_a_state_that_can_not_be_read_is_a_sentence_and_exit_1(local: LocalRun) 
 
 @pytest.mark.parametrize("code", sorted(ERRORS_BY_EXIT_CODE))
 def test_an_exit_code_of_a_training_means_what_it_means_on_a_cluster(local: LocalRun, code: int) -> None:
-    permanent = code in (64, 65, 66, 77, 78)
+    permanent = code in (64, 65, 66, 71, 77, 78)
     local.script = {"BTC-USD": {"codes": [code]}}
     ended = local.run()
     assert ended.returncode == (1 if permanent else 0), ended.stdout

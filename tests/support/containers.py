@@ -222,7 +222,9 @@ def mounted(pod: Mapping[str, Any], folder: Path, read_secret: ReadSecret) -> di
             raise Unready("ContainerCreating", said)
         place = folder / "mounts" / mount["name"]
         place.mkdir(parents=True, exist_ok=True)
+        wanted = {item["key"] for item in secret.get("items", ())} or set(found or {})
         for key, value in (found or {}).items():
-            (place / key).write_text(value)
+            if key in wanted:
+                (place / key).write_text(value)
         places[mount["mountPath"]] = str(place)
     return places

@@ -6,6 +6,8 @@ from retrain_trainer.tasks.interruption import hold_back
 
 hold_back()  # before the imports that take time
 
-from retrain_trainer.tasks.entry import leave, main  # noqa: E402
+from retrain_trainer.tasks.entry import TRY_AGAIN, leave, main, start_again  # noqa: E402
 
-leave(main(sys.argv[1:]))
+if (code := main(sys.argv[1:])) == TRY_AGAIN:
+    start_again()
+leave(code)

@@ -23,6 +23,11 @@ IMAGE_NOT_ALLOWED = bad(
     "`spec.pods.image` is not among `--allowed-images`.",
     "Use one that is, or ask the operator's owner.",
 )
+RECONCILE_FAILED = bad(
+    "ReconcileFailed",
+    "The operator failed on this run in a way that has no name yet. It tries again by itself; the other runs go on.",
+    "Report it with the place that the message names; `--log-level debug` writes the traceback to the operator's log.",
+)
 INVALID_RUN = bad(
     "InvalidRun",
     "The run breaks a rule of this release, or was stored under another release's rules.",

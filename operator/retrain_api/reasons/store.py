@@ -33,7 +33,12 @@ CLOCK_WRONG = bad(
 CERTIFICATE_NOT_TRUSTED = bad(
     "CertificateNotTrusted",
     "The server's certificate is not trusted.",
-    "Name its authority's file in the variable that the message names.",
+    "Put its authority into the key `ca.crt` of the [credentials' Secret](#a-private-certificate-authority).",
+)
+BAD_CERTIFICATE_AUTHORITY = bad(
+    "BadCertificateAuthority",
+    "The file with a certificate authority can't be read, or holds no certificate.",
+    "Put its certificate, as PEM text, where the message says.",
 )
 _LOCATION = ("A location is none that this release reads and writes.", "Correct it as the message says.")
 BAD_LOCATION = bad("BadLocation", *_LOCATION)

@@ -17,6 +17,11 @@ OUT_OF_MEMORY = bad(
 )
 DISK_FULL = bad("DiskFull", "The disk, or the store, has no space left.", "Make room, or give the volume more.")
 DISK_FAILED = bad("DiskFailed", "The disk failed to read or write.", "Look at the disk or the volume.")
+GPU_FAILED = bad(
+    "GPUFailed",
+    "The GPU failed in the middle of its work.",
+    "Look at it (`nvidia-smi`, the node's log); where all tries failed, [retry](#try-again-what-failed).",
+)
 LOSS_NOT_FINITE = bad(
     "LossNotFinite",
     "The loss became NaN or infinite.",
@@ -45,5 +50,8 @@ INTERRUPTED = neutral(
     "Interrupted", "It was stopped on request; what is done is saved.", "Nothing; the next start goes on from there."
 )
 UNEXPECTED = bad(
-    "Unexpected", "It failed in a way that has no name yet.", "Read the pod's log for the traceback, and report it."
+    "Unexpected",
+    "It failed twice in a row in a way that has no name yet, so it is not tried again by itself.",
+    "Report it with the place that the message names; `LOG_LEVEL: debug` in `spec.pods.env` writes the traceback to the pod's log. "
+    "Then [retry](#try-again-what-failed).",
 )

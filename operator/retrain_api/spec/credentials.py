@@ -12,6 +12,8 @@ from .forms import ObjectName
 
 SECRET_KEYS: tuple[str, ...] = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 OPTIONAL_SECRET_KEYS: tuple[str, ...] = ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL")
+AUTHORITY_KEY = "ca.crt"
+"""The key of a Secret with the certificate authority (PEM) of the servers that its credentials are for."""
 
 _ONE_SOURCE = rule(
     "[has(self.secretName), has(self.serviceAccountName), has(self.rcloneConfigSecretName)]"
@@ -28,13 +30,14 @@ class Credentials(Strict):
     secret_name: ObjectName | None = Field(
         None,
         description="Secret with the keys AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where needed, "
-        "AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL.",
+        "AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL; ca.crt for a private certificate authority.",
     )
     service_account_name: ObjectName | None = Field(
         None, description="Service account whose pods the cloud gives access to (IRSA, workload identity)."
     )
     rclone_config_secret_name: ObjectName | None = Field(
-        None, description="Secret with the key rclone.conf, for rclone:// locations."
+        None,
+        description="Secret with the key rclone.conf, for rclone:// locations; ca.crt for a private certificate authority.",
     )
 
     @model_validator(mode="after")

@@ -36,7 +36,7 @@ def _volume(volume: KubernetesObject) -> str:
 
 _ENV_NAME = rule(
     "!self.name.startsWith('RETRAIN_') && !self.name.startsWith('AWS_')",
-    "names that begin with RETRAIN_ or AWS_ are set by the operator; use credentials for AWS_*",
+    "names that begin with RETRAIN_ or AWS_ are set by the operator; AWS_* and ca.crt belong into the Secret of credentials",
     ".name",
 )
 

@@ -93,7 +93,10 @@ class Git(Strict):
         max_length=255,
         description="Folder for the reports; each is written to <namespace>/<run>/<number>/ in it.",
     )
-    secret_name: ObjectName | None = Field(None, description="Secret with the key token, and optionally username.")
+    secret_name: ObjectName | None = Field(
+        None,
+        description="Secret with the key token, and optionally username; ca.crt for a private certificate authority.",
+    )
 
 
 class Report(Strict):

@@ -104,8 +104,8 @@ def environment(
 
 
 def _is_mounted(name: str) -> bool:
-    """Whether a variable names a file of a mounted Secret: an rclone configuration."""
-    return name.startswith("RETRAIN_") and name.endswith("_RCLONE_CONFIG")
+    """Whether a variable names a file of a mounted Secret: an rclone configuration or a certificate authority."""
+    return name == "AWS_CA_FILE" or (name.startswith("RETRAIN_") and name.endswith(("_RCLONE_CONFIG", "_CA_FILE")))
 
 
 def _is_git(name: str) -> bool:

@@ -13,15 +13,19 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+from retrain_api import reasons
+from retrain_api.unforeseen import unforeseen
 from retrain_operator.kube.api import Api, ApiError, Unreachable
 from retrain_operator.kube.apply import NotLeading, Superseded, Writer
 from retrain_operator.kube.diagnostics import EventReader, LogReader
-from retrain_operator.kube.events import Poster
+from retrain_operator.kube.events import Poster, event_body
 from retrain_operator.kube.resync import prime, resync
 from retrain_operator.kube.rights import missing_rights
 from retrain_operator.kube.watch import Watches, WatchHandler
 from retrain_operator.state.cache import Cache, Key
+from retrain_operator.state.effects import Event
 
 from .metrics import Metrics
 from .queue import Queue
@@ -188,10 +192,10 @@ class Controller:
         except (ApiError, Unreachable) as error:
             log.warning("the resync failed: %s", error)
             return False
-        except Exception:
+        except Exception as problem:
             # Watches and reconciles go on without it; /readyz says so once it has failed for too long.
             self.metrics.failed("Software")
-            log.exception("a bug in the operator: the resync failed")
+            log.error("%s", unforeseen("The resync", problem), exc_info=log.isEnabledFor(logging.DEBUG))
             return False
         self.resynced_at = time.monotonic()
         for key in found:
@@ -228,9 +232,18 @@ class Controller:
         except Unreachable as error:
             wait = self._failed(key, "Unreachable")
             log.warning("%s; retries in %.1f s", error, wait, extra=name)
-        except Exception:
+        except Exception as problem:
             wait = self._failed(key, "Software")
-            log.exception("a bug in the operator; retries in %.1f s", wait, extra=name)
+            sentence = unforeseen("Reconciling the run", problem)
+            shown = log.isEnabledFor(logging.DEBUG)
+            log.error("%s Retries in %.1f s.", sentence, wait, extra=name, exc_info=shown)
+            self._announce(key, Event("Warning", reasons.RECONCILE_FAILED, sentence))
+
+    def _announce(self, key: Key, event: Event) -> None:
+        """Post an event on the run as the cache has it; the same of the same version is posted once, by its name."""
+        snapshot = self.cache.runs.get(key)
+        if snapshot is not None and snapshot.body is not None:
+            self.poster.post(event_body(snapshot.body, event, self.settings.identity, datetime.now(UTC)))
 
     def _failed(self, key: Key, kind: str, at_least: float = 0.0) -> float:
         self.metrics.failed(kind)

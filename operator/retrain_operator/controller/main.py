@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 
 from kubernetes.aio.config import ConfigException
 
+from retrain_api.unforeseen import unforeseen
 from retrain_operator.kube.api import Api, configuration
 from retrain_operator.kube.lease import Lease, LeaseLost
 
@@ -40,6 +41,13 @@ def main() -> None:
     except OSError as error:
         log.error("can't listen on %s: %s; choose another --http-address", settings.http_address, error)
         code = 2
+    except Exception as problem:  # the last net
+        log.error(
+            "%s It ends, to be started again.",
+            unforeseen("The operator", problem),
+            exc_info=log.isEnabledFor(logging.DEBUG),
+        )
+        code = 1
     sys.exit(code)
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 from retrain_api.names import backup_purpose, credential_prefix, label_value
-from retrain_api.spec.credentials import OPTIONAL_SECRET_KEYS, SECRET_KEYS, Credentials
+from retrain_api.spec.credentials import AUTHORITY_KEY, OPTIONAL_SECRET_KEYS, SECRET_KEYS, Credentials
 from retrain_api.spec.run import RetrainRunSpec
 from retrain_operator.state.view import PhaseName
 
 _RCLONE_FOLDER = "/etc/retrain/rclone"
+_AUTHORITY_FOLDER = "/etc/retrain/authority"
 
 
 def purposes(spec: RetrainRunSpec, phase: PhaseName) -> dict[str, Credentials]:
@@ -37,13 +38,16 @@ def credential_variables(spec: RetrainRunSpec, phase: PhaseName) -> list[dict[st
                 _secret_variable(prefix + key, credentials.secret_name, key, key in OPTIONAL_SECRET_KEYS)
                 for key in SECRET_KEYS + OPTIONAL_SECRET_KEYS
             ]
+            entries.append({"name": prefix + "AWS_CA_FILE", "value": _authority_file(purpose or "run")})
         if credentials.rclone_config_secret_name:
-            path = f"{_RCLONE_FOLDER}/{purpose or 'run'}/rclone.conf"
-            entries.append({"name": (prefix or "RETRAIN_") + "RCLONE_CONFIG", "value": path})
+            place, ours = f"{_RCLONE_FOLDER}/{purpose or 'run'}", (prefix or "RETRAIN_") + "RCLONE_"
+            entries.append({"name": ours + "CONFIG", "value": f"{place}/rclone.conf"})
+            entries.append({"name": ours + "CA_FILE", "value": f"{place}/{AUTHORITY_KEY}"})
     git = spec.report.git
     if phase == "deliver" and git is not None and git.secret_name:
         entries.append(_secret_variable("RETRAIN_GIT_TOKEN", git.secret_name, "token", False))
         entries.append(_secret_variable("RETRAIN_GIT_USERNAME", git.secret_name, "username", True))
+        entries.append({"name": "RETRAIN_GIT_CA_FILE", "value": _authority_file("git")})
     return entries
 
 
@@ -60,20 +64,45 @@ def _rclone_secrets(spec: RetrainRunSpec, phase: PhaseName) -> dict[str, str]:
     }
 
 
-def rclone_volumes(spec: RetrainRunSpec, phase: PhaseName) -> list[dict[str, Any]]:
-    """Volumes with the rclone configurations of a phase."""
+def _authority_secrets(spec: RetrainRunSpec, phase: PhaseName) -> dict[str, str]:
+    """The Secrets that may have a certificate authority among keys that are read one by one."""
+    given = {
+        purpose or "run": credentials.secret_name
+        for purpose, credentials in purposes(spec, phase).items()
+        if credentials.secret_name
+    }
+    git = spec.report.git
+    return given | ({"git": git.secret_name} if phase == "deliver" and git and git.secret_name else {})
+
+
+def _authority_file(purpose: str) -> str:
+    return f"{_AUTHORITY_FOLDER}/{purpose}/{AUTHORITY_KEY}"
+
+
+def credential_volumes(spec: RetrainRunSpec, phase: PhaseName) -> list[dict[str, Any]]:
+    """Volumes with the rclone configurations of a phase, and with the certificate authorities of its Secrets.
+
+    An authority is a file because it may be a whole bundle, and an environment variable ends at 128 KiB. Of its Secret
+    nothing else is mounted. A Secret without one is mounted empty (`optional`).
+    """
+    authority = {"optional": True, "items": [{"key": AUTHORITY_KEY, "path": AUTHORITY_KEY}]}
     return [
         {"name": label_value(f"rclone-{purpose}"), "secret": {"secretName": secret}}
         for purpose, secret in _rclone_secrets(spec, phase).items()
+    ] + [
+        {"name": label_value(f"retrain-authority-{purpose}"), "secret": {"secretName": secret} | authority}
+        for purpose, secret in _authority_secrets(spec, phase).items()
     ]
 
 
-def rclone_mounts(spec: RetrainRunSpec, phase: PhaseName) -> list[dict[str, Any]]:
+def credential_mounts(spec: RetrainRunSpec, phase: PhaseName) -> list[dict[str, Any]]:
     """Where the container finds them."""
-    return [
-        {"name": label_value(f"rclone-{purpose}"), "mountPath": f"{_RCLONE_FOLDER}/{purpose}", "readOnly": True}
-        for purpose in _rclone_secrets(spec, phase)
+    places = [(f"rclone-{purpose}", f"{_RCLONE_FOLDER}/{purpose}") for purpose in _rclone_secrets(spec, phase)]
+    places += [
+        (f"retrain-authority-{purpose}", f"{_AUTHORITY_FOLDER}/{purpose}")
+        for purpose in _authority_secrets(spec, phase)
     ]
+    return [{"name": label_value(name), "mountPath": path, "readOnly": True} for name, path in places]
 
 
 def service_account(spec: RetrainRunSpec, phase: PhaseName) -> dict[str, str]:

@@ -16,7 +16,7 @@ from retrain_api.names import CONTAINER
 from retrain_api.run import RetrainRun
 from retrain_api.spec.pods import Evaluate, Phase, Pods, Train
 
-from .credentials import credential_variables, rclone_mounts, rclone_volumes, service_account
+from .credentials import credential_mounts, credential_variables, credential_volumes, service_account
 
 Task: TypeAlias = TrainTask | EvaluateTask | PublishTask | DeliverTask
 
@@ -46,7 +46,7 @@ def pod_template(run: RetrainRun, task: Task, phase: Phase, image: str, labels: 
             "containers": [_container(run, task, phase, image)],
             "volumes": [
                 {"name": "retrain-scratch", "emptyDir": {}},
-                *rclone_volumes(run.spec, task.kind),
+                *credential_volumes(run.spec, task.kind),
                 *(dict(volume) for volume in pods.volumes),
             ],
             **_scheduling(pods),
@@ -90,7 +90,7 @@ def _container(run: RetrainRun, task: Task, phase: Phase, image: str) -> dict[st
         "terminationMessagePolicy": "File",
         "volumeMounts": [
             {"name": "retrain-scratch", "mountPath": "/tmp"},
-            *rclone_mounts(run.spec, task.kind),
+            *credential_mounts(run.spec, task.kind),
             *(dict(mount) for mount in pods.volume_mounts),
         ],
     }

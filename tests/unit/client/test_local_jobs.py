@@ -84,6 +84,7 @@ def of_the_plan(phase: str) -> JobRecord:
         (64, ("Failed", 1), ("Failed", 1)),
         (65, ("Failed", 1), ("Failed", 1)),
         (66, ("Failed", 1), ("Failed", 1)),
+        (71, ("Failed", 1), ("Failed", 1)),
         (77, ("Failed", 1), ("Failed", 1)),
         (78, ("Failed", 1), ("Failed", 1)),
         (69, ("Waiting", 1), ("Pending", 1)),
@@ -103,8 +104,8 @@ def test_what_an_exit_code_means(code: int, train: tuple[str, int], evaluate: tu
 
 
 def test_every_exit_code_of_the_project_has_its_row() -> None:
-    assert {64, 65, 66, 69, 70, 75, 77, 78} == set(ERRORS_BY_EXIT_CODE)
-    assert set(PERMANENT_EXIT_CODES) == {64, 65, 66, 77, 78}
+    assert {64, 65, 66, 69, 70, 71, 75, 77, 78} == set(ERRORS_BY_EXIT_CODE)
+    assert set(PERMANENT_EXIT_CODES) == {64, 65, 66, 71, 77, 78}
 
 
 @pytest.mark.parametrize(

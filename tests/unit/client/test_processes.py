@@ -26,6 +26,8 @@ CONTAINER = {
         secret("RETRAIN_DATA_AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"),
         secret("RETRAIN_GIT_TOKEN", "token"),
         {"name": "RETRAIN_DATA_RCLONE_CONFIG", "value": "/etc/retrain/rclone/data/rclone.conf"},
+        {"name": "AWS_CA_FILE", "value": "/etc/retrain/authority/run/ca.crt"},
+        {"name": "RETRAIN_GIT_CA_FILE", "value": "/etc/retrain/authority/git/ca.crt"},
     ]
 }
 
@@ -42,6 +44,9 @@ CONTAINER = {
         ({"RETRAIN_DATA_AWS_ACCESS_KEY_ID": "d"}, {"RETRAIN_DATA_AWS_ACCESS_KEY_ID": "d"}),
         ({"RETRAIN_GIT_TOKEN": "t"}, {"RETRAIN_GIT_TOKEN": "t"}),
         ({"RETRAIN_GIT_USERNAME": "ada"}, {"RETRAIN_GIT_USERNAME": "ada"}),
+        ({}, {"AWS_CA_FILE": None, "RETRAIN_GIT_CA_FILE": None}),
+        ({"AWS_CA_BUNDLE": "/mine"}, {"AWS_CA_BUNDLE": "/mine", "AWS_CA_FILE": None}),
+        ({"RETRAIN_DATA_AWS_CA_BUNDLE": "/mine"}, {"RETRAIN_DATA_AWS_CA_BUNDLE": "/mine"}),
         ({"AWS_PROFILE": "mine"}, {"AWS_PROFILE": "mine"}),
         (
             {"RCLONE_CONFIG": "/home/ada/r.conf"},

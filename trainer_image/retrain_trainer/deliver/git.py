@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, SoftwareError
+from retrain_trainer.store.authority import GIT_AUTHORITY, authority
 from retrain_trainer.store.patience import Temporary
 
 from .git_errors import Remote, error_from
@@ -94,7 +95,9 @@ class Git:
 
 
 def open_git(url: str, environ: Mapping[str, str], folder: Path) -> Git:
-    """Set up a repository in the empty `folder` with `url` as its origin. Raises ConfigurationError("NoGit")."""
+    """Set up a repository in the empty `folder` with `url` as its origin. Raises ConfigurationError "NoGit" and
+    "BadCertificateAuthority".
+    """
     git = Git(folder, Remote(url, bool(environ.get(TOKEN))), _environ(url, environ, folder))
     git.run("init", "--quiet", "--bare", "--template=", ".")
     git.run("remote", "add", "origin", url)
@@ -104,12 +107,14 @@ def open_git(url: str, environ: Mapping[str, str], folder: Path) -> Git:
 def _environ(url: str, environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     """The whole environment of git's processes."""
     settings = _settings(url, with_token=bool(environ.get(TOKEN)))
+    trusted = authority(environ, GIT_AUTHORITY, "GIT_SSL_CAINFO")
     numbered = {f"GIT_CONFIG_KEY_{n}": key for n, (key, _) in enumerate(settings)}
     numbered |= {f"GIT_CONFIG_VALUE_{n}": value for n, (_, value) in enumerate(settings)}
     identity = {f"GIT_{who}_NAME": "retrain-operator" for who in ("AUTHOR", "COMMITTER")}
     identity |= {f"GIT_{who}_EMAIL": "noreply@retrain.crpbot.dev" for who in ("AUTHOR", "COMMITTER")}
     return {
         **{name: environ[name] for name in _INHERITED if name in environ},
+        **({"GIT_SSL_CAINFO": trusted} if trusted else {}),
         "HOME": str(folder),
         "LC_ALL": "C",  # its messages are parsed
         "GIT_CONFIG_NOSYSTEM": "1",

@@ -47,7 +47,8 @@ _REFUSED: tuple[tuple[str, type[RetrainError], str, str], ...] = (
         r"certificate",
         ConfigurationError,
         reasons.CERTIFICATE_NOT_TRUSTED,
-        "The certificate of {url} is not trusted; set GIT_SSL_CAINFO to the file of its certificate authority.",
+        "The certificate of {url} is not trusted: put that of its authority into the key ca.crt of the Secret that "
+        "report.git.secretName names, or, without a cluster, name its file in GIT_SSL_CAINFO.",
     ),
     (
         r"HTTP 413|error: 413",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from io import BytesIO
 
 import torch
 from torch import Tensor
@@ -20,11 +19,15 @@ from retrain_api.errors import DataError
 from retrain_api.spec.gate import Baseline
 
 from .calibration import Calibration
+from .contents import is_state_dict, unpacked
 from .file import ModelFile
 from .network import Architecture, DirectionLSTM
 
 _WITHIN = ("model_state_dict", "state_dict", "model")
 """Keys under which training scripts store the weights in a checkpoint."""
+_FIRST = "lstm.weight_ih_l0"
+_OF_THE_LOSS = re.compile(r"(.*[._])?(pos_weight|(criterion|loss)(_\w+)?\.[\w.]+|loss_fn\.[\w.]+)")
+"""Buffers that Lightning keeps beside the weights: they take part in training alone."""
 _OF_THE_LSTM = ("weight_ih_l", "weight_hh_l", "bias_ih_l", "bias_hh_l")
 
 
@@ -39,15 +42,10 @@ class LastStepLSTM(DirectionLSTM):
 
 
 def weights_in(data: bytes) -> Mapping[str, Tensor] | None:
-    """The state_dict in a file's bytes, read with weights_only; None where the file holds none."""
-    try:
-        found = torch.load(BytesIO(data), weights_only=True, map_location="cpu")
-    except Exception:  # for other bytes torch raises nearly anything
-        return None
+    """The state_dict in a file's bytes; None where the file holds none. Raises DataError("BadModelFile")."""
+    found = unpacked(data)
     inner = next((found[name] for name in _WITHIN if name in found), found) if isinstance(found, Mapping) else None
-    if not isinstance(inner, Mapping) or not inner or not all(isinstance(part, Tensor) for part in inner.values()):
-        return None
-    return inner
+    return inner if isinstance(inner, Mapping) and is_state_dict(inner) else None
 
 
 def model_from_state_dict(weights: Mapping[str, Tensor], described: Baseline, like: ModelFile) -> ModelFile:
@@ -55,13 +53,7 @@ def model_from_state_dict(weights: Mapping[str, Tensor], described: Baseline, li
 
     Raises DataError("BadBaseline") for another kind of network, and where the number of features differs.
     """
-    named = _named(weights)
-    try:
-        network = LastStepLSTM(_shape(named))
-        network.load_state_dict(named)
-    except (KeyError, IndexError, ValueError, RuntimeError) as error:
-        why = " ".join(str(error).split())[:200]
-        raise DataError(reasons.BAD_BASELINE, f"it is not an LSTM followed by one linear layer ({why})") from None
+    network = _network(_named(weights))
     needed = network.architecture.features
     if needed != len(like.features):
         raise DataError(
@@ -71,10 +63,43 @@ def model_from_state_dict(weights: Mapping[str, Tensor], described: Baseline, li
     return _as_file(network.eval(), described, like)
 
 
+def _network(named: Mapping[str, Tensor]) -> LastStepLSTM:
+    if _FIRST not in named:
+        raise _another("it has no LSTM whose weights it names weight_ih_l0")
+    if not all(torch.isfinite(tensor).all() for tensor in named.values()):
+        raise DataError(reasons.BAD_BASELINE, "some of its weights are not numbers (NaN or infinite)")
+    try:
+        network = LastStepLSTM(_shape(named))
+    except (KeyError, IndexError, ValueError, RuntimeError):
+        raise _another("the shapes of its weights fit no LSTM") from None
+    expected = network.state_dict()
+    for name in sorted(expected.keys() | named.keys(), reverse=True):  # the LSTM's before the head's
+        if wrong := _wrong(named.get(name), expected.get(name)):
+            place, _, weight = name.partition(".")
+            raise _another(f"{weight[:80]} of its {'LSTM' if place == 'lstm' else 'linear layer'} {wrong}")
+    network.load_state_dict(dict(named))
+    return network
+
+
+def _wrong(found: Tensor | None, needed: Tensor | None) -> str | None:
+    """What is wrong with a weight, if anything."""
+    if found is None:
+        return "is missing"
+    if needed is None:
+        return "is one too many"
+    if found.shape != needed.shape:
+        return "has the shape {}, and {} is needed".format(*("x".join(map(str, one.shape)) for one in (found, needed)))
+    return None
+
+
+def _another(why: str) -> DataError:
+    return DataError(reasons.BAD_BASELINE, f"it is not an LSTM followed by one linear layer: {why}")
+
+
 def _shape(weights: Mapping[str, Tensor]) -> Architecture:
     """The shape, as far as the weights determine it."""
     return Architecture(
-        features=weights["lstm.weight_ih_l0"].shape[1],
+        features=weights[_FIRST].shape[1],
         hidden_size=weights["lstm.weight_hh_l0"].shape[1],
         layers=sum(re.fullmatch(r"lstm\.weight_hh_l\d+", name) is not None for name in weights),
         dropout=0.0,
@@ -86,6 +111,8 @@ def _named(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights under our network's names: the LSTM's are recognised by their endings, all others are the head's."""
     named = {}
     for name, tensor in weights.items():
+        if _OF_THE_LOSS.fullmatch(name):
+            continue
         last = name.rsplit(".", 1)[-1]
         ours = f"lstm.{last}" if last.startswith(_OF_THE_LSTM) else f"head.{last}"
         if ours in named:

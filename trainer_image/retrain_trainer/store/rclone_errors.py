@@ -72,7 +72,8 @@ _LASTING: tuple[_Lasting, ...] = (
         r"x509:",
         ConfigurationError,
         reasons.CERTIFICATE_NOT_TRUSTED,
-        "The certificate of the remote {remote} is not trusted; set RCLONE_CA_CERT to the file of its certificate authority.",
+        "The certificate of the remote {remote} is not trusted: put that of its authority into the key ca.crt of the Secret "
+        "with rclone's configuration, or, without a cluster, name its file in RCLONE_CA_CERT.",
     ),
     (
         r"storageQuotaExceeded|Insufficient Storage|InsufficientStorage|\b507\b|no space left|QuotaExceeded|quota",

@@ -20,6 +20,7 @@ from typing import IO
 from retrain_api import reasons
 from retrain_api.errors import ConfigurationError
 
+from .authority import RCLONE_AUTHORITY, authority
 from .credentials import RCLONE_CONFIG
 from .rclone_errors import Target, explained
 
@@ -90,7 +91,9 @@ class Rclone:
 
 
 def open_rclone(environ: Mapping[str, str]) -> Rclone:
-    """The program with the configuration that `environ` names. Raises ConfigurationError("NoRcloneConfig")."""
+    """The program with the configuration that `environ` names. Raises ConfigurationError "NoRcloneConfig" and
+    "BadCertificateAuthority".
+    """
     own = {name: value for name, value in environ.items() if not name.startswith("RETRAIN_") and name not in _LEFT_OUT}
     # A missing bucket is a mistake in the location, not a request to create one.
     own = {"RCLONE_S3_NO_CHECK_BUCKET": "true", **own}
@@ -99,6 +102,8 @@ def open_rclone(environ: Mapping[str, str]) -> Rclone:
         own["RCLONE_CONFIG"] = str(_writable_copy(_readable(mounted)))
     elif named:
         own["RCLONE_CONFIG"] = str(_readable(named))
+    if trusted := authority(environ, RCLONE_AUTHORITY, "RCLONE_CA_CERT"):
+        own["RCLONE_CA_CERT"] = trusted
     return Rclone(own)
 
 

@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError
 from retrain_api import reasons
 from retrain_api.errors import NotFoundError, SoftwareError
 
+from .authority import S3_AUTHORITY, authority
 from .base import Head, Stored, checked_key
 from .disk import disk_errors, file_chunks, write_file
 from .patience import Patience
@@ -237,19 +238,20 @@ class S3Store:
 def open_s3(bucket: str, prefix: str, environ: Mapping[str, str], patience: Patience) -> S3Store:
     """The store of a bucket. Credentials come from `environ` or, where it has no key, from boto3's default chain.
 
-    Raises ConfigurationError for an invalid endpoint or region, CredentialsError for a missing profile.
+    Raises ConfigurationError for an invalid endpoint, region or certificate authority, CredentialsError for a missing
+    profile.
     """
     endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL") or None
     prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
     try:
-        client = _client(endpoint, environ)
+        client = _client(endpoint, environ, authority(environ, S3_AUTHORITY, "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"))
     except (BotoCoreError, ValueError) as error:
         shown = shown_endpoint(endpoint) if endpoint and "://" in endpoint else "the endpoint given"
         raise explained(error, Target(shown if endpoint else "AWS", bucket, f"s3://{bucket}/{prefix}")) from error
     return S3Store(bucket, prefix, client, patience)
 
 
-def _client(endpoint: str | None, environ: Mapping[str, str]) -> Any:
+def _client(endpoint: str | None, environ: Mapping[str, str], trusted: str | None) -> Any:
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ("us-east-1" if endpoint else None)
     key = environ.get("AWS_ACCESS_KEY_ID") or None
     session = boto3.Session(
@@ -259,7 +261,7 @@ def _client(endpoint: str | None, environ: Mapping[str, str]) -> Any:
         profile_name=None if key else environ.get("AWS_PROFILE") or None,
         region_name=region,
     )
-    return session.client("s3", endpoint_url=endpoint, config=_config(path_style=endpoint is not None))
+    return session.client("s3", endpoint_url=endpoint, verify=trusted, config=_config(path_style=endpoint is not None))
 
 
 def _config(path_style: bool) -> Config:

@@ -112,7 +112,8 @@ def explained(error: Exception, target: Target) -> Exception:
     if isinstance(error, boto.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         return ConfigurationError(
             reasons.CERTIFICATE_NOT_TRUSTED,
-            f"The certificate of {target.endpoint} is not trusted; set AWS_CA_BUNDLE to the file of its certificate authority.",
+            f"The certificate of {target.endpoint} is not trusted: put that of its authority into the key ca.crt of the "
+            "credentials' Secret, or, without a cluster, name its file in AWS_CA_BUNDLE.",
         )
     if isinstance(error, _UNUSABLE):
         return ConfigurationError(

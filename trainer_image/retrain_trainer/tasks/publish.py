@@ -22,6 +22,7 @@ from retrain_api.documents.tasks import PublishItem, PublishTask
 from retrain_api.errors import DataError, NotFoundError, SoftwareError
 from retrain_api.gate.judgement import Judgement
 from retrain_api.names import card_file, report_folder
+from retrain_api.unforeseen import place_of
 from retrain_api.wire import to_wire
 from retrain_trainer.model.pointer import Pointer, Previous, TestPeriod, read_pointer
 from retrain_trainer.promote.promotion import Candidate, promote
@@ -154,7 +155,7 @@ def _page(facts: Facts, log: Log) -> Page | None:
 
         drawn = draw(facts)
     except Exception as problem:
-        log(f"No report.html: its plots could not be drawn ({type(problem).__name__}: {problem}); see report.md.")
+        log(f"No report.html: its plots could not be drawn ({place_of(problem)}); see report.md.")
         return None
     return lambda known: page(known, drawn)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from retrain_api import reasons
 from retrain_api.errors import CredentialsError
 from retrain_api.names import backup_purpose, credential_prefix, data_file_uri, folder
 from retrain_api.run import RetrainRun
-from retrain_api.spec.credentials import SECRET_KEYS, Credentials
+from retrain_api.spec.credentials import AUTHORITY_KEY, SECRET_KEYS, Credentials
 
 PATIENCE_SECONDS = 15.0
 """How long a store may be unreachable before the doctor reports it; a run waits for minutes."""
@@ -62,7 +62,26 @@ def probe_access(place: Place, environ: Mapping[str, str]) -> str:
     sources = {"s3://": source, "rclone://": configuration}
     credentials = next((of(place, environ) for scheme, of in sources.items() if place.uri.startswith(scheme)), None)
     open_place(place, environ).head(place.known_key)
-    return f"{place.uri} answers; {credentials or 'needs no credentials'}"
+    return f"{place.uri} answers; {credentials or 'needs no credentials'}{_trust(place, environ)}"
+
+
+def _trust(place: Place, environ: Mapping[str, str]) -> str:
+    variables: dict[str, tuple[str, ...]] = {
+        "s3": (credential_prefix(place.purpose) + "AWS_CA_BUNDLE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"),
+        "rclone": ("RCLONE_CA_CERT",),
+    }
+    given = place.credentials
+    secret = (given.secret_name or given.rclone_config_secret_name) if given else None
+    return trusted_by(variables.get(place.uri.partition("://")[0], ()), secret, environ)
+
+
+def trusted_by(variables: Sequence[str], secret: str | None, environ: Mapping[str, str]) -> str:
+    """By which authority a certificate is checked here and on a cluster; empty where no variable names one."""
+    named = next((name for name in variables if environ.get(name)), None)
+    if named is None:
+        return ""
+    cluster = f"the key {AUTHORITY_KEY} of Secret {secret}" if secret else "the public authorities alone"
+    return f"; its certificate is checked by the authority in {named} here, and on a cluster by {cluster}"
 
 
 def configuration(place: Place, environ: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from retrain_api.spec.run import Git
 
-from .access import PATIENCE_SECONDS
+from .access import PATIENCE_SECONDS, trusted_by
 from .finding import Finding
 
 
@@ -21,6 +21,7 @@ def probe_git(git: Git, environ: Mapping[str, str]) -> Finding:
     branch = "exists" if exists else "will be created by the first report"
     sentence = (
         f"{git.url} would take a push with {token} here, and on a cluster from {cluster}; branch {git.branch} {branch}"
+        f"{trusted_by(('GIT_SSL_CAINFO',), git.secret_name, environ)}"
     )
     notes = ("over http:// anyone on the way can read the token; use https://",) if git.url.startswith("http:") else ()
     return Finding("report.git", True, sentence, notes)

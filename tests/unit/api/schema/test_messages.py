@@ -143,7 +143,7 @@ ONE_SOURCE = "exactly one of secretName, serviceAccountName and rcloneConfigSecr
 ONE_BOUND = "exactly one of atLeast and atMost must be given"
 DIRECTION = "calibrationError, brier and maxDrawdown take atMost; every other metric takes atLeast"
 CONSTANT = "t0, tMult and etaMin belong to type CosineAnnealingWarmRestarts; leave them out with type Constant"
-OURS = "names that begin with RETRAIN_ or AWS_ are set by the operator; use credentials for AWS_*"
+OURS = "names that begin with RETRAIN_ or AWS_ are set by the operator; AWS_* and ca.crt belong into the Secret of credentials"
 NOT_RCLONE = (
     "must be s3:// or file://: a promotion needs conditional writes, which rclone does not have; data and backups may "
     "be rclone://"

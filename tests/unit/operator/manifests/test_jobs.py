@@ -99,10 +99,14 @@ def test_the_command_and_the_task(plain: Any, phase: str) -> None:
 def test_exit_codes_mean_what_the_errors_say(plain: Any, phase: str) -> None:
     permanent, interrupted, disrupted = plain[phase]["spec"]["podFailurePolicy"]["rules"]
     assert permanent["action"] == ("FailIndex" if phase == "evaluate" else "FailJob")
-    assert permanent["onExitCodes"] == {"containerName": "trainer", "operator": "In", "values": [64, 65, 66, 77, 78]}
+    assert permanent["onExitCodes"] == {
+        "containerName": "trainer",
+        "operator": "In",
+        "values": [64, 65, 66, 71, 77, 78],
+    }
     assert (interrupted["action"], interrupted["onExitCodes"]["values"]) == ("Ignore", [75])
     assert disrupted == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
-    retried = set(ERRORS_BY_EXIT_CODE) - {64, 65, 66, 77, 78, 75}
+    retried = set(ERRORS_BY_EXIT_CODE) - {64, 65, 66, 71, 77, 78, 75}
     assert retried == {69, 70} and plain[phase]["spec"]["podReplacementPolicy"] == "Failed"
 
 
@@ -162,6 +166,7 @@ def test_secrets_are_referred_to_key_by_key() -> None:
             "AWS_SESSION_TOKEN": secret("aws", "AWS_SESSION_TOKEN", True),
             "AWS_REGION": secret("aws", "AWS_REGION", True),
             "AWS_ENDPOINT_URL": secret("aws", "AWS_ENDPOINT_URL", True),
+            "AWS_CA_FILE": "/etc/retrain/authority/run/ca.crt",
         }
         assert "envFrom" not in container(found[phase])
 
@@ -204,6 +209,30 @@ def test_an_rclone_configuration_is_a_read_only_file() -> None:
     mounts = container(train)["volumeMounts"]
     assert {"name": "rclone-run", "mountPath": "/etc/retrain/rclone/run", "readOnly": True} in mounts
     assert {mount["name"] for mount in mounts} == {volume["name"] for volume in pod(train)["volumes"]}
+
+
+def test_a_certificate_authority_is_all_of_its_secret_that_is_mounted() -> None:
+    found = manifests(
+        credentials={"secretName": "aws"},
+        data={"uri": "s3://bucket/", "credentials": {"secretName": "for-data"}},
+        backups=[BACKUP | {"credentials": {"rcloneConfigSecretName": "drive"}}],
+        report={"git": {"url": "https://git.example/r", "secretName": "git"}},
+    )
+    named = {phase: {n: v for n, v in env(found[phase]).items() if n.endswith("CA_FILE")} for phase in PHASES}
+    run = {"AWS_CA_FILE": "/etc/retrain/authority/run/ca.crt"}
+    assert named["publish"] == run
+    assert named["train"] == run | {"RETRAIN_DATA_AWS_CA_FILE": "/etc/retrain/authority/data/ca.crt"}
+    assert named["deliver"] == run | {
+        "RETRAIN_BACKUP_VAULT_RCLONE_CA_FILE": "/etc/retrain/rclone/backup-vault/ca.crt",
+        "RETRAIN_GIT_CA_FILE": "/etc/retrain/authority/git/ca.crt",
+    }
+    key = {"optional": True, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+    volumes = {volume["name"]: volume.get("secret") for volume in pod(found["deliver"])["volumes"]}
+    assert volumes["retrain-authority-run"] == {"secretName": "aws"} | key
+    assert volumes["retrain-authority-git"] == {"secretName": "git"} | key
+    for phase in PHASES:
+        mounts = container(found[phase])["volumeMounts"]
+        assert {mount["name"] for mount in mounts} == {volume["name"] for volume in pod(found[phase])["volumes"]}
 
 
 def test_volume_names_of_long_backup_names_are_labels() -> None:

@@ -89,8 +89,9 @@ def refused(data: bytes) -> str:
 @pytest.mark.parametrize(
     ("payload", "sentence"),
     [
-        ([1, 2], "has format None, and this trainer reads format 1"),
-        ({"weights": {}}, "has format None, and this trainer reads format 1"),
+        ([1, 2], "not a model file: it is a list that was saved by itself"),
+        ({"weights": {}}, "not a model file: it is a checkpoint without weights: what it holds is 'weights'"),
+        ({"format": "pt"}, "not a model file: it is a checkpoint without weights: what it holds is 'format'"),
         ({"format": 2}, "has format 2, and this trainer reads format 1"),
         ({"format": 1}, "lacks what inference needs"),
         ({"format": 1, "architecture": {"size": 3}}, "lacks what inference needs"),

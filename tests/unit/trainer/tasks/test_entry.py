@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +19,7 @@ from retrain_api.documents.encoding import TASK_VARIABLE, TERMINATION_VARIABLE, 
 from retrain_api.documents.results import TaskFailure, TrainResult
 from retrain_api.errors import ERRORS_BY_EXIT_CODE, Interrupted, RetrainError
 from retrain_trainer.tasks import entry as command
-from retrain_trainer.tasks.entry import main
+from retrain_trainer.tasks.entry import SECOND_TRY, TRY_AGAIN, main
 from retrain_trainer.tasks.interruption import Stop
 
 HEX = "d" * 64
@@ -28,6 +31,7 @@ def _signals() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
 
 
 class Job:
@@ -89,7 +93,7 @@ def test_a_long_result_fits_the_message(job: Job) -> None:
     assert decode_message(job.message.read_text()) == result()
 
 
-@pytest.mark.parametrize("code", sorted(ERRORS_BY_EXIT_CODE))
+@pytest.mark.parametrize("code", sorted(ERRORS_BY_EXIT_CODE.keys() - {71}))
 def test_the_type_of_an_error_is_the_exit_code(job: Job, code: int, capsys: pytest.CaptureFixture[str]) -> None:
     error: RetrainError = ERRORS_BY_EXIT_CODE[code]("SomeReason", "One sentence.")
     assert job.run(does=raising(error)) == code
@@ -104,18 +108,92 @@ def test_the_type_of_an_error_is_the_exit_code(job: Job, code: int, capsys: pyte
         (OSError(errno.EDQUOT, "Quota exceeded"), "DiskFull"),
         (MemoryError(), "OutOfMemory"),
         (type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory. Tried ..."), "OutOfMemory"),
-        (ZeroDivisionError("division by zero"), "Unexpected"),
-        (RuntimeError("x" * 9000 + "\nmore"), "Unexpected"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "OutOfMemory"),
+        (OSError(errno.EIO, "Input/output error", "/scratch/x"), "DiskFailed"),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), "GPUFailed"),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), "GPUFailed"),
     ],
 )
-def test_an_unexpected_error_is_70_with_its_traceback_in_the_log(
+def test_what_the_machine_does_has_a_name_and_is_tried_again(
     job: Job, problem: Exception, reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert job.run(does=raising(problem)) == 70
     assert job.failure.reason == reason
-    assert "\n" not in job.failure.message
-    assert len(job.message.read_bytes()) <= 4096
-    assert "Traceback" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Traceback" not in said and "CUDA" not in said and said.count("\n") == 1
+
+
+STRANGERS = [
+    ZeroDivisionError("division by zero"),
+    RuntimeError("x" * 9000 + "\nmore of a library's words"),
+    RuntimeError("CUDA error: device-side assert triggered"),
+    RecursionError("maximum recursion depth exceeded"),
+    KeyError("https://key:secret@host/"),
+    OSError(errno.ENOENT, "No such file or directory", "/tmp/x"),
+    ExceptionGroup("several", [ValueError("one"), ValueError("two")]),
+    AssertionError(),
+]
+
+
+@pytest.mark.parametrize("problem", STRANGERS, ids=lambda problem: type(problem).__name__)
+def test_what_nobody_foresaw_is_tried_once_more_and_then_told_in_our_words(
+    job: Job, problem: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert job.run(does=raising(problem)) == TRY_AGAIN
+    assert not job.message.exists()
+    job.environ[SECOND_TRY] = "1"
+    assert job.run(does=raising(problem)) == 71
+    assert job.failure.reason == "Unexpected"
+    assert job.failure.message.startswith(
+        "The training of BTC-USD failed in a way that has no name yet, at retrain_trainer."
+    )
+    assert job.failure.message.endswith(": please report it, with that place.")
+    first, again, second = capsys.readouterr().err.splitlines()
+    assert first == second == f"Unexpected: {job.failure.message}" and again == "It is tried once more."
+
+
+def test_at_the_level_debug_the_log_has_the_traceback(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+    job.environ |= {"LOG_LEVEL": "debug", SECOND_TRY: "1"}
+    assert job.run(does=raising(ValueError("of a library"))) == 71
+    assert "Traceback" in capsys.readouterr().err and "of a library" not in job.failure.message
+
+
+def test_a_request_to_stop_between_two_tries_is_met(job: Job) -> None:
+    class Late(Stop):
+        def settle(self) -> None:
+            super().settle()
+            signal.raise_signal(signal.SIGTERM)
+
+    job.monkeypatch.setattr(command, "Stop", Late)
+    assert job.run(does=raising(ZeroDivisionError())) == 75
+    assert job.failure.reason == "Interrupted"
+
+
+FAILING = """
+import importlib, os, pathlib, sys, types
+from retrain_trainer.tasks import entry
+
+def run(*_):
+    with open(sys.argv[2], "a") as journal:
+        print(os.getpid(), file=journal)
+    raise ZeroDivisionError("a library's words")
+
+importlib.import_module = lambda *_: types.SimpleNamespace(run=run)
+if (code := entry.main(sys.argv[1:2])) == entry.TRY_AGAIN:
+    entry.start_again()
+entry.leave(code)
+"""
+
+
+def test_the_second_try_is_a_new_program_in_the_same_process(job: Job, tmp_path: Path) -> None:
+    (tmp_path / "failing.py").write_text(FAILING)
+    journal = tmp_path / "journal"
+    command = [sys.executable, str(tmp_path / "failing.py"), "train", str(journal)]
+    ended = subprocess.run(command, env=os.environ | job.environ, capture_output=True, text=True)
+    assert ended.returncode == 71
+    first, second = journal.read_text().split()
+    assert first == second
+    assert "Traceback" not in ended.stderr and "library's words" not in ended.stderr + job.failure.message
 
 
 def test_a_long_error_fits_the_message(job: Job) -> None:

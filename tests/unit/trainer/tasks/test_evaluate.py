@@ -351,10 +351,25 @@ class OldNetwork(nn.Module):
         return torch.sigmoid(self.fc(self.dropout(output[:, -1, :])))
 
 
+def without_numbers() -> nn.Module:
+    network = OldNetwork()
+    nn.init.constant_(network.fc.bias, torch.nan)
+    return network
+
+
 def state_dict(network: nn.Module, wrapped: str | None = None) -> bytes:
     buffer = BytesIO()
     torch.save({wrapped: network.state_dict(), "epoch": 15} if wrapped else network.state_dict(), buffer)
     return buffer.getvalue()
+
+
+def test_what_the_loss_keeps_beside_the_weights_is_left_aside(stage: Stage) -> None:
+    buffer = BytesIO()
+    kept = {"criterion.pos_weight": torch.tensor(1.2), "loss.weight": torch.ones(2), "pos_weight": torch.ones(1)}
+    torch.save(OldNetwork().state_dict() | kept, buffer)
+    named = Baseline(uri=stage.put(buffer.getvalue(), "old.pt").uri)
+    compared = stage.document(run(stage.task(stage.put(stage.model()), baseline=named)))["baseline"]
+    assert "difference" in compared
 
 
 @pytest.mark.parametrize("wrapped", [None, "model_state_dict"])
@@ -392,7 +407,18 @@ def test_a_plain_state_dict_is_compared_on_later_bars_than_it_has_learnt_from(st
     ("data", "trained_until", "words"),
     [
         (lambda: state_dict(OldNetwork(features=5)), None, "it expects 5 features, and this run has 2"),
-        (lambda: state_dict(OldNetwork(outputs=3)), None, "not an LSTM followed by one linear layer"),
+        (
+            lambda: state_dict(OldNetwork(outputs=3)),
+            None,
+            "weight of its linear layer has the shape 3x64, and 1x64 is needed",
+        ),
+        (
+            lambda: state_dict(nn.LSTM(2, 8)),
+            None,
+            "not an LSTM followed by one linear layer: weight of its linear layer is missing",
+        ),
+        (lambda: state_dict(nn.GRU(2, 8)), None, "weight_ih_l0 of its LSTM has the shape 24x2, and 32x2 is needed"),
+        (lambda: state_dict(without_numbers()), None, "some of its weights are not numbers"),
         (lambda: state_dict(nn.Sequential(nn.Linear(2, 8), nn.Linear(8, 1))), None, "layers beyond an LSTM"),
         (lambda: state_dict(nn.Linear(2, 1)), None, "not an LSTM followed by one linear layer"),
         (lambda: state_dict(OldNetwork()), "2025-02-31", "2025-02-31 does not exist"),
