@@ -45,7 +45,9 @@ _STUCK = 300.0
 
 @dataclass
 class Controller:
-    """One replica. `leading` says whether it may write; `reconciling` since when each run has been reconciled."""
+    """One replica. `leading` says whether it may write, `works` whether it reconciles what changes; `reconciling` since when
+    each run has been reconciled.
+    """
 
     api: Api
     settings: OperatorSettings
@@ -54,12 +56,13 @@ class Controller:
     cache: Cache = field(default_factory=Cache)
     queue: Queue[Key] = field(default_factory=Queue)
     primed: bool = False
+    works: bool = False
     troubles: list[str] = field(default_factory=list)
     reconciling: dict[Key, float] = field(default_factory=dict)
     stopping: bool = False
 
     def __post_init__(self) -> None:
-        self.watch_handler = WatchHandler(self.cache, self.queue.add)
+        self.watch_handler = WatchHandler(self.cache, self._changed)
         self.poster = Poster(self.api, self.leading)
         self.reconciler = Reconciler(
             self.cache,
@@ -95,6 +98,7 @@ class Controller:
         while self.resynced_at < since:
             if not await self._resync(patience=0.0):
                 await asyncio.sleep(_RETRY_DELAY)
+        self.works = True
         for key in self.cache.runs:
             self.queue.add(key)
         async with asyncio.TaskGroup() as group:
@@ -196,8 +200,13 @@ class Controller:
         self.resynced_at = time.monotonic()
         for key in found:
             log.warning("a watch had missed a change", extra={"run": "/".join(key)})
-            self.queue.add(key)
+            self._changed(key)
         return True
+
+    def _changed(self, key: Key) -> None:
+        """Queue the run. A standby does not: nobody there takes it out again, and once it leads it queues every run."""
+        if self.works:
+            self.queue.add(key)
 
     async def _work(self) -> None:
         while True:

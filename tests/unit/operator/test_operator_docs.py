@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import runpy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 import pytest
 from support.planning import START, Cluster
+from support.still import Still
 
 from retrain_api.reasons import ALL, QUEUED
 from retrain_api.schema.crd import crd
@@ -20,7 +20,6 @@ from retrain_operator.controller.metrics import Metrics
 from retrain_operator.controller.settings import read
 from retrain_operator.decide.conditions import conditions
 from retrain_operator.state.cache import Cache
-from retrain_operator.state.snapshot import Kind
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGE = (DOCS / "operator.md").read_text()
@@ -81,16 +80,6 @@ def test_every_condition_has_its_row() -> None:
     rows = first_cells(section("Conditions"))
     assert {each.type for each in seen_conditions()} | {"Stalled"} == set(rows)
     assert len(rows) == len(set(rows))
-
-
-@dataclass
-class Still:
-    """A queue and watches at rest."""
-
-    depth: int = 0
-
-    def age(self, kind: Kind) -> float:
-        return 0.0
 
 
 def test_every_metric_has_its_row_with_its_labels() -> None:
