@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from retrain_operator.kube.api import Api, ApiError, Unreachable
-from retrain_operator.kube.apply import NotLeading, Superseded, Writer
+from retrain_operator.kube.apply import NotLeading, Refused, Superseded, Writer
 from retrain_operator.kube.diagnostics import EventReader, LogReader
 from retrain_operator.kube.events import Poster
 from retrain_operator.kube.resync import prime, resync
@@ -231,6 +231,9 @@ class Controller:
         except Superseded as why:
             self._failed(key, "Superseded")
             log.debug("reconciles again: %s", why, extra=name)
+        except Refused as error:
+            wait = self.queue.retry(key, error.retry_after or 0.0)
+            log.info("a Job is refused (%s), as the run's status says; tries again in %.1f s", error, wait, extra=name)
         except ApiError as error:
             wait = self._failed(key, str(error.status), error.retry_after or 0.0)
             log.warning("the API server refused (%s); retries in %.1f s", error, wait, extra=name)

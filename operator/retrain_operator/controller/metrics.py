@@ -111,7 +111,8 @@ class Metrics:
         )
         self._errors = Counter(
             "retrain_reconcile_errors",
-            "reconciles that had to be repeated: an HTTP code of the API server, Unreachable, Superseded (harmless), Software (a bug in the operator)",
+            "reconciles that had to be repeated: an HTTP code of the API server, Unreachable, Superseded (harmless), Software (a bug in the operator); "
+            "a Job that is refused for a quota, a policy or a value stands in the run's status instead",
             ["kind"],
             registry=registry,
         )
