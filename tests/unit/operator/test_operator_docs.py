@@ -57,10 +57,12 @@ def test_every_state_has_its_row() -> None:
 
 
 def seen_conditions() -> tuple[Condition, ...]:
-    """Of a run that is rejected, one that works, one that is suspended, and one with a newer CRD's field; and with backups."""
+    """Of a run that is rejected, one that works, one that is suspended, one with a newer CRD's field, one with backups, and one
+    whose approval is of another judgement.
+    """
     cluster = Cluster.of(backups=[{"name": "vault", "uri": "s3://vault/models/"}])
     found = cluster.settle().status.conditions + cluster.to_the_end().status.conditions
-    found += conditions(RetrainRunStatus(), QUEUED, False, START, ("spec.observation",))
+    found += conditions(RetrainRunStatus(), QUEUED, False, START, ("spec.observation",), ("An answer is stale.",))
     return found + Cluster.of(suspend=True).settle().status.conditions
 
 
@@ -73,7 +75,8 @@ def test_every_condition_takes_the_reasons_of_its_type() -> None:
     for condition in seen_conditions():
         reason = next(each for each in kinds[condition.type] or ALL if each == condition.reason)
         if kinds[condition.type] and condition.status == "True":
-            assert reason.polarity == ("neutral" if condition.type in ("Suspended", "FieldsIgnored") else "good")
+            others = {"Suspended": "neutral", "FieldsIgnored": "neutral", "AnswerStale": "bad"}
+            assert reason.polarity == others.get(condition.type, "good")
 
 
 def test_every_condition_has_its_row() -> None:
