@@ -79,7 +79,7 @@ class Ours:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
             lines = answer.read().decode().splitlines()
         ends = {line.split('"')[1]: float(line.split()[-1]) for line in lines if line.startswith(_ENDS)}
-        assert set(ends) <= {"Promoted"}, f"runs ended as {ends}"
+        assert not any(count for result, count in ends.items() if result != "Promoted"), f"runs ended as {ends}"
         return round(ends.get("Promoted", 0))
 
 

@@ -45,13 +45,18 @@ def test_an_override_promotes_what_fails_and_says_so(local: LocalRun) -> None:
     assert local.status()["promotion"]["override"] is True
 
 
-def test_an_answer_to_an_older_judgement_is_left_aside(local: LocalRun) -> None:
+def test_an_answer_to_an_older_judgement_is_left_aside_and_told_of(local: LocalRun) -> None:
     local.spec = MANUAL
     local.run()
     local.command("approve", "nightly", "--reason", "looks right")
     local.spec = MANUAL | {"gate": {"criteria": [{"metric": "accuracy", "atLeast": 0.5}]}}
-    assert local.run().returncode == 4
-    assert local.run().returncode == 4
+    for _ in range(2):
+        ended = local.run()
+        assert ended.returncode == 4
+        now = f"now: {local.status()['gate']['digest']}"
+        assert f"ada: looks right) approves a judgement that has changed; {now}" in ended.stdout
+    shown = local.command("approve", "nightly", "--reason", "still right", "--dry-run")
+    assert f"approves a judgement that has changed; {now}" in shown.stdout
 
 
 def test_a_run_that_is_nowhere_is_one_sentence(local: LocalRun) -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from retrain_api import reasons
 from retrain_api.reasons.reason import Reason
 
+ANSWER_STALE = "AnswerStale"
+
 
 @dataclass(frozen=True)
 class ConditionType:
@@ -71,6 +73,12 @@ CONDITION_TYPES: tuple[ConditionType, ...] = (
             reasons.APPROVED,
             reasons.DECLINED,
         ),
+    ),
+    ConditionType(
+        ANSWER_STALE,
+        "an annotation answers another judgement than the one of now, which the message names; absent otherwise",
+        "never",
+        (reasons.JUDGEMENT_CHANGED,),
     ),
     ConditionType("Reported", "the report has been written", "it has not", (reasons.REPORT_WRITTEN, reasons.NO_REPORT)),
     ConditionType(

@@ -10,6 +10,7 @@ from retrain_api.formatting import measured
 from retrain_api.gate.caveats import caveats
 from retrain_api.names import ANNOTATION_APPROVE
 from retrain_api.run import RetrainRun
+from retrain_api.status.condition_types import ANSWER_STALE
 from retrain_api.status.run import RetrainRunStatus
 from retrain_api.status.symbol import SymbolStatus
 
@@ -86,6 +87,7 @@ def _promotion(run: RetrainRun, status: RetrainRunStatus) -> list[str]:
     promotion = status.promotion
     if status.state == "AwaitingApproval" and status.gate is not None:
         return [
+            *(condition.message for condition in status.conditions if condition.type == ANSWER_STALE),
             "The promotion needs a person's approval. To approve exactly these models:",
             f"  retrain approve {shlex.quote(run.metadata.name)} --reason 'YOUR REASON'",
             "or add this to metadata.annotations; then run the same command again:",

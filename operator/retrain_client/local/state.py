@@ -67,7 +67,7 @@ class RunFolder:
             generation += 1
             self._write("run.json", {"uid": uid, "generation": generation, "spec": spec})
         status = self.read_status()
-        annotations = run.metadata.annotations | self._answers_to(status) | self._tokens(run)
+        annotations = self._answers() | run.metadata.annotations | self._answers_to(status) | self._tokens(run)
         metadata = run.metadata.model_copy(update={"uid": uid, "generation": generation, "annotations": annotations})
         return run.model_copy(update={"metadata": metadata, "status": status})
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from retrain_api import reasons
 from retrain_api.unforeseen import unforeseen
 from retrain_operator.kube.api import Api, ApiError, Unreachable
-from retrain_operator.kube.apply import NotLeading, Superseded, Writer
+from retrain_operator.kube.apply import NotLeading, Refused, Superseded, Writer
 from retrain_operator.kube.diagnostics import EventReader, LogReader
 from retrain_operator.kube.events import Poster, event_body
 from retrain_operator.kube.resync import prime, resync
@@ -49,7 +49,9 @@ _STUCK = 300.0
 
 @dataclass
 class Controller:
-    """One replica. `leading` says whether it may write; `reconciling` since when each run has been reconciled."""
+    """One replica. `leading` says whether it may write, `works` whether it reconciles what changes; `reconciling` since when
+    each run has been reconciled.
+    """
 
     api: Api
     settings: OperatorSettings
@@ -58,12 +60,13 @@ class Controller:
     cache: Cache = field(default_factory=Cache)
     queue: Queue[Key] = field(default_factory=Queue)
     primed: bool = False
+    works: bool = False
     troubles: list[str] = field(default_factory=list)
     reconciling: dict[Key, float] = field(default_factory=dict)
     stopping: bool = False
 
     def __post_init__(self) -> None:
-        self.watch_handler = WatchHandler(self.cache, self.queue.add)
+        self.watch_handler = WatchHandler(self.cache, self._changed)
         self.poster = Poster(self.api, self.leading)
         self.reconciler = Reconciler(
             self.cache,
@@ -99,6 +102,7 @@ class Controller:
         while self.resynced_at < since:
             if not await self._resync(patience=0.0):
                 await asyncio.sleep(_RETRY_DELAY)
+        self.works = True
         for key in self.cache.runs:
             self.queue.add(key)
         async with asyncio.TaskGroup() as group:
@@ -200,8 +204,13 @@ class Controller:
         self.resynced_at = time.monotonic()
         for key in found:
             log.warning("a watch had missed a change", extra={"run": "/".join(key)})
-            self.queue.add(key)
+            self._changed(key)
         return True
+
+    def _changed(self, key: Key) -> None:
+        """Queue the run. A standby does not: nobody there takes it out again, and once it leads it queues every run."""
+        if self.works:
+            self.queue.add(key)
 
     async def _work(self) -> None:
         while True:
@@ -226,6 +235,9 @@ class Controller:
         except Superseded as why:
             self._failed(key, "Superseded")
             log.debug("reconciles again: %s", why, extra=name)
+        except Refused as error:
+            wait = self.queue.retry(key, error.retry_after or 0.0)
+            log.info("a Job is refused (%s), as the run's status says; tries again in %.1f s", error, wait, extra=name)
         except ApiError as error:
             wait = self._failed(key, str(error.status), error.retry_after or 0.0)
             log.warning("the API server refused (%s); retries in %.1f s", error, wait, extra=name)

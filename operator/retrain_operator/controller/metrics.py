@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 
 from retrain_api import reasons
 from retrain_api.status.condition import Condition
@@ -69,6 +69,18 @@ class Standing(Protocol):
         """The times since when the runs that are held up have been standing still."""
 
 
+class LeadersGauge(Gauge):
+    """A gauge that only the leader exports: every replica knows the same runs, and a sum over both would count each twice."""
+
+    leading: Callable[[], bool]
+
+    def collect(self) -> Iterable[Metric]:
+        """Its family, without a value on a replica that stands by."""
+        for family in super().collect():
+            family.samples = family.samples if self.leading() else []
+            yield family
+
+
 class Metrics:
     """All metrics of one replica."""
 
@@ -99,10 +111,15 @@ class Metrics:
         )
         self._errors = Counter(
             "retrain_reconcile_errors",
-            "reconciles that had to be repeated: an HTTP code of the API server, Unreachable, Superseded (harmless), Software (a bug in the operator)",
+            "reconciles that had to be repeated: an HTTP code of the API server, Unreachable, Superseded (harmless), Software (a bug in the operator); "
+            "a Job that is refused for a quota, a policy or a value stands in the run's status instead",
             ["kind"],
             registry=registry,
         )
+        # An alert asks whether these rise, and Prometheus sees no rise in a series that begins at 1.
+        for result in FINAL_STATES:
+            self._finished.labels(result)
+        self._errors.labels("Software")
         self._requests = Counter(
             "retrain_api_requests",
             "requests to the API server; code 0 means no answer",
@@ -113,7 +130,7 @@ class Metrics:
     def observe(self, queue: Depth, watches: Aged, runs: Standing, leading: Callable[[], bool]) -> None:
         """Read the gauges' values from these whenever the metrics are rendered."""
         registry = self.registry
-        Gauge("retrain_queue_depth", "runs waiting to be reconciled", registry=registry).set_function(
+        Gauge("retrain_queue_depth", "runs waiting to be reconciled; 0 on a standby", registry=registry).set_function(
             lambda: queue.depth
         )
         Gauge("retrain_is_leader", "1 on the replica that leads", registry=registry).set_function(
@@ -127,27 +144,31 @@ class Metrics:
         )
         for kind in KINDS:
             ages.labels(kind).set_function(partial(watches.age, kind))
-        self._observe_runs(runs)
+        self._observe_runs(runs, leading)
 
-    def _observe_runs(self, runs: Standing) -> None:
-        """Every replica knows all runs, leader or not."""
+    def _observe_runs(self, runs: Standing, leading: Callable[[], bool]) -> None:
         registry = self.registry
-        counts = Gauge("retrain_runs", "runs in the cluster", ["state"], registry=registry)
-        longest = Gauge(
+        counts = LeadersGauge(
+            "retrain_runs", "runs in the cluster; exported by the leader", ["state"], registry=registry
+        )
+        longest = LeadersGauge(
             "retrain_longest_in_state_seconds",
-            "the longest time that an unfinished run has been without a change",
+            "the longest time that an unfinished run has been without a change; exported by the leader",
             ["state"],
             registry=registry,
         )
+        wait = LeadersGauge(
+            "retrain_longest_wait_seconds",
+            "the longest time that a run has been without a change, of those that say what they wait for; exported by the leader",
+            registry=registry,
+        )
+        for gauge in (counts, longest, wait):
+            gauge.leading = leading
         for state in get_args(State):
             counts.labels(state).set_function(partial(_count, runs, state))
             if state not in FINAL_STATES:
                 longest.labels(state).set_function(partial(_longest, runs, state))
-        Gauge(
-            "retrain_longest_wait_seconds",
-            "the longest time that a run has been without a change, of those that say what they wait for",
-            registry=registry,
-        ).set_function(lambda: oldest(runs.waiting_since(), datetime.now(UTC)))
+        wait.set_function(lambda: oldest(runs.waiting_since(), datetime.now(UTC)))
 
     def render(self) -> bytes:
         """All metrics in Prometheus' text format."""

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from retrain_api import reasons
 from retrain_api.formatting import counted, headline
 from retrain_api.status.condition import Condition
-from retrain_api.status.condition_types import CONDITION_TYPES
+from retrain_api.status.condition_types import ANSWER_STALE, CONDITION_TYPES
 from retrain_api.status.run import FINAL_STATES, NEVER, RetrainRunStatus
 from retrain_api.wire import timestamp
 
@@ -54,18 +54,24 @@ _IGNORED = "FieldsIgnored"
 
 
 def conditions(
-    status: RetrainRunStatus, reason: str, suspended: bool, now: datetime, ignored: Sequence[str] | None = None
+    status: RetrainRunStatus,
+    reason: str,
+    suspended: bool,
+    now: datetime,
+    ignored: Sequence[str] | None = None,
+    stale: Sequence[str] = (),
 ) -> tuple[Condition, ...]:
     """The conditions of a status whose other fields are set; times are kept where the status did not change.
 
     `ignored` are the fields that only a newer release knows; None leaves what is said of them as it is. Conditions of a
-    newer release stay too.
+    newer release stay too. `stale` says what is wrong with each answer to a judgement that has changed.
     """
     drafts = [
         *_progress(status, reason),
         *([ConditionDraft("Suspended", "True", reasons.SUSPENDED, status.message)] if suspended else []),
         *_milestones(status),
         *([ConditionDraft(_IGNORED, "True", reasons.UNKNOWN_FIELDS, _unknown(ignored))] if ignored else []),
+        *([ConditionDraft(ANSWER_STALE, "True", reasons.JUDGEMENT_CHANGED, " ".join(stale))] if stale else []),
     ]
     before = {condition.type: condition for condition in status.conditions}
     kept = {kind: one for kind, one in before.items() if kind not in _OURS or (kind == _IGNORED and ignored is None)}

@@ -34,8 +34,14 @@ from .paths import collection, one
 log = logging.getLogger(__name__)
 
 _MISSING_RIGHT = "cannot create resource"
-_FOR_NOW = ("exceeded quota", "is being terminated", _MISSING_RIGHT)
+_QUOTA = ("exceeded quota", "status unknown for quota")
+"""The second is said of a quota that was only just made."""
+_FOR_NOW = (*_QUOTA, "is being terminated", _MISSING_RIGHT)
 """Part of the message where the API server refuses with 403 what it will accept at another time."""
+_VALUES = (400, 413, 422)
+"""Codes of a value that the API server does not take."""
+_DENIED = ("denied request", "denied the request")
+"""What a policy and a webhook say, with any code that their owner likes."""
 
 
 class Superseded(Exception):
@@ -44,6 +50,12 @@ class Superseded(Exception):
 
 class NotLeading(Exception):
     """This replica may not write, or no longer."""
+
+
+class Refused(ApiError):
+    """A Job was refused for what a user wrote or set up: a value, a label, a quota, a policy, a name that is taken. The run's
+    status says so; whoever looks after the operator can do nothing about it.
+    """
 
 
 @dataclass(frozen=True)
@@ -60,8 +72,8 @@ class Writer:
         `wrote` is called once the status is written, if it differed, and before anything else is done. Where neither
         the status nor a Job is to be changed, nothing is asked of the API server.
 
-        Raises Superseded before anything is changed if the run is no longer that of `plan.basis`; NotLeading, ApiError
-        and Unreachable, which may leave the plan half done.
+        Raises Superseded before anything is changed if the run is no longer that of `plan.basis`; NotLeading, ApiError,
+        Refused and Unreachable, which may leave the plan half done.
         """
         meta, change = run["metadata"], status_change(run.get("status") or {}, plan.status)
         if not (change or plan.delete or plan.create):
@@ -115,13 +127,14 @@ class Writer:
             self.cache.put("jobs", answer)
 
     async def _create_all(self, run: Mapping[str, Any], manifests: tuple[dict[str, Any], ...]) -> None:
-        """Create Jobs, all at once. Raises the first failure once all were tried."""
+        """Create Jobs, all at once. Raises the first failure once all were tried, Refused only where there is no other."""
         for manifest in manifests:
             log.info("create Job %s", manifest["metadata"]["name"], extra={"run": _name(run)})
         tries = (self._create(run["uid"], manifest) for manifest in manifests)
-        for outcome in await asyncio.gather(*tries, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
+        outcomes = await asyncio.gather(*tries, return_exceptions=True)
+        failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        if failures:
+            raise min(failures, key=lambda one: isinstance(one, Refused))
 
     async def _create(self, run_uid: str, manifest: dict[str, Any]) -> None:
         meta = manifest["metadata"]
@@ -129,11 +142,9 @@ class Writer:
             self._may_write()
             body = await self.api.create(collection("jobs", meta["namespace"]), manifest)
         except ApiError as error:
-            if error.status == 409:
-                body = await self._existing(run_uid, meta)
-            else:
-                self._refused(run_uid, meta["name"], error)
-                raise
+            if error.status != 409 or _denied(error):
+                raise self._refused(run_uid, meta["name"], error) from None
+            body = await self._existing(run_uid, meta)
         self.cache.admit(run_uid, meta["name"])
         self.cache.put("jobs", body)
 
@@ -154,10 +165,14 @@ class Writer:
         raise self._refused(run_uid, meta["name"], ApiError(409, reasons.NAME_TAKEN, taken))
 
     def _refused(self, run_uid: str, name: str, error: ApiError) -> ApiError:
-        if error.status in (400, 403, 409, 422):
-            refusal = Refusal(name, _reason(error), error.message, lasting(error), datetime.now(UTC))
-            self.cache.refuse(run_uid, refusal)
-        return error
+        """Remember why a Job was refused; returns what to raise: Refused, unless the operator or the server is to blame."""
+        if error.status not in (403, 409, *_VALUES) and not _denied(error):
+            return error
+        refusal = Refusal(name, _reason(error), error.message, lasting(error), datetime.now(UTC))
+        self.cache.refuse(run_uid, refusal)
+        if _MISSING_RIGHT in error.message:
+            return error
+        return Refused(error.status, error.reason, error.message, error.retry_after)
 
     async def _read_again(self, meta: Mapping[str, Any]) -> None:
         """Read the run again. The watch will bring it too, but perhaps only after many more conflicts."""
@@ -181,13 +196,19 @@ def lasting(error: ApiError) -> bool:
     """Whether the same request will be refused again until somebody changes it."""
     if error.status == 403:
         return not any(words in error.message for words in _FOR_NOW)
-    return error.status in (400, 422)
+    return error.status in _VALUES or _denied(error)
+
+
+def _denied(error: ApiError) -> bool:
+    return 400 <= error.status < 500 and any(words in error.message for words in _DENIED)
 
 
 def _reason(error: ApiError) -> str:
-    if "exceeded quota" in error.message:
+    if any(words in error.message for words in _QUOTA):
         return reasons.QUOTA_EXCEEDED
-    return error.reason
+    if error.reason == reasons.NAME_TAKEN:
+        return reasons.NAME_TAKEN
+    return reasons.INVALID if error.status in _VALUES else reasons.FORBIDDEN
 
 
 def status_change(before: Mapping[str, Any], after: RetrainRunStatus) -> dict[str, Any]:

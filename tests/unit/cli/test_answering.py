@@ -100,6 +100,19 @@ def test_the_answer_is_bound_to_the_judgement_and_signed(
     assert lines[4].endswith(f" by {signed}. Somebody acts on it.")
 
 
+def test_what_is_wrong_with_an_earlier_answer_is_shown_before_the_new_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = ended(promotion={"policy": "Manual"})
+    approve(cluster, digest="0123456789abcdef")
+    known = Known(cluster.to_the_end().status)
+    assert answered(known, "approve", monkeypatch) == 0
+    *_, earlier, last = capsys.readouterr().out.splitlines()
+    digest = known.status.gate.digest if known.status.gate else None
+    assert earlier.endswith(f"approves a judgement that has changed; now: {digest}.")
+    assert last.startswith("Approved by ")
+
+
 def test_a_dry_run_changes_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     known = waiting()
     assert answered(known, "approve", monkeypatch, dry_run=True) == 0

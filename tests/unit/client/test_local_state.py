@@ -67,6 +67,17 @@ def test_two_runs_are_two_identities(tmp_path: Path) -> None:
     assert one.identify(RUN).metadata.uid != other.identify(RUN).metadata.uid
 
 
+def test_an_answer_to_an_older_judgement_is_kept_so_that_it_can_be_told_of_and_hides_no_other(
+    folder: RunFolder,
+) -> None:
+    approve, old = "retrain.crpbot.dev/approve", "0123456789abcdef by Ann: looks right"
+    folder.write_answer(approve, old)
+    assert folder.identify(RUN).metadata.annotations == {approve: old}
+    committed = RUN.metadata.model_copy(update={"annotations": {approve: "fedcba9876543210 by Bob: yes"}})
+    written = RUN.model_copy(update={"metadata": committed})
+    assert folder.identify(written).metadata.annotations == committed.annotations
+
+
 def test_status_is_kept_in_the_schema_of_the_api(folder: RunFolder) -> None:
     status = RetrainRunStatus(state="Training", observed_generation=3)
     folder.write_status(status)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import runpy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 import pytest
 from support.planning import START, Cluster
+from support.still import Still
 
 from retrain_api.reasons import ALL, QUEUED
 from retrain_api.schema.crd import crd
@@ -20,7 +20,6 @@ from retrain_operator.controller.metrics import Metrics
 from retrain_operator.controller.settings import read
 from retrain_operator.decide.conditions import conditions
 from retrain_operator.state.cache import Cache
-from retrain_operator.state.snapshot import Kind
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGE = (DOCS / "operator.md").read_text()
@@ -58,10 +57,12 @@ def test_every_state_has_its_row() -> None:
 
 
 def seen_conditions() -> tuple[Condition, ...]:
-    """Of a run that is rejected, one that works, one that is suspended, and one with a newer CRD's field; and with backups."""
+    """Of a run that is rejected, one that works, one that is suspended, one with a newer CRD's field, one with backups, and one
+    whose approval is of another judgement.
+    """
     cluster = Cluster.of(backups=[{"name": "vault", "uri": "s3://vault/models/"}])
     found = cluster.settle().status.conditions + cluster.to_the_end().status.conditions
-    found += conditions(RetrainRunStatus(), QUEUED, False, START, ("spec.observation",))
+    found += conditions(RetrainRunStatus(), QUEUED, False, START, ("spec.observation",), ("An answer is stale.",))
     return found + Cluster.of(suspend=True).settle().status.conditions
 
 
@@ -74,23 +75,14 @@ def test_every_condition_takes_the_reasons_of_its_type() -> None:
     for condition in seen_conditions():
         reason = next(each for each in kinds[condition.type] or ALL if each == condition.reason)
         if kinds[condition.type] and condition.status == "True":
-            assert reason.polarity == ("neutral" if condition.type in ("Suspended", "FieldsIgnored") else "good")
+            others = {"Suspended": "neutral", "FieldsIgnored": "neutral", "AnswerStale": "bad"}
+            assert reason.polarity == others.get(condition.type, "good")
 
 
 def test_every_condition_has_its_row() -> None:
     rows = first_cells(section("Conditions"))
     assert {each.type for each in seen_conditions()} | {"Stalled"} == set(rows)
     assert len(rows) == len(set(rows))
-
-
-@dataclass
-class Still:
-    """A queue and watches at rest."""
-
-    depth: int = 0
-
-    def age(self, kind: Kind) -> float:
-        return 0.0
 
 
 def test_every_metric_has_its_row_with_its_labels() -> None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 import yaml
+from support.still import Still
 
 from retrain_api.status.run import FINAL_STATES, State
 from retrain_operator.controller.metrics import Metrics
 from retrain_operator.controller.settings import read
 from retrain_operator.kube.paths import RIGHTS
 from retrain_operator.state.cache import Cache
-from retrain_operator.state.snapshot import Kind
 
 ROOT = Path(__file__).resolve().parents[3]
 MANIFESTS = ROOT / "manifests"
@@ -249,13 +248,3 @@ def test_prometheus_reads_the_port_that_is_served() -> None:
     (endpoint,) = monitor["endpoints"]
     assert endpoint["port"] in [port["name"] for port in service["spec"]["ports"]]
     assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
-
-
-@dataclass
-class Still:
-    """A queue and watches at rest."""
-
-    depth: int = 0
-
-    def age(self, kind: Kind) -> float:
-        return 0.0

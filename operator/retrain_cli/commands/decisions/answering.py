@@ -13,6 +13,7 @@ from retrain_api.approval import read_answer, write_answer
 from retrain_api.errors import ConfigurationError
 from retrain_api.formatting import headline
 from retrain_api.names import ANNOTATION_APPROVE, ANNOTATION_OVERRIDE, ANNOTATION_REJECT, file_name
+from retrain_api.status.condition_types import ANSWER_STALE
 from retrain_api.status.run import FINAL_STATES, GateStatus, RetrainRunStatus
 from retrain_cli.display.summary import figures
 from retrain_cli.inputs.run_arguments import add_run_arguments, named_run
@@ -85,7 +86,8 @@ def _nothing(run: RunHandle, why: str) -> ConfigurationError:
 
 
 def judgement_lines(name: str, status: RetrainRunStatus, gate: GateStatus) -> Iterator[str]:
-    """What is being answered: the judgement, and a line for each model."""
+    """What is being answered: the judgement, a line for each model, and what is wrong with an earlier answer."""
     yield f"{name}: {gate.verdict}, {gate.outcome}. {headline(gate.summary)}. Judgement {gate.digest}"
     for entry in status.symbols:
         yield f"  {entry.symbol}: {entry.verdict or entry.state}{figures(entry)}   {file_name(entry.model_uri)}".rstrip()
+    yield from (condition.message for condition in status.conditions if condition.type == ANSWER_STALE)

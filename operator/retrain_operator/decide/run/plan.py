@@ -36,6 +36,7 @@ from retrain_operator.state.effects import Basis, Deletion, Event, Plan, Steps, 
 from retrain_operator.state.view import RunView
 
 from . import delivering, evaluating, publishing, training
+from .answers import StaleAnswer, stale_answers, still_stale
 from .publications import Publications, publications
 from .publishing import Published
 
@@ -48,7 +49,9 @@ _MESSAGE = 1024
 
 @dataclass(frozen=True)
 class _Draft:
-    """The status as it is being drafted. `reason` is the CamelCase reason for `state`."""
+    """The status as it is being drafted. `reason` is the CamelCase reason for `state`; `stale` are the answers to another
+    judgement than the one of now, None where there is no judgement.
+    """
 
     state: State
     reason: str
@@ -58,6 +61,7 @@ class _Draft:
     past: Publications
     gate: GateStatus | None = None
     delivered: delivering.Delivered | None = None
+    stale: tuple[StaleAnswer, ...] | None = None
 
 
 def plan(run: RetrainRun, view: RunView, now: datetime, settings: Settings) -> Plan:
@@ -75,8 +79,9 @@ def plan(run: RetrainRun, view: RunView, now: datetime, settings: Settings) -> P
 
 
 def _planned(context: Context, draft: _Draft) -> Plan:
+    draft = replace(draft, stale=still_stale(context.run) if draft.stale is None else draft.stale)
     status, steps = _status(context, draft), draft.steps
-    events = _events(context.run.status, status, draft.reason)
+    events = _events(context.run.status, status, draft)
     basis = Basis(context.run.metadata.uid, context.run.metadata.resource_version)
     return Plan(basis, steps.create, _once(steps.delete), status, events, steps.requeue_at)
 
@@ -142,7 +147,10 @@ def _draft(context: Context) -> _Draft:
     steps += published.steps
     if not published.settled:
         reason, message = _held_up_or((reasons.PUBLISHING, "Writing the report."), published.waits, "The report")
-        return _Draft("Publishing", reason, message, published.symbols, steps, published.past, published.gate)
+        stale = _stale(context, published)
+        return _Draft(
+            "Publishing", reason, message, published.symbols, steps, published.past, published.gate, stale=stale
+        )
     return _delivered(context, published, steps)
 
 
@@ -187,11 +195,22 @@ def _delivered(context: Context, published: Published, steps: Steps) -> _Draft:
     delivered = delivering.advance(context, published)
     steps += delivered.steps
     state, reason, message = _verdict(context, published, delivered)
-    message = _with_notes(message, _notes(published, state))
+    stale = _stale(context, published)
+    # A run that does not wait for an answer says it in a condition alone: its message is about what was decided.
+    unanswered = _sentences(stale) if state == "AwaitingApproval" else []
+    message = _with_notes(message, " ".join(filter(None, [_notes(published, state), *unanswered])))
     if not delivered.settled:
         doing = (reasons.DELIVERING, "Copying report and models to the other places.")
         state, (reason, message) = "Publishing", _held_up_or(doing, delivered.waits, "The delivery of copies")
-    return _Draft(state, reason, message, published.symbols, steps, published.past, published.gate, delivered)
+    return _Draft(state, reason, message, published.symbols, steps, published.past, published.gate, delivered, stale)
+
+
+def _stale(context: Context, published: Published) -> tuple[StaleAnswer, ...]:
+    return stale_answers(context.run, published.decision, published.gate.digest or "")
+
+
+def _sentences(stale: Sequence[StaleAnswer] | None) -> list[str]:
+    return [one.sentence for one in stale or ()]
 
 
 def _verdict(context: Context, published: Published, delivered: delivering.Delivered) -> tuple[State, str, str]:
@@ -279,7 +298,9 @@ def _status(context: Context, draft: _Draft) -> RetrainRunStatus:
     suspended = draft.state == "Suspended"
     # A CRD that is applied after a run has ended changes nothing of it.
     ignored = None if final and before.state in FINAL_STATES else context.run.ignored
-    return status.model_copy(update={"conditions": conditions(status, draft.reason, suspended, context.now, ignored)})
+    stale = _sentences(draft.stale)
+    found = conditions(status, draft.reason, suspended, context.now, ignored, stale)
+    return status.model_copy(update={"conditions": found})
 
 
 def _set(draft: _Draft, value: _T, before: _T | None) -> _T | None:
@@ -317,8 +338,10 @@ def _once(deletions: tuple[Deletion, ...]) -> tuple[Deletion, ...]:
     return tuple({deletion.uid: deletion for deletion in reversed(deletions)}.values())[::-1]
 
 
-def _events(before: RetrainRunStatus, after: RetrainRunStatus, reason: str) -> tuple[Event, ...]:
-    """One for the run's transition, one for each symbol that has just failed, one for copies that were not made."""
+def _events(before: RetrainRunStatus, after: RetrainRunStatus, draft: _Draft) -> tuple[Event, ...]:
+    """One for the run's transition, for each symbol that has just failed, for copies that were not made, and for each answer
+    to another judgement.
+    """
     known = {entry.symbol: entry.state for entry in before.symbols}
     failures = tuple(
         Event("Warning", entry.reason or reasons.SYMBOL_FAILED, f"{entry.symbol} failed: {entry.message}")
@@ -326,6 +349,9 @@ def _events(before: RetrainRunStatus, after: RetrainRunStatus, reason: str) -> t
         if entry.state == "Failed" and known.get(entry.symbol) != "Failed"
     )
     failures += _undelivered(before, after)
+    news = (one for one in draft.stale or () if not one.told_in(before))
+    failures += tuple(Event("Warning", reasons.JUDGEMENT_CHANGED, one.sentence) for one in news)
+    reason = draft.reason
     # That a new run waits for its pods is not worth an event: those of its Jobs say so at the same time.
     if before.state == after.state or (after.state == "Queued" and reason == reasons.POD_PENDING):
         return failures

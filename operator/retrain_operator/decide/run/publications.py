@@ -98,7 +98,12 @@ def history_line(gate: GateStatus | None, authority: Authority = Authority("gate
     if gate is None:
         return "no verdict"
     line = f"{gate.verdict}, {gate.outcome}: {gate.passed} of {gate.total} models pass, {gate.required} required"
-    return f"{line}; promoted by override: {(authority.by or '')[:100]}" if authority.override else line
+    return line + override_note(authority.by) if authority.override else line
+
+
+def override_note(by: str | None) -> str:
+    """How a line of the history ends where models were promoted against the gate."""
+    return f"; promoted by override: {(by or '')[:100]}"
 
 
 def published(

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.planning import Cluster, at_phase, run_document
 from support.pod_status import Waits
+from support.still import Still
 
 from retrain_api.wire import to_wire
 from retrain_operator.controller.metrics import Metrics, durations, oldest
 from retrain_operator.state.cache import Cache
-from retrain_operator.state.snapshot import Kind
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-@dataclass
-class Still:
-    """A queue and watches at rest."""
-
-    depth: int = 0
-    heard: dict[Kind, float] = field(default_factory=dict)
-
-    def age(self, kind: Kind) -> float:
-        return 0.0
-
-
-def rendered(cache: Cache) -> dict[str, float]:
-    """Each line of the metrics about runs, without those at zero."""
+def rendered(cache: Cache, leads: bool = True) -> dict[str, float]:
+    """Each line of the metrics about runs."""
     metrics = Metrics()
-    metrics.observe(Still(), Still(), cache, lambda: True)
-    lines = [line.rsplit(" ", 1) for line in metrics.render().decode().splitlines() if not line.startswith("#")]
-    return {name: float(value) for name, value in lines if name.startswith(("retrain_runs{", "retrain_longest"))}
+    metrics.observe(Still(), Still(), cache, lambda: leads)
+    return {name: value for name, value in lines(metrics) if name.startswith(("retrain_runs{", "retrain_longest"))}
+
+
+def lines(metrics: Metrics) -> Iterator[tuple[str, float]]:
+    """Each line, as Prometheus reads it."""
+    for line in metrics.render().decode().splitlines():
+        if not line.startswith("#"):
+            name, value = line.rsplit(" ", 1)
+            yield name, float(value)
 
 
 def stored(name: str, state: str | None, hours: float) -> dict[str, object]:
@@ -51,13 +47,27 @@ def test_runs_are_counted_by_state_and_the_one_that_stands_still_the_longest_is_
     cache = Cache()
     for name, state, hours in [("a", "Queued", 1), ("b", "Queued", 3), ("c", "Rejected", 9), ("d", None, 2)]:
         cache.put("runs", stored(name, state, hours))
-    lines = {name: value for name, value in rendered(cache).items() if value}
-    counts = {name: value for name, value in lines.items() if name.startswith("retrain_runs{")}
-    times = {name: value / 3600 for name, value in lines.items() if name.startswith("retrain_longest")}
+    found = {name: value for name, value in rendered(cache).items() if value}
+    counts = {name: value for name, value in found.items() if name.startswith("retrain_runs{")}
+    times = {name: value / 3600 for name, value in found.items() if name.startswith("retrain_longest")}
     runs = {"Queued": 2.0, "Rejected": 1.0, "Pending": 1.0}
     assert counts == {f'retrain_runs{{state="{state}"}}': count for state, count in runs.items()}
     still = {"Queued": pytest.approx(3.0, abs=0.01), "Pending": pytest.approx(2.0, abs=0.01)}
     assert times == {f'retrain_longest_in_state_seconds{{state="{state}"}}': hours for state, hours in still.items()}
+
+
+def test_a_run_is_counted_by_the_leader_alone_so_that_a_sum_over_the_replicas_counts_it_once() -> None:
+    cache = Cache()
+    cache.put("runs", stored("a", "Queued", 1))
+    assert sum(value for name, value in rendered(cache).items() if name.startswith("retrain_runs{")) == 1.0
+    assert rendered(cache, leads=False) == {}
+
+
+@pytest.mark.parametrize(
+    "line", ['retrain_runs_finished_total{result="Failed"}', 'retrain_reconcile_errors_total{kind="Software"}']
+)
+def test_what_an_alert_waits_for_begins_at_zero_because_prometheus_sees_no_increase_in_a_first_value(line: str) -> None:
+    assert dict(lines(Metrics()))[line] == 0.0
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,25 @@ def test_an_edit_beside_a_late_watch_gives_no_training_a_second_job() -> None:
     assert set(cluster.jobs()) == trainings
 
 
+def test_a_stand_by_queues_nothing_that_it_will_not_reconcile_and_reconciles_all_of_it_once_it_leads() -> None:
+    cluster = FakeCluster()
+    controller = standby(cluster)
+    body = cluster.put(run_document())
+    asyncio.run(resync_by_hand(controller))
+    assert set(controller.cache.runs) == {KEY}
+    controller.watch_handler.handle("runs", "MODIFIED", cluster.edit(one("runs", *KEY), {"spec": {"parallelism": 2}}))
+    assert body["metadata"]["uid"] in controller.cache.versions("runs")
+    assert controller.queue.depth == 0
+    asyncio.run(lead(controller))
+    assert len(cluster.jobs()) == 2, "as many as spec.parallelism allows"
+    assert controller.queue.depth == 0
+
+
+async def resync_by_hand(controller: Controller) -> None:
+    """What a stand-by does every five minutes."""
+    await controller._resync(patience=0.0)
+
+
 def standby(cluster: FakeCluster) -> Controller:
     """A replica that read its first lists before anything was created."""
     settings = read(["--lease-namespace", "own", "--progress-reads-per-second", "0"], {})
