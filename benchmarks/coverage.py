@@ -90,7 +90,7 @@ def measured(row: Row, series: int, resamples: int, window: bool) -> str:
     for seed in range(series):
         market, least = row.draw(seed), row.lookback + row.horizon
         block = least if window else dependent_block(market.probabilities, market.labels, least)
-        found = intervals(market.probabilities, market.labels, traded(market), MINUTE, block, resamples=resamples)
+        found = intervals(market.probabilities, market.labels, traded(market), block, resamples=resamples)
         bounds = np.array([found[name][90] for name in FIGURES])
         missed.append(np.stack([bounds[:, 0] > true, bounds[:, 1] < true]))
         blocks.append(block)

@@ -269,6 +269,27 @@ def shifted(p, label, block):
     return (1 + sum(accuracy(shift) >= accuracy(0) - 1e-12 for shift in shifts)) / (1 + len(shifts))
 
 
+def luck(p, truth, at, bars, block, majority, different):
+    """What luck explains, given as how many different models the tries count."""
+    called = (p > 0.5).astype(float)
+    both = 2 * (called - called.mean()) * (truth - truth.mean())
+    lead, blocks = both.mean(), (at[-1] - at[0] + 1) // block
+    expected = truth.mean() * called.mean() + (1 - truth.mean()) * (1 - called.mean())
+    sums = np.bincount((at - at[0]) // block, weights=both - lead)
+    error = math.sqrt(blocks / (blocks - 1) * (sums**2).sum()) / len(at)
+    t, d = lead / error, blocks - 1
+    z = math.copysign((8 * d + 1) / (8 * d + 3) * math.sqrt(d * math.log1p(t**2 / d)), t)
+    p_value = max(math.erfc(z / math.sqrt(2)) / 2, majority - 1 / (2 + bars - 2 * block))
+    q, euler = NormalDist().inv_cdf, 0.5772156649
+    ahead = 0 if different < 1.5 else (1 - euler) * q(1 - 1 / different) + euler * q(1 - 1 / (different * math.e))
+    return {
+        "pValue": p_value,
+        "realityCheck": min(1, p_value * different),
+        "luck": min(1, 5 * p_value * different * (different + 1)),
+        "luckiest": expected + error * ahead,
+    }
+
+
 def calibration_interval(p, truth, at, picked, blocks, bins):
     index = np.minimum((p * bins).astype(int), bins - 1)
     gaps, count = np.zeros((bins, picked.shape[1])), np.zeros(picked.shape[1])
@@ -346,6 +367,7 @@ def figures(artifacts, results, features):
     for entry, gained in trades:
         entered[entry], won[entry] = 1, gained > 0
     counted = known[picked].sum(axis=1)
+    against_majority = shifted(recorded, label[test.start :], block)
     resampled = {
         "accuracy": hits[picked].sum(axis=1) / counted,
         "brier": error[picked].sum(axis=1) / counted,
@@ -386,7 +408,8 @@ def figures(artifacts, results, features):
         "intervals": {name: interval(found, 95, blocks) for name, found in resampled.items()}
         | {"calibrationError": calibration_interval(p, truth, at, picked, blocks, bins)},
         "against": {name: paired(right, bars[f"{name}_right"].to_numpy()[at], at, block) for name in answers},
-        "majority": shifted(recorded, label[test.start :], block),
+        "majority": against_majority,
+        "luck": {tries: luck(p, truth, at, len(test), block, against_majority, tries) for tries in (1, 7)},
         "modules": sorted(
             name for name in sys.modules if name.split("_")[0] == "retrain" or name.split(".")[0] == "torch"
         ),

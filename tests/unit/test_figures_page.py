@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 from support.measured_run import MeasuredRun
 
+from retrain_trainer.measure.tries.luck import over_all_tries
+
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "tests" / "support" / "by_the_page.py"
 ALLOWED = {"json", "math", "pickle", "sys", "zipfile", "pathlib", "statistics", "numpy", "pandas", "scipy", "sklearn"}
@@ -81,6 +83,15 @@ def test_the_intervals_follow(run: tuple[dict[str, Any], dict[str, Any]]) -> Non
     assert run[0]["block"] == run[1]["doubleBlock"]["blockBars"]
     for name, bounds in run[0]["intervals"].items():
         assert bounds == pytest.approx(run[1]["intervals"][name]["95"], rel=5e-3, abs=1e-6), name
+
+
+def test_what_luck_explains_follows(run: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """Alone it is in the document; among seven that differ, the project's own function gives it."""
+    alone, found = run[1]["luck"], run[0]["luck"]
+    assert (alone["tries"], alone["different"]) == (1, 1)
+    assert found["1"] == pytest.approx({name: alone[name] for name in found["1"]}, rel=1e-4)
+    assert found["7"]["luck"] == pytest.approx(over_all_tries(alone["pValue"], 7), rel=1e-4)
+    assert found["7"]["luckiest"] > found["1"]["luckiest"] + 0.001
 
 
 def test_the_comparisons_with_the_baselines_follow(run: tuple[dict[str, Any], dict[str, Any]]) -> None:

@@ -53,10 +53,11 @@ def test_an_honest_run_is_equal_wherever_its_artifacts_are(
     artifacts: Path, capsys: pytest.CaptureFixture[str], place: str, scheme: str
 ) -> None:
     assert verify(f"{scheme}{artifacts}/{place}") == 0
-    first, second = capsys.readouterr().out.splitlines()
+    first, second, third = capsys.readouterr().out.splitlines()
     assert first.startswith("nightly, report 1 of 20") and first.endswith(": equal")
     assert second.startswith(f"  {SYMBOL}: ") and " values computed again from " in second
     assert second.endswith("is the same from training to pointer")
+    assert third.startswith("  taken as recorded, for the predictions do not tell it: ") and "other tries" in third
 
 
 def test_a_results_file_alone_names_the_place_of_the_rest(original: MeasuredRun, tmp_path: Path) -> None:
@@ -89,6 +90,18 @@ def rewritten(path: Path, change: Callable[[Any], None]) -> None:
 def flatter(results: Any) -> None:
     """A higher accuracy, and the verdict as it was."""
     results["items"][0]["measurement"]["metrics"]["accuracy"] += 0.1
+
+
+def luckier(results: Any) -> None:
+    results["items"][0]["measurement"]["luck"] = 0.5
+
+
+def less_tried(results: Any) -> None:
+    results["items"][0]["measurement"]["judgedBefore"] = 7
+
+
+def suspected(results: Any) -> None:
+    results["items"][0]["measurement"]["suspicions"] = ["AUC is 0.991, above 0.97."]
 
 
 def passed(results: Any) -> None:
@@ -137,6 +150,9 @@ POINTER = f"promoted/{SYMBOL}.json"
         (PREDICTED, flipped, "predictions.parquet has other bytes than were recorded"),
         (PREDICTED, lambda path: path.write_bytes(b"PAR1"), "or it is damaged"),
         (RESULTS, lambda path: rewritten(path, flatter), "metrics.accuracy is "),
+        (RESULTS, lambda path: rewritten(path, luckier), "luck is 0.5 in results.json, and the predictions give "),
+        (RESULTS, lambda path: rewritten(path, less_tried), "judgedBefore is 7 in results.json, and the predictions give 0"),
+        (RESULTS, lambda path: rewritten(path, suspected), "its suspicions in results.json are others than evaluation.json "),
         (RESULTS, lambda path: rewritten(path, passed), "the verdict on the run is Pass, and the figures give Fail"),
         (RESULTS, lambda path: rewritten(path, cheaper), "spec.evaluation is another than the predictions were made with"),
     ],

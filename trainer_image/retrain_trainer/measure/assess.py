@@ -22,6 +22,7 @@ from retrain_api.measurement import (
     CRITERIA,
     LEAD,
     LOWER_IS_BETTER,
+    METRICS,
     RULES,
     Baselines,
     Champion,
@@ -231,12 +232,10 @@ def block_bars(predictions: Predictions) -> int:
 
 def resampled(predictions: Predictions, traded: backtest.Backtest, evaluation: Evaluation, block: int) -> Intervals:
     """Confidence intervals from blocks of `block` bars."""
-    labels, interval = (
-        predictions.dataset.labels.values[predictions.test],
-        predictions.dataset.question.interval.nanoseconds,
-    )
-    found = bootstrap.intervals(predictions.probabilities, labels, traded, interval, block, evaluation.calibration_bins)
-    return {**found, "sharpe": sharpe_interval(days_of(predictions, traded), labels.size, block)}
+    labels = predictions.dataset.labels.values[predictions.test]
+    found = bootstrap.intervals(predictions.probabilities, labels, traded, block, evaluation.calibration_bins)
+    of_days = {"sharpe": sharpe_interval(days_of(predictions, traded), labels.size, block)}
+    return {metric: {**found, **of_days}[metric] for metric in METRICS}
 
 
 def days_of(predictions: Predictions, traded: backtest.Backtest) -> Floats | None:

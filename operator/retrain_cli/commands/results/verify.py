@@ -21,6 +21,10 @@ from retrain_cli.inputs.run_arguments import add_run_arguments
 
 from .gate import judge_again
 
+NOT_COMPUTED = (
+    "taken as recorded, for the predictions do not tell it: what training and validation measured, suspicions about columns and bars of "
+    "the train part, how many other tries there were and how alike they answer"
+)
 SHOWN = 20
 """Differences of a model that are named; the rest is counted."""
 
@@ -48,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `retrain verify` takes."""
     parser.description = (
         "Computes every figure of the test bars, its interval and the verdict again from predictions.parquet, and follows the "
-        "model's sha256 from training to pointer. RESULTS is a results.json, its folder, the URI of either, or the name of a "
+        "model's sha256 from training to pointer. What the predictions do not tell is named. RESULTS is a results.json, its folder, the URI of either, or the name of a "
         "run. Prints `equal`, or each difference, and then exits with 1. It needs neither torch nor the data."
     )
     add_run_arguments(parser, "RESULTS")
@@ -67,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     recorded = found.recorded
     print(f"{recorded.name}, report {recorded.number} of {recorded.written_at}: {'equal' if equal else 'different'}")
     print("\n".join([*(line for model in models for line in model.lines()), *(f"  {line}" for line in judged)]))
+    if any(model.measurement is not None for model in models):
+        print(f"  {NOT_COMPUTED}")
     return 0 if equal else 1
 
 
@@ -93,8 +99,9 @@ def _figures(
     found: FoundResults, item: PublishItem, document: Mapping[str, Any], broken: list[str], promoted: bool
 ) -> Verified:
     """The figures of a model whose evaluation could be read; `broken` is what was found before."""
+    from retrain_trainer.measure.predictions.as_recorded import is_short_for
     from retrain_trainer.measure.predictions.prediction_file import decode
-    from retrain_trainer.measure.predictions.verification import COMPUTED, differences, leaf_differences, recompute
+    from retrain_trainer.measure.predictions.verification import differences, leaf_differences, recompute
     from retrain_trainer.promote.chain import broken_file, read_bytes
 
     assert item.measurement is not None
@@ -111,11 +118,14 @@ def _figures(
     broken += differences(recorded, document, again)
     broken += leaf_differences(again.document["measurement"], item.measurement, "results.json")
     broken += other_settings(found.recorded.spec, recorded.metadata)
-    recorded_fields = [name for name in type(item.measurement).model_fields if name not in COMPUTED]
-    known = {name: getattr(item.measurement, name) for name in recorded_fields}
-    bars, way = again.measurement.bars, _way(found, item, promoted)
-    note = f"{again.figures:,} values computed again from {counted_bars(bars)}; {way}"
-    return Verified(item.symbol, broken, again.measurement.model_copy(update=known), again.figures, note)
+    stated, measured = item.measurement.suspicions, again.measurement
+    if is_short_for(stated, measured.suspicions):
+        measured = measured.model_copy(update={"suspicions": stated})
+    else:
+        broken.append("its suspicions in results.json are others than evaluation.json and the predictions give")
+    way = _way(found, item, promoted)
+    note = f"{again.figures:,} values computed again from {counted_bars(measured.bars)}; {way}"
+    return Verified(item.symbol, broken, measured, again.figures, note)
 
 
 def counted_bars(bars: int) -> str:

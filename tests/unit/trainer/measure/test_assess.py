@@ -100,7 +100,9 @@ def test_with_ties_down_flat_bars_are_measured_too(tmp_path: Path) -> None:
 
 
 def test_the_near_bound_is_on_the_side_of_failing(predictions: Predictions) -> None:
-    measured = measurement(predictions, assess(predictions, Evaluation()), None)
+    assessment = assess(predictions, Evaluation())
+    measured = measurement(predictions, assessment, None)
+    assert tuple(assessment.intervals) == CRITERIA and tuple(assessment.longer) == METRICS
     assert len(measured.near_bounds) == len(CRITERIA)
     assert measured.near_bound("sharpe", 95) is measured.value("sharpe") is None, "of these few hours there is none"
     for metric in set(CRITERIA) - {"sharpe"}:

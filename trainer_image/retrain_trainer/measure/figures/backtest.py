@@ -28,9 +28,6 @@ from numpy.typing import NDArray
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
 
-NANOSECONDS_PER_YEAR = 365 * 86_400 * 10**9
-"""Crypto markets never close, so a year has 365 days of bars."""
-
 _RUIN = 1e-9
 """What remains of an account that a short has wiped out; 0 would have no logarithm."""
 _HIGHEST_LOG = 700.0
@@ -41,11 +38,10 @@ _HIGHEST_LOG = 700.0
 class Backtest:
     """The result of `run`; shares are fractions of 1, and money is in units of the account at the start.
 
-    `pnl` is the final account minus 1, `win_rate` the share of trades with a gain after fees, `sharpe` is
-    that of bar returns, annualised (judged is that of days: `measure/intervals/sharpe.py`), `max_drawdown` the largest fall from a peak as a share of that peak, and `exposure` the share of
-    bars over which a position was held. `equity` [bars] is the account marked to market at each close, and
-    `log_returns` [bars] the change of its logarithm. `entry_bars` and `trade_returns` (after fees) are [trades],
-    for the bootstrap.
+    `pnl` is the final account minus 1, `win_rate` the share of trades with a gain after fees, `max_drawdown` the largest
+    fall from a peak as a share of that peak, and `exposure` the share of bars over which a position was held. `equity` [bars]
+    is the account marked to market at each close, and `log_returns` [bars] the change of its logarithm. `entry_bars` and
+    `trade_returns` (after fees) are [trades], for the bootstrap. The Sharpe ratio is of days: `measure/intervals/sharpe.py`.
     """
 
     trades: int
@@ -53,7 +49,6 @@ class Backtest:
     shorts: int
     win_rate: float | None
     pnl: float
-    sharpe: float | None
     max_drawdown: float
     fees_paid: float
     exposure: float
@@ -98,7 +93,6 @@ def run(
         shorts=int((trades.sides < 0).sum()),
         win_rate=float(np.mean(trade_returns > 0)) if trade_returns.size else None,
         pnl=float(equity[-1] - 1) if equity.size else 0.0,
-        sharpe=sharpe(np.expm1(log_returns), interval_ns),
         max_drawdown=max_drawdown(log_equity),
         fees_paid=float(2 * fee * staked.sum()),
         exposure=float((trades.exits - trades.entries).sum() / close.size) if close.size else 0.0,
@@ -187,30 +181,6 @@ def mark_to_market(trades: Trades, close: Floats, fee: float) -> Floats:
     log_returns[bars] = value - before
     log_returns[trades.entries] += math.log1p(-fee)
     return log_returns
-
-
-def sharpe(returns: Floats, interval_ns: int) -> float | None:
-    """Annualised Sharpe ratio of bar returns [n]; None where they do not vary.
-
-    Mean over sample standard deviation, times the square root of the number of bars in a year, with a risk-free
-    rate of 0 (W. Sharpe, The Sharpe Ratio, Journal of Portfolio Management 21, 1994).
-    """
-    value = sharpe_from_sums(
-        np.array([returns.sum()]), np.array([np.square(returns).sum()]), returns.size, interval_ns
-    )[0]
-    return float(value) if np.isfinite(value) else None
-
-
-def sharpe_from_sums(total: Floats, squares: Floats, bars: int, interval_ns: int) -> Floats:
-    """Sharpe ratios from the sums and sums of squares of `bars` returns; NaN where the returns do not vary."""
-    if bars < 2:
-        return np.full(total.shape, np.nan)
-    mean = total / bars
-    # Equal returns leave only rounding errors as variance, below 1e-12 of their mean square.
-    variance = (squares - bars * mean**2) / (bars - 1)
-    deviation = np.sqrt(np.where(variance > 1e-12 * squares / bars, variance, np.nan))
-    result: Floats = mean / deviation * math.sqrt(NANOSECONDS_PER_YEAR / interval_ns)
-    return result
 
 
 def max_drawdown(log_equity: Floats) -> float:

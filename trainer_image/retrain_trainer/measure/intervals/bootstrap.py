@@ -10,8 +10,9 @@ Intervals are percentiles of the resampled figures (`resampling`), with these ex
 - auc is computed to first order, from the placements of each bar among those of the other class (E. DeLong,
   D. DeLong, D. Clarke-Pearson, Comparing the Areas under Two or More Correlated ROC Curves, Biometrics 44,
   1988), so that a resample needs no sorting.
-- winRate counts a trade in the block that has its entry; pnl, sharpe and maxDrawdown are those of the path of
-  bar returns that results from joining the blocks end to end.
+- winRate counts a trade in the block that has its entry; pnl and maxDrawdown are those of the path of bar returns that
+  results from joining the blocks end to end.
+- sharpe is not here: it is of days, and whole days are drawn for it (`sharpe`).
 
 Every figure except the drawdown is made of sums over bars, which is what keeps a resample cheap.
 """
@@ -25,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrain_api.measurement import METRICS
-from retrain_trainer.measure.figures.backtest import Backtest, sharpe_from_sums
+from retrain_trainer.measure.figures.backtest import Backtest
 from retrain_trainer.measure.figures.metrics import auc, bin_of
 
 from .calibration_bounds import calibration_bounds
@@ -35,6 +36,8 @@ Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
 Labels: TypeAlias = NDArray[np.int8]
 
+BAR_METRICS = tuple(metric for metric in METRICS if metric != "sharpe")
+"""The gate's metrics that are measured bar by bar."""
 _HIGHEST_LOG = 700.0
 
 
@@ -42,13 +45,12 @@ def intervals(
     probabilities: Floats,
     labels: Labels,
     backtest: Backtest,
-    interval_ns: int,
     block_bars: int,
     bins: int = 15,
     seed: int = SEED,
     resamples: int = RESAMPLES,
 ) -> dict[str, dict[int, Interval] | None]:
-    """Bounds of each of the gate's metrics at 90, 95 and 99 percent confidence.
+    """Bounds of each of BAR_METRICS at 90, 95 and 99 percent confidence.
 
     `probabilities` [bars] (NaN where there is no window) and `labels` [bars] (1, 0, or -1 for none) cover
     every test bar in time order, as does `backtest`. `block_bars` is the length of a block. A metric is None when
@@ -57,17 +59,17 @@ def intervals(
     columns = _columns(probabilities, labels, backtest, bins)
     bars, block = labels.size, block_length(labels.size, block_bars)
     if block is None:
-        return dict.fromkeys(METRICS)
+        return dict.fromkeys(BAR_METRICS)
     starts = draw(bars, block, seed, resamples)
     sums = {name: totals(column, starts, block) for name, column in columns.items()}
     labelled = _labelled(probabilities, labels)
     measured_auc = auc(probabilities[labelled], labels[labelled])
-    figures = _figures(sums, bars, interval_ns, np.nan if measured_auc is None else measured_auc)
+    figures = _figures(sums, np.nan if measured_auc is None else measured_auc)
     figures["maxDrawdown"] = _drawdowns(backtest.log_returns, starts, block)
     blocks = starts.shape[1]
     found = {name: bounds(figure, blocks) for name, figure in figures.items()}
     found["calibrationError"] = _of_calibration(columns, sums, blocks)
-    return {name: found[name] for name in METRICS}
+    return {name: found[name] for name in BAR_METRICS}
 
 
 def _labelled(probabilities: Floats, labels: Labels) -> NDArray[np.bool_]:
@@ -82,7 +84,6 @@ def _columns(probabilities: Floats, labels: Labels, backtest: Backtest, bins: in
     above, below = _placements(p, up, counts & ~up)
     gap = np.where(counts, p - up, 0.0)
     bin_index = bin_of(p, bins)
-    returns = np.expm1(backtest.log_returns)
     columns = {
         "rows": counts,
         "right": counts & (called == up),
@@ -93,8 +94,6 @@ def _columns(probabilities: Floats, labels: Labels, backtest: Backtest, bins: in
         "downs placed": below,
         "squared gap": gap**2,
         "log return": backtest.log_returns,
-        "return": returns,
-        "squared return": returns**2,
         "trades": np.bincount(backtest.entry_bars, minlength=labels.size),
         "wins": np.bincount(backtest.entry_bars[backtest.trade_returns > 0], minlength=labels.size),
     }
@@ -118,7 +117,7 @@ def _share_below(ordered: Floats, values: Floats) -> Floats:
     return share
 
 
-def _figures(total: Mapping[str, Floats], bars: int, interval_ns: int, measured_auc: float) -> dict[str, Floats]:
+def _figures(total: Mapping[str, Floats], measured_auc: float) -> dict[str, Floats]:
     """Each metric except calibration error and drawdown [resamples]; NaN where a resample does not define it."""
     # Counts come from differences of cumulative sums and are rounded, so that an empty class is exactly 0.
     rows, ups = np.round(total["rows"]), np.round(total["ups"])
@@ -130,7 +129,6 @@ def _figures(total: Mapping[str, Floats], bars: int, interval_ns: int, measured_
         "brier": _ratio(total["squared gap"], rows),
         "winRate": _ratio(total["wins"], np.round(total["trades"])),
         "pnl": np.expm1(np.minimum(total["log return"], _HIGHEST_LOG)),
-        "sharpe": sharpe_from_sums(total["return"], total["squared return"], bars, interval_ns),
     }
 
 

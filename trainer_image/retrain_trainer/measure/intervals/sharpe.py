@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrain_api.wire import down
-from retrain_trainer.measure.figures.backtest import Backtest, sharpe, sharpe_from_sums
+from retrain_trainer.measure.figures.backtest import Backtest
 
 from .resampling import Interval, block_length, bounds, draw, totals
 
@@ -24,6 +24,8 @@ Integers: TypeAlias = NDArray[np.int64]
 
 DAY = 86_400 * 10**9
 """Nanoseconds."""
+DAYS_PER_YEAR = 365
+"""Crypto markets never close."""
 FEWEST_DAYS = 20
 """Of fewer days the ratio is off by more than 4 either way (the root of 365 / 20), so there is none."""
 DIGITS = 2
@@ -45,7 +47,7 @@ def daily_returns(traded: Backtest, timestamps: Integers) -> Floats | None:
 
 def daily_sharpe(returns: Floats | None) -> float | None:
     """Annualised ratio of daily returns [days], cut to two digits towards failing; None where there is none."""
-    return None if returns is None else down(sharpe(returns, DAY), DIGITS)
+    return None if returns is None else down(sharpe(returns), DIGITS)
 
 
 def sharpe_interval(returns: Floats | None, bars: int, block_bars: int, seed: int = 0) -> Mapping[int, Interval] | None:
@@ -60,4 +62,26 @@ def sharpe_interval(returns: Floats | None, bars: int, block_bars: int, seed: in
         return None
     starts = draw(returns.size, block, seed)
     sums, squares = totals(returns, starts, block), totals(np.square(returns), starts, block)
-    return bounds(sharpe_from_sums(sums, squares, returns.size, DAY), starts.shape[1])
+    return bounds(_from_sums(sums, squares, returns.size), starts.shape[1])
+
+
+def sharpe(returns: Floats) -> float | None:
+    """Annualised Sharpe ratio of daily returns [days]; None where they do not vary.
+
+    Mean over sample standard deviation, times the square root of the number of days in a year, with a risk-free
+    rate of 0 (W. Sharpe, The Sharpe Ratio, Journal of Portfolio Management 21, 1994).
+    """
+    value = _from_sums(np.array([returns.sum()]), np.array([np.square(returns).sum()]), returns.size)[0]
+    return float(value) if np.isfinite(value) else None
+
+
+def _from_sums(total: Floats, squares: Floats, days: int) -> Floats:
+    """Sharpe ratios from the sums and sums of squares of `days` returns; NaN where the returns do not vary."""
+    if days < 2:
+        return np.full(total.shape, np.nan)
+    mean = total / days
+    # Equal returns leave only rounding errors as variance, below 1e-12 of their mean square.
+    variance = (squares - days * mean**2) / (days - 1)
+    deviation = np.sqrt(np.where(variance > 1e-12 * squares / days, variance, np.nan))
+    result: Floats = mean / deviation * math.sqrt(DAYS_PER_YEAR)
+    return result

@@ -52,6 +52,11 @@ def suspicions(
     ]
 
 
+def is_of_figures(sentence: str) -> bool:
+    """Whether a suspicion is about a figure of the test bars, which can be computed again without any column."""
+    return sentence.startswith(("Accuracy is ", "AUC is ", "Win rate over "))
+
+
 def correlations(feature_values: NDArray[Any], future_return: Floats) -> Floats:
     """Pearson correlation [features] of each feature with the future return; 0 for a constant feature.
 

@@ -1,8 +1,7 @@
 """Computes every test figure again from predictions.parquet, and names what differs from the evaluation document.
 
 The figures come from the very functions that measured, so equality is exact; docs/figures.md and its test compute them with none
-of this code. What training and validation measured is left out, as is what no test bar tells: which models were tried
-before, and what features correlate with. Pure.
+of this code. What the predictions do not tell is taken as it was recorded: see `as_recorded`. Pure.
 """
 
 from __future__ import annotations
@@ -13,31 +12,25 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic.alias_generators import to_camel
 
 from retrain_api.measurement import Measurement
 from retrain_api.wire import to_wire
 from retrain_trainer.data.columns.timeline import iso_time
 from retrain_trainer.data.labels import label
-from retrain_trainer.measure.assess import assess, measurement, windows_of_test
+from retrain_trainer.measure.assess import Assessment, Predictions, assess, measurement, shortened, windows_of_test
 from retrain_trainer.measure.document import evaluation_document
 from retrain_trainer.measure.figures import baselines
+from retrain_trainer.measure.leaks.suspicion import is_of_figures
 from retrain_trainer.model.calibration import probability
 
 from .answers import compared
+from .as_recorded import luck_again, measured_luck, suspicions_again
 from .prediction_file import OTHERS, Recorded, positions
 
 Document: TypeAlias = Mapping[str, Any]
 
 OUTSIDE = frozenset({"gaps", "warnings", "suspicions"})
-"""Figures of the document that also depend on other bars, on the features or on the store."""
-COMPUTED = frozenset(
-    {
-        *("metrics", "near_bounds", "baselines", "champion", "bars", "flat_bars", "trades"),
-        *("calibration_error_expected", "market", "few_blocks", "rules"),
-    }
-)
-"""Fields of a measurement that the test bars tell; the gate reads the others as they were recorded."""
+"""Parts of the document that also depend on other bars or on the features. Of the suspicions, those about figures are compared."""
 _CLOSE = 1e-12
 """Exponentials and logarithms differ in the last bit between processors."""
 
@@ -46,8 +39,7 @@ _CLOSE = 1e-12
 class Recomputed:
     """The figures that a file gives: `document` as evaluation.json has them, `measurement` as the gate reads them.
 
-    What no test bar tells is taken from the recorded measurement. `sentences` are the suspicions and warnings that follow
-    from the figures, `bar_returns` [bars] those of the backtest.
+    `sentences` are the suspicions and warnings that follow from the figures, `bar_returns` [bars] those of the backtest.
     """
 
     document: Document
@@ -67,26 +59,37 @@ def recompute(recorded: Recorded, document: Document) -> Recomputed:
     assessment = assess(predictions, evaluation, recorded.rules)
     others = {name: compared(predictions, answers).champion for name, answers in recorded.others.items()}
     before = Measurement.model_validate(document["measurement"])
-    measured = measurement(predictions, assessment, others.get("champion"), before.judged_before)
-    known = {name: getattr(before, name) for name in type(before).model_fields if name not in COMPUTED}
+    among, counted, explained = _among_tries(predictions, assessment, document, before)
+    measured = measurement(predictions, assessment, others.get("champion"), counted, explained)
+    found = evaluation_document(predictions, assessment, evaluation)
+    known: dict[str, Any] = {"suspicions": shortened(suspicions_again(document["suspicions"], found["suspicions"]))}
     if "champion" not in others:
         known["champion"] = before.champion  # a note why there is no comparison
-    found = evaluation_document(predictions, assessment, evaluation)
     figures = {name: part for name, part in found.items() if name not in OUTSIDE}
     return Recomputed(
         figures
-        | {"measurement": _without_notes(to_wire(measured))}
-        | {name: _without_notes({"champion": to_wire(other)})["champion"] for name, other in others.items()},
+        | among
+        | {"measurement": _numbers(to_wire(measured))}
+        | {name: _numbers({"champion": to_wire(other)})["champion"] for name, other in others.items()},
         measured.model_copy(update=known),
         [*found["suspicions"], *found["warnings"]],
         np.expm1(assessment.backtest.log_returns),
     )
 
 
-def _without_notes(measured: dict[str, Any]) -> dict[str, Any]:
-    """Without what no test bar tells."""
-    told = {to_camel(name) for name in COMPUTED}
-    kept = {name: part for name, part in measured.items() if name in told}
+def _among_tries(
+    predictions: Predictions, assessment: Assessment, document: Document, before: Measurement
+) -> tuple[Document, int | None, float | None]:
+    """The part `luck`, and for the measurement how many were tried before and what luck explains; as recorded without that part."""
+    if not document.get("luck"):
+        return {}, before.judged_before, before.luck
+    luck, figures = luck_again(predictions, assessment, document["luck"])
+    return {"luck": figures}, figures["tries"] - 1, measured_luck(luck, before.luck)
+
+
+def _numbers(measured: dict[str, Any]) -> dict[str, Any]:
+    """A measurement without its sentences, which are compared by themselves."""
+    kept = {name: part for name, part in measured.items() if name != "suspicions"}
     if "champion" in kept:
         kept["champion"] = {name: part for name, part in kept["champion"].items() if name != "note"}
     return kept
@@ -102,17 +105,26 @@ def differences(recorded: Recorded, document: Document, found: Recomputed) -> li
             for path, value in _leaves(found.document, "")
             if (stated := _at(document, path)) != value
         ),
-        *(
-            f"it does not say: {sentence}"
-            for sentence in found.sentences
-            if sentence not in (*document.get("suspicions", ()), *document.get("warnings", ()))
-        ),
+        *_other_sentences(document, found),
         *(
             f"{name} has a comparison, and the predictions have no answers of that model"
             for name in OTHERS
             if name not in recorded.others and (document.get(name) or {}).get("difference") is not None
         ),
     ]
+
+
+def _other_sentences(document: Document, found: Recomputed) -> Iterator[str]:
+    """Suspicions and warnings that the figures give and the document lacks, and the other way round."""
+    stated = (*document.get("suspicions", ()), *document.get("warnings", ()))
+    yield from (f"it does not say: {sentence}" for sentence in found.sentences if sentence not in stated)
+    yield from (
+        f"it says what the predictions do not give: {sentence}"
+        for sentence in document.get("suspicions", ())
+        if is_of_figures(sentence) and sentence not in found.sentences
+    )
+    if tuple(document["measurement"].get("suspicions", ())) != found.measurement.suspicions:
+        yield "measurement.suspicions are others than those that it lists and the predictions give"
 
 
 def leaf_differences(computed: Document, stated: Measurement, where: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from retrain_api.wire import significant
 from retrain_trainer.data.columns.timeline import iso_time
 from retrain_trainer.measure.assess import Assessment, Predictions, block_bars, days_of
 
-from .luck import Luck, deflated_sharpe, lead, loadings, luck_of, sharpe_of_days
+from .luck import Lead, Luck, deflated_sharpe, lead, loadings, luck_given, luck_of, sharpe_of_days
 from .test_reuse import OtherTries
 from .try_record import Answers, TryRecord, aligned, digests_of
 
@@ -45,17 +45,29 @@ def answers_of(predictions: Predictions) -> Answers:
 
 def luck_among(predictions: Predictions, assessment: Assessment, others: OtherTries) -> Luck | None:
     """What luck explains of the accuracy, among these other tries; None where the test is too short for ten blocks."""
-    rows, block = predictions.labelled, block_bars(predictions)
-    called, labels = predictions.at(rows) > 0.5, predictions.dataset.labels.values[rows] == 1
-    own = lead(called, labels, rows - predictions.test.start, block)
+    own, block = _lead(predictions), block_bars(predictions)
     if own is None:
         return None
     mine = answers_of(predictions)
     right = mine.judged.copy()
     right[mine.judged] = mine.right
-    vectors = [loadings(mine.judged, right, block, len(rows)), *_loadings(predictions, others.records, block)]
+    bars = len(predictions.labelled)
+    vectors = [loadings(mine.judged, right, block, bars), *_loadings(predictions, others.records, block)]
     unknown, as_good = others.count - len(others.records), _shifts_as_good(predictions, assessment)
     return luck_of(own, np.array(vectors), unknown, as_good)
+
+
+def luck_among_recorded(predictions: Predictions, assessment: Assessment, tries: int, different: float) -> Luck | None:
+    """The same from what was recorded of the other tries, without their files."""
+    own = _lead(predictions)
+    return None if own is None else luck_given(own, tries, different, _shifts_as_good(predictions, assessment))
+
+
+def _lead(predictions: Predictions) -> Lead | None:
+    """How far the model is ahead of one whose answers have nothing to do with the labels."""
+    rows = predictions.labelled
+    called, labels = predictions.at(rows) > 0.5, predictions.dataset.labels.values[rows] == 1
+    return lead(called, labels, rows - predictions.test.start, block_bars(predictions))
 
 
 def _shifts_as_good(predictions: Predictions, assessment: Assessment) -> float:
@@ -82,12 +94,12 @@ def luck_document(
 ) -> dict[str, Any]:
     """The part `luck` of evaluation.json; figures that were not measured are null."""
     sharpes = [record.sharpe for record in others.records if record.sharpe is not None]
+    returns, tries = days_of(predictions, assessment.backtest), others.count + 1
+    return luck_figures(luck, tries) | {"deflatedSharpe": significant(deflated_sharpe(returns, sharpes, tries))}
+
+
+def luck_figures(luck: Luck | None, tries: int) -> dict[str, Any]:
+    """What luck explains of the accuracy, ready for JSON."""
     names = {"different": "different", "p_value": "pValue", "reality_check": "realityCheck", "luck": "luck", "luckiest": "luckiest"}  # fmt: skip
     figures = {} if luck is None else asdict(luck)
-    return {
-        "tries": others.count + 1,
-        **{name: significant(figures.get(field)) for field, name in names.items()},
-        "deflatedSharpe": significant(
-            deflated_sharpe(days_of(predictions, assessment.backtest), sharpes, others.count + 1)
-        ),
-    }
+    return {"tries": tries, **{name: significant(figures.get(field)) for field, name in names.items()}}

@@ -194,9 +194,14 @@ def luck_of(own: Lead, vectors: Floats, unknown: int = 0, shifts_as_good: float 
     """
     p_value = max(tail(own.z), shifts_as_good)
     z = own.z if p_value == tail(own.z) else -_NORMAL.inv_cdf(p_value)
-    different = different_models(vectors, z) + unknown
+    return luck_given(own, len(vectors) + unknown, different_models(vectors, z) + unknown, shifts_as_good)
+
+
+def luck_given(own: Lead, tries: int, different: float, shifts_as_good: float = 0.0) -> Luck:
+    """The same where it is known already how many tries there are, and as how many different models they count."""
+    p_value = max(tail(own.z), shifts_as_good)
     return Luck(
-        tries=len(vectors) + unknown,
+        tries=tries,
         different=different,
         p_value=p_value,
         reality_check=min(1.0, p_value * different),

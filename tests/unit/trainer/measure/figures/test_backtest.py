@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from retrain_trainer.measure.figures.backtest import Backtest, held_over, max_drawdown, pnl_without, run, select, sharpe
+from retrain_trainer.measure.figures.backtest import Backtest, held_over, max_drawdown, pnl_without, run, select
 
 MINUTE = 60 * 10**9
 NAN = float("nan")
@@ -46,10 +44,6 @@ def test_a_long_and_a_short_by_hand() -> None:
     assert result.fees_paid == pytest.approx(0.02 + 1.08 * 0.02)
     assert result.max_drawdown == pytest.approx(0.01)  # the fee of the first fill, from 1, and of the third
     assert result.exposure == pytest.approx(4 / 7)
-    returns = result.equity[1:] / result.equity[:-1] - 1
-    returns = np.concatenate([[0.0], returns])
-    year = math.sqrt(365 * 24 * 60)
-    assert result.sharpe == pytest.approx(returns.mean() / returns.std(ddof=1) * year)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +90,7 @@ def test_a_move_over_a_gap_is_never_earned() -> None:
 
 def test_without_a_trade_nothing_is_earned() -> None:
     result = traded([0.5, 0.5, NAN, 0.5], [1, 2, 3, 4])
-    assert (result.trades, result.win_rate, result.sharpe) == (0, None, None)
+    assert (result.trades, result.win_rate) == (0, None)
     assert (result.pnl, result.max_drawdown, result.fees_paid, result.exposure) == (0.0, 0.0, 0.0, 0.0)
     assert result.equity.tolist() == [1.0] * 4
 
@@ -117,13 +111,6 @@ def test_a_trade_that_earns_less_than_its_fees_is_lost() -> None:
 )
 def test_drawdown_by_hand(equity: list[float], expected: float) -> None:
     assert max_drawdown(np.log(equity)) == pytest.approx(expected)
-
-
-def test_sharpe_by_hand() -> None:
-    day = 86_400 * 10**9
-    assert sharpe(np.array([0.01, 0.03]), day) == pytest.approx(0.02 / math.sqrt(0.0002) * math.sqrt(365))
-    assert sharpe(np.array([0.01, 0.01, 0.01]), day) is None
-    assert sharpe(np.array([0.01]), day) is None
 
 
 @st.composite

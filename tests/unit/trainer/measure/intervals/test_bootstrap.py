@@ -11,11 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from retrain_api.measurement import METRICS
 from retrain_trainer.measure.figures import backtest, metrics
 from retrain_trainer.measure.figures.backtest import Backtest
 from retrain_trainer.measure.intervals import bootstrap, resampling
-from retrain_trainer.measure.intervals.bootstrap import intervals
+from retrain_trainer.measure.intervals.bootstrap import BAR_METRICS, intervals
 
 MINUTE = 60 * 10**9
 Series = tuple[np.ndarray, np.ndarray, Backtest]
@@ -44,7 +43,6 @@ def measured(p: np.ndarray, labels: np.ndarray, result: Backtest) -> dict[str, f
         "brier": c.brier,
         "winRate": result.win_rate,
         "pnl": result.pnl,
-        "sharpe": result.sharpe,
         "maxDrawdown": result.max_drawdown,
     }
 
@@ -52,9 +50,9 @@ def measured(p: np.ndarray, labels: np.ndarray, result: Backtest) -> dict[str, f
 @pytest.mark.parametrize("seed", range(3))
 def test_each_interval_holds_the_measured_value_and_the_narrower_ones(seed: int) -> None:
     case = series(seed=seed)
-    found, values = intervals(*case, MINUTE, 30), measured(*case)
-    assert tuple(found) == METRICS
-    for name in METRICS:
+    found, values = intervals(*case, 30), measured(*case)
+    assert tuple(found) == BAR_METRICS
+    for name in BAR_METRICS:
         bounds, value = found[name], values[name]
         assert bounds is not None, name
         assert value is not None, name
@@ -75,7 +73,7 @@ def test_figures_of_all_bars_are_the_measured_ones() -> None:
     case = series()
     values = measured(*case)
     totals = {name: np.array([column.sum()]) for name, column in bootstrap._columns(*case, 15).items()}
-    found = bootstrap._figures(totals, case[1].size, MINUTE, values["auc"])
+    found = bootstrap._figures(totals, values["auc"])
     for name, figure in found.items():
         assert figure[0] == pytest.approx(values[name]), name
 
@@ -97,7 +95,7 @@ def test_auc_to_first_order_is_near_the_auc_of_the_resampled_rows() -> None:
     rng = np.random.default_rng(0)
     starts = rng.integers(0, 2_970, size=(200, 100), dtype=np.int32)
     totals = {n: resampling.totals(c, starts, 30) for n, c in bootstrap._columns(p, labels, result, 15).items()}
-    found = bootstrap._figures(totals, 3_000, MINUTE, metrics.auc(p[kept], labels[kept]))["auc"]
+    found = bootstrap._figures(totals, metrics.auc(p[kept], labels[kept]))["auc"]
     rows = [np.concatenate([np.arange(s, s + 30) for s in row]) for row in starts]
     exact = np.array([metrics.auc(p[r][kept[r]], labels[r][kept[r]]) for r in rows])
     assert np.abs(found - exact).max() < 0.1 * np.ptp(exact)
@@ -105,27 +103,27 @@ def test_auc_to_first_order_is_near_the_auc_of_the_resampled_rows() -> None:
 
 def test_the_same_seed_gives_the_same_intervals() -> None:
     case = series()
-    assert intervals(*case, MINUTE, 30, seed=1) == intervals(*case, MINUTE, 30, seed=1)
-    assert intervals(*case, MINUTE, 30, seed=1) != intervals(*case, MINUTE, 30, seed=2)
+    assert intervals(*case, 30, seed=1) == intervals(*case, 30, seed=1)
+    assert intervals(*case, 30, seed=1) != intervals(*case, 30, seed=2)
 
 
 def test_longer_blocks_than_the_series_holds_give_no_interval() -> None:
     case = series(bars=299)
-    assert intervals(*case, MINUTE, 30) == dict.fromkeys(METRICS)
-    assert intervals(*case, MINUTE, 29)["accuracy"] is not None
+    assert intervals(*case, 30) == dict.fromkeys(BAR_METRICS)
+    assert intervals(*case, 29)["accuracy"] is not None
 
 
 def test_an_undefined_figure_has_no_interval() -> None:
     p, labels, result = series()
-    one_class = intervals(p, np.where(labels == 0, 1, labels).astype(np.int8), result, MINUTE, 30)
+    one_class = intervals(p, np.where(labels == 0, 1, labels).astype(np.int8), result, 30)
     assert one_class["auc"] is None
     assert one_class["accuracy"] is not None
     idle = replace(result, log_returns=np.zeros(1_200), entry_bars=np.array([], np.int64), trade_returns=np.array([]))
-    found = intervals(p, labels, idle, MINUTE, 30)
-    assert (found["winRate"], found["sharpe"]) == (None, None)
+    found = intervals(p, labels, idle, 30)
+    assert found["winRate"] is None
     assert found["pnl"] == found["maxDrawdown"] == {90: (0.0, 0.0), 95: (0.0, 0.0), 99: (0.0, 0.0)}
-    unlabelled = intervals(p, np.full(1_200, -1, np.int8), result, MINUTE, 30)
-    assert [name for name in METRICS if unlabelled[name] is None] == [
+    unlabelled = intervals(p, np.full(1_200, -1, np.int8), result, 30)
+    assert [name for name in BAR_METRICS if unlabelled[name] is None] == [
         "accuracy",
         "calibrationError",
         "f1",
@@ -137,13 +135,13 @@ def test_an_undefined_figure_has_no_interval() -> None:
 def test_short_blocks_of_a_long_series_are_made_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     case = series()
     monkeypatch.setattr(resampling, "MOST_BLOCKS", 40)
-    assert intervals(*case, MINUTE, 2) == intervals(*case, MINUTE, 30)
+    assert intervals(*case, 2) == intervals(*case, 30)
 
 
 def test_intervals_from_blocks_are_wider_where_bars_depend_on_each_other() -> None:
     rng = np.random.default_rng(0)
     p, labels, result = autocorrelated(rng, 3_000)
-    width = {b: np.diff(intervals(p, labels, result, MINUTE, b)["accuracy"][90])[0] for b in (2, 60)}
+    width = {b: np.diff(intervals(p, labels, result, b)["accuracy"][90])[0] for b in (2, 60)}
     assert width[60] > 1.5 * width[2]
 
 
@@ -166,4 +164,4 @@ def test_the_interval_of_the_accuracy_is_that_of_the_share_of_right_bars() -> No
     right = judged & ((p > 0.5) == (labels == 1))
     starts = resampling.draw(1_200, 30, 0)
     shares = resampling.totals(right.astype(float), starts, 30) / resampling.totals(judged.astype(float), starts, 30)
-    assert intervals(p, labels, result, MINUTE, 30)["accuracy"] == resampling.bounds(shares, 40)
+    assert intervals(p, labels, result, 30)["accuracy"] == resampling.bounds(shares, 40)

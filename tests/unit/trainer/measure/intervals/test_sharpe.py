@@ -10,7 +10,14 @@ import pytest
 
 from retrain_trainer.measure.figures import backtest
 from retrain_trainer.measure.figures.backtest import Backtest
-from retrain_trainer.measure.intervals.sharpe import DAY, FEWEST_DAYS, daily_returns, daily_sharpe, sharpe_interval
+from retrain_trainer.measure.intervals.sharpe import (
+    DAY,
+    FEWEST_DAYS,
+    daily_returns,
+    daily_sharpe,
+    sharpe,
+    sharpe_interval,
+)
 
 HOUR = 3600 * 10**9
 
@@ -36,6 +43,14 @@ def test_by_hand() -> None:
     exact = by_day.mean() / by_day.std(ddof=1) * math.sqrt(365)
     # Two digits, cut towards failing.
     assert daily_sharpe(returns) == pytest.approx(math.floor(exact * 10) / 10) and abs(exact) > 1
+
+
+@pytest.mark.parametrize(
+    ("returns", "ratio"),
+    [([0.01, 0.03], 0.02 / math.sqrt(0.0002) * math.sqrt(365)), ([0.01] * 3, None), ([0.01], None)],
+)
+def test_of_few_returns_by_hand(returns: list[float], ratio: float | None) -> None:
+    assert sharpe(np.array(returns)) == (ratio and pytest.approx(ratio))
 
 
 @pytest.mark.parametrize(("days", "measured"), [(1, False), (FEWEST_DAYS - 1, False), (FEWEST_DAYS, True)])

@@ -115,7 +115,7 @@ def test_every_figure_follows_from_it(run: MeasuredRun, measured: EvaluateResult
             "calibration",
             "versions",
         ),
-        *("validation", "training", "gaps", "warnings", "suspicions", "lookAhead", "copiedBars", "luck"),
+        *("validation", "training", "gaps", "warnings", "suspicions", "lookAhead", "copiedBars"),
     }, "what is not computed again is no figure of the test bars"
 
 
@@ -148,6 +148,7 @@ def changed(document: dict[str, Any], path: str, by: Callable[[Any], Any]) -> di
         *("intervals.auc.95.0", "intervals.pnl.99.1", "intervals.leadOverLogistic.99.1"),
         *("doubleBlock.intervals.accuracy.1", "against.reversal.pValue"),
         *("champion.low", "baseline.accuracy", "test.loss", "confusion.tp", "reliability.7.observedShare"),
+        *("measurement.judgedBefore", "luck.pValue"),
         *("equity.499.equity", "accuracyByDay.0.accuracy", "backtest.feesPaid", "majorityPValue", "measurement.bars"),
     ],
 )
