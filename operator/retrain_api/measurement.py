@@ -5,7 +5,7 @@ It is stored in the status, in results.json and beside the model, so that a verd
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, Field, PlainSerializer, field_validator
 
@@ -19,7 +19,7 @@ CONFIDENCES: tuple[int, ...] = (90, 95, 99)
 """Confidence levels in percent, in the order of `Measurement.near_bounds`."""
 
 
-METRICS: tuple[str, ...] = (
+Metric: TypeAlias = Literal[
     "accuracy",
     "calibrationError",
     "f1",
@@ -29,12 +29,14 @@ METRICS: tuple[str, ...] = (
     "pnl",
     "sharpe",
     "maxDrawdown",
-)
-"""Every metric that is computed from a model's own answers."""
+    "leadOverLogistic",
+]
+"""Every metric that a criterion can name, in the order of `Measurement.near_bounds`."""
 
-LEAD = "leadOverLogistic"
-CRITERIA: tuple[str, ...] = (*METRICS, LEAD)
-"""Every metric that a criterion can name, in the order of `Measurement.near_bounds`. The lead compares two models' answers."""
+LEAD: Metric = "leadOverLogistic"
+CRITERIA: tuple[str, ...] = get_args(Metric)
+METRICS: tuple[str, ...] = tuple(metric for metric in CRITERIA if metric != LEAD)
+"""Every metric that is computed from a model's own answers. The lead compares two models' answers."""
 
 LOWER_IS_BETTER: frozenset[str] = frozenset({"calibrationError", "brier", "maxDrawdown"})
 """Metrics a criterion bounds from above; all others it bounds from below."""

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from retrain_api.measurement import CRITERIA, LOWER_IS_BETTER
+from retrain_api.measurement import CRITERIA, LOWER_IS_BETTER, Metric
 from retrain_api.wire import FieldError, Strict, each_once, is_admission, rule, validations
 
 from .bounds import bar_answer, bar_rule, percent_sign_answer
 from .forms import DAY, Uri
-
-Metric: TypeAlias = Literal[
-    "accuracy",
-    "calibrationError",
-    "f1",
-    "auc",
-    "brier",
-    "winRate",
-    "pnl",
-    "sharpe",
-    "maxDrawdown",
-    "leadOverLogistic",
-]
 
 _ONE_BOUND = rule("has(self.atLeast) != has(self.atMost)", "exactly one of atLeast and atMost must be given")
 _DIRECTION = rule(
