@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("runs.run", "run a RetrainRun on this machine"),
     "init": ("init.init", "look at candles and GPU here, and write a run to start from"),
     "doctor": ("doctor.doctor", "check data, store, credentials, GPU and disk before a run starts"),
+    "ls": ("results.ls", "list the runs of this machine, or of a cluster"),
+    "status": ("results.status", "show how a run stands"),
     "report": ("results.report", "print, write or open the report of a run"),
     "rerun": ("runs.rerun", "train all of a run anew, on its data as it is now"),
     "retry": ("runs.retry", "try again what failed, and keep what succeeded"),

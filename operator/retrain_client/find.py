@@ -5,14 +5,15 @@ Most people have both, and one name for a run in mind; a context or a kubeconfig
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from retrain_api.errors import NotFoundError, RetrainError
 
 from .cluster.connection import Cluster, is_configured
-from .cluster.run import cluster_run
+from .cluster.run import cluster_run, cluster_runs
 from .handle import RunHandle
-from .local.run import local_run
+from .local.run import local_run, local_runs
 
 DEFAULT_NAMESPACE = "default"
 
@@ -39,3 +40,13 @@ def find_run(
     except RetrainError as error:
         searched = [not_here.message] if not_here else []
         raise type(error)(error.reason, "\n".join([*searched, error.message])) from None
+
+
+def find_runs(
+    state_dir: Path, namespace: str | None = None, context: str | None = None, kubeconfig: Path | None = None
+) -> Sequence[RunHandle]:
+    """The runs of this machine or, where a context or a kubeconfig is given, those of a namespace of that cluster."""
+    if not (context or kubeconfig):
+        return local_runs(state_dir, namespace)
+    cluster = Cluster(kubeconfig, context)
+    return cluster_runs(cluster, namespace or cluster.namespace())

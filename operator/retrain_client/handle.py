@@ -21,6 +21,10 @@ class RunHandle(Protocol):
         """metadata.name."""
 
     @property
+    def namespace(self) -> str:
+        """metadata.namespace."""
+
+    @property
     def status(self) -> RetrainRunStatus:
         """Its status."""
 

@@ -103,6 +103,17 @@ def test_a_finished_run_is_trained_anew_by_a_command(life: Life, tmp_path: Path)
     assert after["symbols"][0]["trainKey"] != before["symbols"][0]["trainKey"]
 
 
+def test_runs_of_a_cluster_are_listed_and_shown(life: Life, tmp_path: Path) -> None:
+    life.create(symbols=["BTC-USD"])
+    life.ends("Promoted")
+    listed = retrain(
+        life.plane, tmp_path, "admin", "ls", "-n", life.namespace, "--kubeconfig", str(life.plane.kubeconfig("admin"))
+    )
+    assert listed.stdout.splitlines()[1].split()[:4] == [life.namespace, NAME, "Promoted", "1/1"]
+    shown = retrain(life.plane, tmp_path, "admin", "status", NAME, "-n", life.namespace)
+    assert shown.stdout.startswith(f"{NAME}: Promoted\n  BTC-USD: Pass   accuracy ")
+
+
 def test_where_nothing_failed_nothing_is_written(life: Life, tmp_path: Path) -> None:
     life.create()
     life.ends("Promoted")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from pathlib import Path
 
 from retrain_api.formatting import measured
 from retrain_api.gate.caveats import caveats
 from retrain_api.names import ANNOTATION_APPROVE
-from retrain_api.run import RetrainRun
 from retrain_api.status.condition_types import ANSWER_STALE
-from retrain_api.status.run import RetrainRunStatus
+from retrain_api.status.run import FINAL_STATES, RetrainRunStatus
 from retrain_api.status.symbol import SymbolStatus
 
 from .failures import failed_work
@@ -34,24 +32,24 @@ def training_summary(status: RetrainRunStatus) -> list[str]:
     return [*lines, f"  Total: {total / 60:.1f} minutes of training"]
 
 
-def run_summary(run: RetrainRun, status: RetrainRunStatus, status_path: Path) -> str:
+def run_summary(name: str, status: RetrainRunStatus) -> list[str]:
     """The verdict with its reasons, what was promoted, and where everything is."""
-    lines = ["", f"{run.metadata.name}: {status.state}", *_verdicts(status)]
+    lines = [f"{name}: {status.state}", *_verdicts(status)]
     if status.gate is not None:
         lines += [f"Gate: {status.gate.verdict}, {status.gate.outcome}. {status.gate.summary}.", *_worth(status)]
     elif status.message:
         # The reasons are with their symbols, above.
         lines += [status.message.split(". ", 1)[0].rstrip(".") + "."]
-    lines += _promotion(run, status)
+    lines += _promotion(name, status)
     if status.report is not None and status.report.markdown:
         page = " --open" if status.report.html else ""
-        lines += [f"Report: {status.report.markdown}   (retrain report {shlex.quote(run.metadata.name)}{page})"]
+        lines += [f"Report: {status.report.markdown}   (retrain report {shlex.quote(name)}{page})"]
     if status.backups is not None and status.backups.message:
         lines += [f"Copies: {status.backups.message}"]
     if failed_work(status):
-        how = f"retrain retry {shlex.quote(run.metadata.name)}"
+        how = f"retrain retry {shlex.quote(name)}"
         lines += [f"To try again what failed, once its cause is mended: {how}; then the same command again."]
-    return "\n".join([*lines, f"Status: {status_path}"])
+    return lines
 
 
 def _worth(status: RetrainRunStatus) -> list[str]:
@@ -63,9 +61,16 @@ def _worth(status: RetrainRunStatus) -> list[str]:
 
 def _verdicts(status: RetrainRunStatus) -> Iterable[str]:
     for entry in status.symbols:
-        yield f"  {entry.symbol}: {entry.verdict or entry.state}{figures(entry)}"
+        yield f"  {entry.symbol}: {entry.verdict or entry.state}{figures(entry) or reached(entry)}"
         for reason in entry.reasons or ((entry.message,) if entry.state == "Failed" and entry.message else ()):
             yield f"      {reason}"
+
+
+def reached(entry: SymbolStatus) -> str:
+    """How far a training is."""
+    if entry.progress is None or entry.state != "Training":
+        return ""
+    return f"   epoch {entry.progress.epoch} of {entry.progress.epochs}"
 
 
 def figures(entry: SymbolStatus) -> str:
@@ -83,13 +88,13 @@ def figures(entry: SymbolStatus) -> str:
     return f"   {', '.join([' '.join(parts[:2]), *parts[2:]])}, on {found.bars} test bars"
 
 
-def _promotion(run: RetrainRun, status: RetrainRunStatus) -> list[str]:
+def _promotion(name: str, status: RetrainRunStatus) -> list[str]:
     promotion = status.promotion
     if status.state == "AwaitingApproval" and status.gate is not None:
         return [
             *(condition.message for condition in status.conditions if condition.type == ANSWER_STALE),
             "The promotion needs a person's approval. To approve exactly these models:",
-            f"  retrain approve {shlex.quote(run.metadata.name)} --reason 'YOUR REASON'",
+            f"  retrain approve {shlex.quote(name)} --reason 'YOUR REASON'",
             "or add this to metadata.annotations; then run the same command again:",
             f'  {ANNOTATION_APPROVE}: "{status.gate.digest} by YOUR NAME: YOUR REASON"',
         ]
@@ -97,7 +102,7 @@ def _promotion(run: RetrainRun, status: RetrainRunStatus) -> list[str]:
         why = (promotion.message if promotion else None) or "promotion.policy is Never"
         return [f"Nothing was promoted: {why.rstrip('.')}."]
     if promotion is None or not promotion.models:
-        return ["Nothing was promoted."]
+        return ["Nothing was promoted."] if status.state in FINAL_STATES else []
     override = [f"{promotion.override_note}."] if promotion.override_note else []
     return [
         *override,

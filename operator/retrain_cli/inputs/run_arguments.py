@@ -13,6 +13,11 @@ from retrain_client.local.run import DEFAULT_STATE_DIR
 def add_run_arguments(parser: argparse.ArgumentParser, metavar: str = "RUN", nargs: str | None = None) -> None:
     """The name of a run, its namespace, and the places that may have it."""
     parser.add_argument("run", nargs=nargs, metavar=metavar, help="name of the run (metadata.name)")
+    add_place_arguments(parser)
+
+
+def add_place_arguments(parser: argparse.ArgumentParser) -> None:
+    """A namespace, and the places that may have runs of it."""
     parser.add_argument(
         "-n", "--namespace", help="namespace of the run (default: default; on a cluster, that of the context)"
     )

@@ -14,7 +14,7 @@ from retrain_api.errors import DataError, SoftwareError
 from retrain_api.names import ANNOTATION_RERUN, ANNOTATION_RETRY
 from retrain_api.reasons.store import CONFLICT
 from retrain_api.status.run import RetrainRunStatus
-from retrain_operator.kube.paths import one
+from retrain_operator.kube.paths import collection, one
 
 from .connection import Body, Cluster
 
@@ -35,6 +35,11 @@ class ClusterRun:
     def name(self) -> str:
         """metadata.name."""
         return str(self.body["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str:
+        """metadata.namespace."""
+        return str(self.body["metadata"]["namespace"])
 
     @property
     def spec(self) -> Mapping[str, Any]:
@@ -84,13 +89,17 @@ class ClusterRun:
 
     def next_step(self) -> str:
         """The operator acts on it by itself."""
-        namespace = self.body["metadata"]["namespace"]
-        return f"The operator acts on it: kubectl -n {namespace} get retrainrun {self.name} -w"
+        return f"The operator acts on it: kubectl -n {self.namespace} get retrainrun {self.name} -w"
 
 
 def cluster_run(cluster: Cluster, namespace: str, name: str) -> ClusterRun:
     """A run on `cluster`. Raises what `Cluster` raises."""
     return ClusterRun(cluster, cluster.get(one("runs", namespace, name)))
+
+
+def cluster_runs(cluster: Cluster, namespace: str) -> list[ClusterRun]:
+    """All runs of a namespace, by name. Raises what `Cluster` raises."""
+    return [ClusterRun(cluster, body) for body in cluster.get(collection("runs", namespace))["items"]]
 
 
 def _digest(body: Body) -> str | None:

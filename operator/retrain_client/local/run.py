@@ -28,6 +28,11 @@ class LocalRun:
     spec: None = None
 
     @property
+    def namespace(self) -> str:
+        """metadata.namespace."""
+        return self.folder.path.parent.name
+
+    @property
     def is_current(self) -> bool:
         """Always: only the next `retrain run` knows whether the YAML file was changed."""
         return True
@@ -54,6 +59,12 @@ def local_run(state_dir: Path, namespace: str, name: str) -> LocalRun:
         # No run can have such a name, and "../.." would lead out of the state folder.
         raise NotFoundError(reasons.RUN_NOT_FOUND, _not_found(state_dir, namespace, name))
     return LocalRun(RunFolder(state_dir / namespace / name), name, _read_status(state_dir, namespace, name))
+
+
+def local_runs(state_dir: Path, namespace: str | None = None) -> list[LocalRun]:
+    """The runs made on this machine, of one namespace or of all, by namespace and name. Raises DataError("BadStatus")."""
+    found = sorted(path.parent for path in state_dir.glob(f"{namespace or '*'}/*/status.json"))
+    return [local_run(state_dir, path.parent.name, path.name) for path in found]
 
 
 def local_user() -> str:

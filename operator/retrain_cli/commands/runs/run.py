@@ -99,7 +99,8 @@ def run(args: argparse.Namespace) -> int:
     if stop.requested:
         print("Stopped; everything done so far is kept. The same command continues from there.", file=out)
         return STOPPED
-    print(run_summary(identified, status, folder.path / "status.json"), file=out)
+    lines = ["", *run_summary(loaded.metadata.name, status), f"Status: {folder.path / 'status.json'}"]
+    print("\n".join(lines), file=out)
     if args.json:
         print(json.dumps({"ran": not done, **to_wire(status)}, indent=2))
     return WAS_DONE if done and args.fail_if_done else EXIT_CODES[status.state]
