@@ -167,6 +167,29 @@ def test_nothing_of_the_secret_but_the_authority_is_a_file(s3: Any, authority: A
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["ca.crt"]
 
 
+@pytest.mark.parametrize("speaks_tls", [True, False], ids=["a certificate for another name", "no TLS at all"])
+def test_a_mistake_in_the_address_is_said_at_once(
+    rclone: None, s3: Any, git_server: GitServer, tmp_path: Path, speaks_tls: bool
+) -> None:
+    """Of rclone and git, whose words these are; a patience of a minute would be waited for."""
+    git_server.repository()
+    context = new_authority(tmp_path / "other").server_context("DNS:elsewhere.example")
+    with tls_before(s3.ports[6], context) as s3_port, tls_before(git_server.port, context) as git_port:
+        if not speaks_tls:
+            s3_port, git_port = s3.ports[6], git_server.port
+        trusted = str(tmp_path / "other" / "ca.crt")
+        config = configured(tmp_path / "r.conf", in_s3("minio", f"https://127.0.0.1:{s3_port}", "key", "secret"))
+        environ = os.environ | {"RCLONE_CONFIG": str(config), "RCLONE_CA_CERT": trusted, "GIT_SSL_CAINFO": trusted}
+        branch = Branch(f"https://127.0.0.1:{git_port}/reports.git", "main", "")
+        errors = (
+            refusal(lambda: open_store("rclone://minio/bucket/", environ, 60).read("x")),
+            refusal(lambda: push_files(branch, {}, "report 1", environ, Patience(60))),
+        )
+    for error in errors:
+        assert error.reason == ("CertificateNotTrusted" if speaks_tls else "BadLocation")
+        assert ("for another name" if speaks_tls else "does not speak TLS") in error.message
+
+
 # What is no certificate
 
 

@@ -23,4 +23,6 @@ _PLACE = ("The report can't have that branch or path.", "Choose another `report.
 BAD_BRANCH = bad("BadBranch", *_PLACE)
 BAD_PATH = bad("BadPath", *_PLACE)
 PATH_TAKEN = bad("PathTaken", *_PLACE)
-GIT_FAILED = bad("GitFailed", "git failed in a way that has no name yet.", "Read what git says in the message.")
+GIT_FAILED = bad(
+    "GitFailed", "git failed in a way that has no name yet.", "Run the command that the message names by hand."
+)

@@ -76,7 +76,7 @@ class Git:
 
     def error(self, completed: Completed) -> Exception:
         """The error to raise for a command that failed: Temporary, or an error of `git_errors`."""
-        return error_from(completed.code, completed.errors, self.remote, self.environ[TOKEN])
+        return error_from(completed.code, completed.errors, self.remote)
 
     def _code(self, command: list[str], stdin: IO[bytes], out: IO[bytes], errors: IO[bytes]) -> int:
         environ = dict(self.environ)

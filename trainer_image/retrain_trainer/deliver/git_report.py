@@ -7,7 +7,6 @@ nothing is checked out, so a large repository costs little.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,15 +20,10 @@ from retrain_api.errors import ConfigurationError, SoftwareError
 from retrain_trainer.store.patience import Patience, pause_seconds
 
 from .git import TOKEN, Git, open_git
-from .git_errors import push_refused
+from .git_errors import push_rejected
 
 MOST_TRIES = 10
 """Attempts to push while others keep pushing first; with the pauses in between, about a minute and a half."""
-
-_CONCURRENT_PUSH = re.compile(
-    r"fetch first|non-fast-forward|stale info|cannot lock ref|failed to (update|lock) ref|reference already exists"
-    r"|incorrect old value|but expected"
-)
 
 T = TypeVar("T")
 
@@ -149,6 +143,6 @@ def _push(git: Git, branch: Branch, commit: str, *flags: str) -> bool:
     if rejected is None:
         raise git.error(completed)
     reason = rejected.rpartition("(")[2].rstrip(")")
-    if _CONCURRENT_PUSH.search(reason):
-        return False
-    raise push_refused(reason, branch.branch, git.remote, git.environ[TOKEN])
+    if error := push_rejected(reason, branch.branch, git.remote, git.environ[TOKEN]):
+        raise error
+    return False

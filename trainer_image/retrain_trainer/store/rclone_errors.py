@@ -1,7 +1,8 @@
 """Converts rclone's errors into ours; pure.
 
 Its output is matched but never quoted: it may hold a URL with a token, or a line of the configuration. The messages of
-each kind of remote were observed with rclone 1.60; anything that no pattern matches is classified by its exit code.
+each kind of remote were observed with rclone 1.60, which ends with 1 whatever the remote answered; anything that no pattern
+matches is classified by its exit code. What lasts until somebody changes something is never a SoftwareError, which is retried.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from retrain_api.errors import ConfigurationError, CredentialsError, NotFoundErr
 
 from .patience import Temporary
 
-# https://rclone.org/docs/#list-of-exit-codes
+# https://rclone.org/docs/#list-of-exit-codes. 1 and 2 are a usage error and an error without a category, and have changed places.
 _NOT_FOUND_CODES = (3, 4)
 _TEMPORARY_CODE = 5
+_LASTING_CODES = (6, 7)
+_LIMIT_CODES = (8, 9, 10)
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,47 @@ _CONFIGURATION: tuple[_Lasting, ...] = (
     ),
 )
 
+_USAGE: _Lasting = (
+    r"unknown (shorthand )?flag|unknown command",
+    ConfigurationError,
+    reasons.NO_RCLONE,
+    "This machine's rclone does not know what is asked of it; install version 1.60 or a newer one.",
+)
+_TLS: tuple[_Lasting, ...] = (
+    (
+        r"does not look like a TLS handshake|server gave HTTP response to HTTPS client",
+        ConfigurationError,
+        reasons.BAD_LOCATION,
+        "The server of the remote {remote} does not speak TLS; is its address in rclone's configuration http:// and not https://?",
+    ),
+    (
+        r"x509: (certificate is (not )?valid for|cannot validate certificate for|certificate relies on legacy)",
+        ConfigurationError,
+        reasons.CERTIFICATE_NOT_TRUSTED,
+        "The certificate of the remote {remote} is for another name than its address in rclone's configuration; use a name "
+        "that is in the certificate.",
+    ),
+    (
+        r"x509: certificate has expired or is not yet valid",
+        ConfigurationError,
+        reasons.CERTIFICATE_NOT_TRUSTED,
+        "The certificate of the remote {remote} has expired or is not valid yet; renew it, or set this machine's clock right.",
+    ),
+    (
+        r"x509:",
+        ConfigurationError,
+        reasons.CERTIFICATE_NOT_TRUSTED,
+        "The certificate of the remote {remote} is not trusted: put that of its authority into the key ca.crt of the Secret "
+        "with rclone's configuration, or, without a cluster, name its file in RCLONE_CA_CERT.",
+    ),
+    (
+        r"remote error: tls|tls: ",
+        ConfigurationError,
+        reasons.BAD_LOCATION,
+        "The server of the remote {remote} and rclone find no version of TLS that both speak; check the address and the server.",
+    ),
+)
+
 _TEMPORARY: tuple[tuple[str, str], ...] = (
     (r"no such host|server misbehaving", "unknown host name, or no name server"),
     (r"connection refused|no route to host|network is unreachable", "connection refused, or no route"),
@@ -68,12 +112,30 @@ _LASTING: tuple[_Lasting, ...] = (
         reasons.CHECKSUM_MISMATCH,
         "{uri} can't be decrypted: it is damaged, or was written with another password of the remote {remote}.",
     ),
+    *_TLS,
     (
-        r"x509:",
+        r"(unsupported|missing) protocol scheme|first path segment in URL|invalid port|invalid URL",
         ConfigurationError,
-        reasons.CERTIFICATE_NOT_TRUSTED,
-        "The certificate of the remote {remote} is not trusted: put that of its authority into the key ca.crt of the Secret "
-        "with rclone's configuration, or, without a cluster, name its file in RCLONE_CA_CERT.",
+        reasons.BAD_LOCATION,
+        "The address of the remote {remote} in rclone's configuration is none; it begins with http:// or https://.",
+    ),
+    (
+        r"AuthorizationHeaderMalformed|PermanentRedirect|BucketRegionError|\b301 Moved",
+        ConfigurationError,
+        reasons.WRONG_REGION,
+        "The bucket of {uri} is in another region than rclone's configuration says; correct the region there.",
+    ),
+    (
+        r"RequestTimeTooSkewed",
+        CredentialsError,
+        reasons.CLOCK_WRONG,
+        "The remote {remote} rejects requests because this machine's clock is wrong; correct the clock.",
+    ),
+    (
+        r"downloadQuotaExceeded|dailyLimitExceeded|Daily Limit Exceeded",
+        ConfigurationError,
+        reasons.STORE_REFUSED,
+        "The remote {remote} takes no more requests today, because a quota is used up; try again tomorrow.",
     ),
     (
         r"storageQuotaExceeded|Insufficient Storage|InsufficientStorage|\b507\b|no space left|QuotaExceeded|quota",
@@ -82,7 +144,7 @@ _LASTING: tuple[_Lasting, ...] = (
         "The remote {remote} has no space left for {uri}.",
     ),
     (
-        r"invalid_grant|couldn't fetch token|cannot fetch token|empty token|token expired|config reconnect",
+        r"ExpiredToken|invalid_grant|couldn't fetch token|cannot fetch token|empty token|token expired|config reconnect",
         CredentialsError,
         reasons.CREDENTIALS_EXPIRED,
         "The token of the remote {remote} has expired or was revoked: renew it with "
@@ -106,6 +168,13 @@ _LASTING: tuple[_Lasting, ...] = (
         reasons.ACCESS_DENIED,
         "The credentials of the remote {remote} do not allow access to {uri}.",
     ),
+    (
+        r"status code: (4\d\d|501|505)|\b(400 Bad Request|405 Method Not Allowed|410 Gone|501 [A-Z]|505 [A-Z])",
+        ConfigurationError,
+        reasons.STORE_REFUSED,
+        "The server of the remote {remote} does not take rclone's requests; check the remote's type and address.",
+    ),
+    _USAGE,
 )
 
 
@@ -124,7 +193,22 @@ def explained(code: int, words: str, target: Target) -> Exception:
         return NotFoundError(reasons.OBJECT_NOT_FOUND, f"{target.uri} does not exist.")
     if code == _TEMPORARY_CODE:
         return Temporary("it failed for now")
-    return SoftwareError(
+    return _by_code(code, target)
+
+
+def _by_code(code: int, target: Target) -> RetrainError:
+    """What the exit code alone says, where the words are new."""
+    if code < 0:
+        killed = f"rclone was killed (signal {-code}) at work on {target.uri}, most often because memory ran out."
+        return SoftwareError(reasons.RCLONE_FAILED, killed)
+    if code in _LIMIT_CODES:
+        return ConfigurationError(
+            reasons.RCLONE_FAILED,
+            f"rclone ended by a limit of its own settings on {target.uri} (exit code {code}); take the RCLONE_... variable "
+            "with that limit out of the environment.",
+        )
+    kind = ConfigurationError if code in _LASTING_CODES else SoftwareError
+    return kind(
         reasons.RCLONE_FAILED,
         f"rclone failed on {target.uri} with exit code {code}; run `rclone lsf {target.place}` yourself to see its message.",
     )

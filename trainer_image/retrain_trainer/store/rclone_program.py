@@ -42,6 +42,7 @@ _LEFT_OUT = frozenset(
         "AWS_CA_BUNDLE",  # the S3 kind of rclone 1.60 ends at once where it is set: LoadCustomCABundleError
         *(f"RCLONE_{name}" for name in ("VERBOSE", "QUIET", "LOG_LEVEL", "LOG_FILE", "LOG_FORMAT", "USE_JSON_LOG")),
         *(f"RCLONE_{name}" for name in ("PROGRESS", "DRY_RUN", "INTERACTIVE", "DUMP", "RETRIES")),
+        *(f"RCLONE_{name}" for name in ("MAX_TRANSFER", "MAX_DURATION", "CUTOFF_MODE", "ERROR_ON_NO_TRANSFER")),
     }
 )
 """Variables that people set for their own use of rclone, and that would change its output or behaviour here."""
