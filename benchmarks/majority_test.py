@@ -3,8 +3,8 @@
     python benchmarks/majority_test.py [--markets 250]
 
 "Shifted" moves the model's calls against the labels (`retrain_trainer/measure/intervals/shifted.py`), which is what an evaluation does;
-"paired" resamples the difference to the majority's answers. Both count only where the model is ahead of the majority. The table
-stands in docs/measuring.md.
+"paired" resamples the difference to the majority's answers. Both count only where the model is ahead of the majority. The markets are
+always the same ones. The table stands in docs/measuring.md.
 """
 
 from __future__ import annotations
@@ -56,6 +56,21 @@ def tried(case: tuple[float, ...], seed: int) -> tuple[float, float, bool, bool]
     return right.mean(), theirs.mean(), *found
 
 
+def named(
+    bars: int,
+    horizon: int,
+    lookback: int,
+    score: float,
+    volatility: float | None,
+    skill: float,
+    drift: float,
+    bias: float,
+) -> str:
+    """What a row of the table begins with."""
+    name = f"{'with' if skill else 'without'} skill: {bars:,}, {horizon}, {lookback}; {score:g} / {volatility or '-'}"
+    return name + (", the market rises" if drift else "") + (", the model prefers up" if bias else "")
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -65,11 +80,11 @@ def main() -> None:
         "| bars, horizon, lookback; score / volatility | accuracy | majority | shifted | paired |\n|---|---|---|---|---|"
     )
     for case in CASES:
-        bars, horizon, lookback, score, volatility, _, drift, bias = case
-        name = f"{bars:,}, {horizon}, {lookback}; {score:g} / {volatility or '-'}"
-        name += (", the market rises" if drift else "") + (", the model prefers up" if bias else "")
         values = 100 * np.mean([tried(case, seed) for seed in range(markets)], axis=0)
-        print(f"| {name} | {values[0]:.1f} % | {values[1]:.1f} % | {values[2]:.0f} % | {values[3]:.0f} % |", flush=True)
+        print(
+            f"| {named(*case)} | {values[0]:.1f} % | {values[1]:.1f} % | {values[2]:.0f} % | {values[3]:.0f} % |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
