@@ -124,6 +124,7 @@ def test_a_job_that_is_refused_for_good_is_not_asked_for_again(
         proxy.fault = fault
         life.create()
         status = life.ends("Promoted")
+        assert life.operator.metric(f'retrain_reconcile_errors_total{{kind="{code}"}}') == 0
     entry = next(each for each in status["symbols"] if each["symbol"] == "ETH-USD")
     assert entry["state"] == "Failed"
     assert "spec.template: this can't be" in entry["message"]

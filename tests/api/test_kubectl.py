@@ -17,7 +17,7 @@ from support.job_controller import INDEX
 from support.life import NAME, Life
 from support.operator_process import Runs, until
 from support.planning import run_document
-from support.results import task_of
+from support.results import task_of, trained
 
 from retrain_api.schema.crd import spec_schema
 
@@ -135,12 +135,26 @@ def test_a_watch_shows_the_states_in_their_order(life: Life, tmp_path: Path) -> 
         life.ends("Promoted")
         until(lambda: " Promoted " in log.read_text(), log.read_text)
     header, *rows = [line.split() for line in log.read_text().splitlines()]
-    assert header == ["NAME", "STATE", "TRAINED", "GATE", "PROMOTED", "AGE"]
+    assert header == ["NAME", "STATE", "TRAINED", "PROGRESS", "GATE", "PROMOTED", "AGE"]
     order = ["Pending", "Queued", "Training", "Evaluating", "Publishing", "Promoted"]
     states = [order.index(row[1]) for row in rows if row[1] in order]
     assert states == sorted(states)
     assert {order.index("Training"), order.index("Promoted")} <= set(states)
     assert rows[-1][1:-1] == ["Promoted", "3/3", "3/3", "Pass", "BTC-USD,ETH-USD,SOL-USD"]
+
+
+def test_a_watch_prints_no_row_twice_and_shows_how_far_the_trainings_are(life: Life, tmp_path: Path) -> None:
+    log, gate = tmp_path / "watch", threading.Event()
+    line = "Epoch 7/50: Train Loss=0.6543, Val Loss=0.6789, Val Acc=0.523, LR=0.001000"
+    life.kubelet.fate = Fates(train=lambda task: succeeds(trained(task), log=(line,), hold=gate))
+    with beside(life, log, "get", "retrainruns", "-w"):
+        apply(life, document(life))
+        until(lambda: " 7,7,7/50 " in log.read_text(), log.read_text)
+        gate.set()
+        life.ends("Promoted")
+        until(lambda: " Promoted " in log.read_text(), log.read_text)
+    rows = [tuple(line.split()[:-1]) for line in log.read_text().splitlines()]
+    assert len(set(rows)) == len(rows), log.read_text()
 
 
 def test_the_table_says_how_a_run_ended_and_the_wide_one_says_why(life: Life) -> None:
@@ -150,7 +164,7 @@ def test_the_table_says_how_a_run_ended_and_the_wide_one_says_why(life: Life) ->
     for name in ("retrainruns", "retrainrun", "rtr", "all"):
         assert " Rejected 3/3 0/3 Fail " in say(life, "get", name)
     wide = say(life, "get", "rtr", "-o", "wide")
-    assert wide.startswith("NAME STATE TRAINED GATE PROMOTED AGE MESSAGE ")
+    assert wide.startswith("NAME STATE TRAINED PROGRESS GATE PROMOTED AGE MESSAGE ")
     assert wide.endswith(message), "what is long comes last"
 
 

@@ -72,6 +72,7 @@ def test_jobs_that_a_quota_forbids_are_named_and_made_once_it_is_lifted(life: Li
     life.create()
     said = ("Queued", "QuotaExceeded")
     life.until(lambda s: sum((one["state"], one.get("reason")) == said for one in s["symbols"]) == 2)
+    assert life.operator.metric('retrain_reconcile_errors_total{kind="403"}') == 0
     life.lift_quota()
     status = life.ends("Promoted")
     assert status["trained"] == "3/3"

@@ -26,6 +26,7 @@ more that the tool applies."""
 _COLUMNS = (
     ("State", ".status.state", "Where the run is."),
     ("Trained", ".status.trained", "Trained symbols."),
+    ("Progress", ".status.progress", "Epochs of the symbols in training, or the reason why nothing goes on."),
     ("Gate", ".status.gateSummary", "Passed models and the verdict."),
     ("Promoted", ".status.promoted", "Promoted symbols."),
 )

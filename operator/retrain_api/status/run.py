@@ -131,6 +131,9 @@ class RetrainRunStatus(Lenient):
     state: Annotated[State, known_or(State, "Pending")] = Field("Pending", description="Where the run is.")
     message: str = Field("", description="What that means, in a sentence.")
     trained: str = Field("", description="Trained symbols out of all, for the column.")
+    progress: str = Field(
+        "", description="Epochs of the symbols in training, or the reason why nothing goes on, for the column."
+    )
     gate_summary: str = Field("", description="Passed models and verdict, for the column.")
     promoted: str = Field("", description="Promoted symbols, for the column.")
     start_time: str | None = Field(None, description="When the work began.")
@@ -151,6 +154,11 @@ class RetrainRunStatus(Lenient):
     report: ReportStatus | None = Field(None, description="Where the report is.")
     backups: Backups | None = Field(None, description="Copies in other places.")
     history: tuple[HistoryEntry, ...] = Field((), description="The last five judgements that were published.")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What `kubectl get` prints of it."""
+        return self.state, self.trained, self.progress, self.gate_summary, self.promoted
 
     def symbol(self, name: str) -> SymbolStatus:
         """What is known of a symbol; a fresh entry where that is nothing."""

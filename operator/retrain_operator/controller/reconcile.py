@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from retrain_api.errors import ConfigurationError
 from retrain_api.run import parse_stored
-from retrain_api.status.run import RetrainRunStatus, is_finished, is_finished_elsewhere
+from retrain_api.status.run import FINAL_STATES, RetrainRunStatus, is_finished, is_finished_elsewhere
 from retrain_operator.decide.conditions import unreadable
 from retrain_operator.decide.context import Settings
 from retrain_operator.decide.job_reasons import held_up
@@ -30,6 +30,8 @@ from retrain_operator.state.effects import Basis, Plan
 log = logging.getLogger(__name__)
 
 
+_UNSEEN_REST = 600.0
+"""Seconds that small steps wait which change no column: `kubectl get -w` would print the same row again."""
 _LONGEST_REST = 6.0
 """At most this many times `minor_every`. With a thousand runs at once small steps were 2.7 of 22 requests a run."""
 
@@ -46,7 +48,7 @@ class Reconciler:
     """Reconciles runs. Its only memory is the cache, and when it last wrote each status.
 
     `minor_every`: seconds between two status writes that report only small steps of a symbol. The time is stretched
-    while many runs wait: `crowd` is how many of them wait in the queue for each worker.
+    while many runs wait (`crowd` is how many of them wait in the queue for each worker), and where no column shows them.
     """
 
     cache: Cache
@@ -93,7 +95,9 @@ class Reconciler:
         if decided.create or decided.delete or decided.events or not minor(before, decided.status):
             return 0.0
         rest = self.minor_every * min(1.0 + self.crowd(), _LONGEST_REST)
-        return self.wrote_at.get(key, 0.0) + rest - time.monotonic()
+        if before.columns == decided.status.columns and before.state not in FINAL_STATES:
+            rest = _UNSEEN_REST
+        return self.wrote_at.setdefault(key, time.monotonic()) + rest - time.monotonic()
 
     async def _carry_out(self, key: Key, body: Mapping[str, Any], before: RetrainRunStatus, decided: Plan) -> None:
         def wrote() -> None:

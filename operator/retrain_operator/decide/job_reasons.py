@@ -47,9 +47,13 @@ _NOBODYS = (*_REFUSALS, reasons.CONTAINER_STATUS_UNKNOWN, reasons.EVICTED, reaso
 backoffLimit all the same: four refusals end a Job within 70 seconds, when a GPU plugin may still be starting."""
 
 
+STARTING = (reasons.POD_PENDING, reasons.CONTAINER_CREATING, reasons.POD_INITIALIZING)
+"""Every pod waits for these on its way; where one never ends, Kubernetes gives another reason."""
+
+
 def held_up(entry: SymbolStatus) -> str | None:
-    """Why a symbol waits, unless it merely waits to start or for its turn."""
-    return None if entry.reason in (None, reasons.POD_PENDING, reasons.PARALLELISM) else entry.reason
+    """Why a symbol waits, unless it merely starts or waits for its turn."""
+    return None if entry.reason in (None, *STARTING, reasons.PARALLELISM) else entry.reason
 
 
 def at_work(job: JobView) -> bool:

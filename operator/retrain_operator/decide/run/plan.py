@@ -35,7 +35,7 @@ from retrain_operator.decide.phase_job import Waiting
 from retrain_operator.state.effects import Basis, Deletion, Event, Plan, Steps, deletions
 from retrain_operator.state.view import RunView
 
-from . import delivering, evaluating, publishing, training
+from . import columns, delivering, evaluating, publishing, training
 from .answers import StaleAnswer, stale_answers, still_stale
 from .publications import Publications, publications
 from .publishing import Published
@@ -294,7 +294,8 @@ def _status(context: Context, draft: _Draft) -> RetrainRunStatus:
             "backups": delivered.backups if delivered else before.backups,
         }
     )
-    status = status.model_copy(update=_columns(status))
+    epochs, delivers = context.run.spec.training.epochs, delivered is not None
+    status = status.model_copy(update=columns.columns(status, draft.reason, delivers, epochs))
     suspended = draft.state == "Suspended"
     # A CRD that is applied after a run has ended changes nothing of it.
     ignored = None if final and before.state in FINAL_STATES else context.run.ignored
@@ -320,18 +321,6 @@ def _started(context: Context, draft: _Draft) -> str | None:
 def _brief(gate: GateStatus) -> GateStatus:
     """The gate's status without the reasons, which stand with their symbols and in the run's message."""
     return gate.model_copy(update={"summary": headline(gate.summary)})
-
-
-def _columns(status: RetrainRunStatus) -> dict[str, str]:
-    """What `kubectl get` shows."""
-    total = len(status.symbols)
-    trained = sum(entry.result is not None and entry.result.model is not None for entry in status.symbols)
-    gate, promotion = status.gate, status.promotion or PromotionStatus()
-    return {
-        "trained": f"{trained}/{total}",
-        "gate_summary": f"{gate.passed}/{gate.total} {gate.verdict}" if gate else "",
-        "promoted": ",".join(model.symbol for model in promotion.models),
-    }
 
 
 def _once(deletions: tuple[Deletion, ...]) -> tuple[Deletion, ...]:

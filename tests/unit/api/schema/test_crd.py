@@ -36,7 +36,7 @@ def test_names_columns_and_subresource() -> None:
     assert spec["scope"] == "Namespaced"
     assert version["subresources"] == {"status": {}}
     shown = [column["name"] for column in version["additionalPrinterColumns"] if not column.get("priority")]
-    assert shown == ["State", "Trained", "Gate", "Promoted", "Age"]
+    assert shown == ["State", "Trained", "Progress", "Gate", "Promoted", "Age"]
 
 
 def nodes(
