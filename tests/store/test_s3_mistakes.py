@@ -8,66 +8,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import socket
-import struct
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from support.odd_server import TLS_HELLO, Caller, Reply, certificate, odd_server, tls
+from support.odd_server import TLS_HELLO, Caller, Reply, odd_server
+from support.odd_store import ACTS, KEYS, hangs_up, missing, refused, says, store_at
 from support.training_case import TrainingSetup, train
 
-from retrain_api.errors import PERMANENT_EXIT_CODES, RetrainError, StoreUnreachable
-from retrain_trainer.store.open import open_store
-from retrain_trainer.store.patience import HARDLY_CHANCE, Patience
-from retrain_trainer.store.s3 import S3Store
+from retrain_api.errors import PERMANENT_EXIT_CODES, StoreUnreachable
+from retrain_trainer.store.patience import HARDLY_CHANCE
 
-KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cr3t-w0rd", "AWS_REGION": "us-east-1"}
-FOREIGN_WORDS = ("Traceback", "botocore", "urllib3", "ssl.", "[SSL", "Errno", "Exception", "Error(", "s3cr3t-w0rd")
-ACTS: dict[str, Callable[[Any], object]] = {
-    "head": lambda store: store.head("x"),
-    "read": lambda store: store.read("x"),
-    "write": lambda store: store.write("x", b"new"),
-    "write if absent": lambda store: store.write("x", b"new", if_absent=True),
-    "delete": lambda store: store.delete("x"),
-    "list": lambda store: store.list(""),
-}
-
-
-def waits(seconds: float) -> None:
-    raise AssertionError(f"it waited {seconds} s for what lasts")
-
-
-@pytest.fixture(autouse=True)
-def _own_settings_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-
-
-def store_at(endpoint: str, sleep: Callable[[float], None] = waits, seconds: float = 300) -> S3Store:
-    store = open_store("s3://my-bucket/folder/", KEYS | {"AWS_ENDPOINT_URL": endpoint})
-    assert isinstance(store, S3Store)
-    return replace(store, patience=Patience(seconds, sleep=sleep))
-
-
-def refused(act: Callable[[], object]) -> RetrainError:
-    """The error of what lasts: one sentence of our words, and an exit code with which a Job is not tried again."""
-    with pytest.raises(RetrainError) as raised:
-        act()
-    error = raised.value
-    assert error.exit_code in PERMANENT_EXIT_CODES
-    assert "\n" not in error.message
-    assert not [word for word in FOREIGN_WORDS if word in error.message]
-    return error
-
+pytestmark = pytest.mark.usefixtures("own_settings_alone")
 
 # Answers that no S3 server gives
 
@@ -157,17 +111,6 @@ def test_a_redirect_after_a_form_can_not_be_read() -> None:
     assert error.reason == "BadEndpoint" and "can't be read as that of an S3 server" in error.message
 
 
-def xml(code: str, more: str = "") -> bytes:
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>s3cr3t-w0rd</Message>{more}'
-        "<Resource>/my-bucket/folder/x</Resource><RequestId>17F3A1B2C3D4E5F6</RequestId><HostId>dd9025b</HostId></Error>"
-    ).encode()
-
-
-def says(status: int, code: str, more: str = "", **headers: str) -> Reply:
-    return lambda caller: caller.answer(status, xml(code, more), x_amz_request_id="17F3A1B2C3D4E5F6", **headers)
-
-
 @pytest.mark.parametrize(
     ("reply", "act", "reason", "words"),
     [
@@ -178,7 +121,12 @@ def says(status: int, code: str, more: str = "", **headers: str) -> Reply:
             "no conditional writes (501 NotImplemented)",
         ),
         (says(400, "InvalidArgument"), "write if absent", "NoConditionalWrites", "x-amz-checksum-sha256 on PUT"),
-        (says(400, "InvalidArgument"), "write", "StoreRefused", "with its checksum (400 InvalidArgument)"),
+        (
+            says(400, "InvalidArgument"),
+            "write",
+            "StoreRefused",
+            "does not take an object with its checksum (400 InvalidArgument)",
+        ),
         (says(501, "NotImplemented"), "list", "StoreRefused", "(501 NotImplemented)"),
         (says(400, "KeyTooLongError"), "write", "StoreRefused", "(400 KeyTooLongError)"),
         (says(403, "InvalidAccessKeyId"), "read", "CredentialsRefused", "check key and secret"),
@@ -197,6 +145,7 @@ def says(status: int, code: str, more: str = "", **headers: str) -> Reply:
             "set AWS_REGION",
         ),
         (says(301, "PermanentRedirect", x_amz_bucket_region="eu-west-1"), "head", "WrongRegion", "set AWS_REGION"),
+        (lambda caller: caller.answer(301, b"", x_amz_request_id="1"), "head", "WrongRegion", "set AWS_REGION"),
         (lambda caller: caller.answer(407, b"", "text/html"), "read", "BadEndpoint", "check HTTPS_PROXY"),
         (lambda caller: caller.answer(403, b""), "head", "AccessDenied", "s3://my-bucket/folder/x"),
     ],
@@ -240,114 +189,6 @@ def test_bytes_that_always_arrive_changed_are_refused_after_a_few_tries() -> Non
         error = refused(lambda: store_at(server.http, sleep=lambda seconds: None).write("x", b"new"))
         assert server.asked == ["PUT"] * HARDLY_CHANCE
     assert "receives other bytes" in error.message
-
-
-# The other protocol
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return certificate(tmp_path_factory.mktemp("own"), "IP:127.0.0.1")
-
-
-def missing(caller: Caller) -> None:
-    says(404, "NoSuchKey")(caller)
-
-
-def hangs_up(caller: Caller) -> None:
-    raise OSError
-
-
-def resets(caller: Caller) -> None:
-    caller.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    raise OSError
-
-
-def on_hello(reply: Reply) -> Reply:
-    """An S3 server that speaks http; `reply` is what it says to who speaks TLS."""
-    return lambda caller: reply(caller) if caller.request.startswith(TLS_HELLO) else missing(caller)
-
-
-def bad_request(caller: Caller) -> None:
-    caller.connection.sendall(
-        b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n400 Bad Request"
-    )
-    raise OSError
-
-
-@pytest.mark.parametrize("reply", [bad_request, hangs_up, resets], ids=["says 400", "hangs up", "resets"])
-@pytest.mark.parametrize("act", ACTS)
-def test_https_of_a_server_that_speaks_http(reply: Reply, act: str) -> None:
-    with odd_server(on_hello(reply)) as server:
-        error = refused(lambda: ACTS[act](store_at(server.https)))
-    assert error.message == f"{server.https} does not speak TLS; is it http://? Correct AWS_ENDPOINT_URL."
-
-
-def plain_to_tls(answer: bytes, own: Path) -> Callable[[socket.socket], socket.socket]:
-    """A server that speaks TLS, and says this to who does not."""
-
-    def begin(plain: socket.socket) -> socket.socket:
-        if plain.recv(1, socket.MSG_PEEK) == TLS_HELLO:
-            return tls(own)(plain)
-        plain.recv(1 << 16)
-        plain.sendall(answer)
-        raise OSError
-
-    return begin
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"",
-        b"\x15\x03\x01\x00\x02\x02\x46",
-        b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
-        b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nContent-Type: text/html\r\nContent-Length: 67\r\nConnection: close\r\n\r\n"
-        b"<html><title>400 The plain HTTP request was sent to HTTPS port</ti>",
-    ],
-    ids=["hangs up", "alert", "Go", "nginx"],
-)
-@pytest.mark.parametrize("act", ["head", "read", "write", "list"])
-def test_http_of_a_server_that_speaks_tls(answer: bytes, act: str, own: Path) -> None:
-    with odd_server(missing, plain_to_tls(answer, own)) as server:
-        error = refused(lambda: ACTS[act](store_at(server.http)))
-    assert error.message == f"{server.http} does not speak plain HTTP; is it https://? Correct AWS_ENDPOINT_URL."
-
-
-def asks_for_a_client(own: Path) -> Callable[[socket.socket], socket.socket]:
-    import ssl
-
-    return tls(own, verify_mode=ssl.CERT_REQUIRED, maximum_version=ssl.TLSVersion.TLSv1_2)
-
-
-@pytest.mark.parametrize(
-    ("name", "trusted", "wrap", "reason", "words"),
-    [
-        ("IP:127.0.0.1", False, tls, "CertificateNotTrusted", "is not trusted"),
-        ("DNS:store.example", True, tls, "CertificateNotTrusted", "is for another name"),
-        ("IP:127.0.0.2", True, tls, "CertificateNotTrusted", "is for another name"),
-        ("IP:127.0.0.1", True, asks_for_a_client, "BadEndpoint", "refuses the TLS handshake"),
-    ],
-)
-def test_a_certificate_that_does_not_fit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, trusted: bool, wrap: Any, reason: str, words: str
-) -> None:
-    file = certificate(tmp_path, name)
-    if trusted:
-        monkeypatch.setenv("AWS_CA_BUNDLE", str(file))
-    with odd_server(missing, wrap(file)) as server:
-        error = refused(lambda: store_at(server.https).read("x"))
-    assert error.reason == reason
-    assert f"{server.https} {words}" in error.message
-
-
-@pytest.mark.parametrize("status", [403, 407])
-def test_a_proxy_that_lets_nothing_through(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
-    with odd_server(lambda caller: caller.answer(status, b"")) as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", proxy.http.replace("//", "//user:s3cr3t-w0rd@"))
-        error = refused(lambda: store_at("https://store.example").read("x"))
-        assert proxy.asked == ["CONNECT"]
-    assert "The proxy does not let requests through to https://store.example" in error.message
 
 
 # What passes by itself
@@ -408,11 +249,18 @@ def test_a_balancer_without_a_server_behind_it_is_waited_for() -> None:
 # As a person meets it
 
 
+def speaks_http(caller: Caller) -> None:
+    if caller.request.startswith(TLS_HELLO):
+        caller.connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        raise OSError
+    missing(caller)
+
+
 @pytest.mark.parametrize(
     ("reply", "scheme", "words"),
     [
         (PAGES["a console"], "http", "answers with a page"),
-        (on_hello(bad_request), "https", "does not speak TLS"),
+        (speaks_http, "https", "does not speak TLS"),
         (says(418, "Teapot"), "http", "(418 Teapot)"),
     ],
 )

@@ -82,7 +82,7 @@ _NO_CONDITIONS = Lasting(
 _NO_CHECKSUMS = Lasting(
     ConfigurationError,
     reasons.STORE_REFUSED,
-    "{endpoint} does not take {uri} with its checksum ({answer}); use a store with x-amz-checksum-sha256 on PUT, or a newer "
+    "{endpoint} does not take an object with its checksum ({answer}); use a store with x-amz-checksum-sha256 on PUT, or a newer "
     "version of this one.",
 )
 _NEITHER = Lasting(

@@ -39,7 +39,9 @@ def _check(response_dict: Mapping[str, Any], **_: object) -> None:
         return
     if text is None:
         body.close()  # an object that nobody will read
-    raise Foreign(status, headers.get("location", "") if redirect else None, code_in(text) if redirect else "")
+    if not redirect:
+        raise Foreign(status)
+    raise Foreign(status, headers.get("location", ""), code_in(text) or _code_of_head(status, headers))
 
 
 def is_redirect(status: int, headers: Mapping[str, str], body: bytes | None) -> bool:
@@ -61,6 +63,13 @@ def is_page(status: int, headers: Mapping[str, str], body: bytes | None) -> bool
         return not body.lstrip().startswith(b"<") or _is_html(body)
     is_html = headers.get("content-type", "").lower().startswith("text/html")
     return is_html and ("etag" not in headers or not any(name.lower().startswith("x-amz-") for name in headers))
+
+
+def _code_of_head(status: int, headers: Mapping[str, str]) -> str:
+    """An answer of S3 to HEAD has no body, so no code."""
+    if "x-amz-request-id" not in headers:
+        return ""
+    return "TemporaryRedirect" if status == 307 else "PermanentRedirect"
 
 
 def code_in(body: bytes | None) -> str:

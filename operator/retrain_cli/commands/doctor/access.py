@@ -115,7 +115,7 @@ def _chain(environ: Mapping[str, str]) -> str | None:
     from botocore.exceptions import BotoCoreError
 
     try:
-        found = boto3.Session(profile_name=environ.get("AWS_PROFILE") or None).get_credentials()
+        found = boto3.Session(profile_name=environ.get("AWS_PROFILE", "").strip() or None).get_credentials()
     except BotoCoreError:
         raise CredentialsError(
             reasons.NO_CREDENTIALS, "boto3's chain gives no credentials; check AWS_PROFILE and ~/.aws."
