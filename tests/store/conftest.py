@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -167,6 +168,16 @@ def s3_root(shared_bucket: str) -> str:
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "FIRST_PAUSE_SECONDS", 0.01)
+
+
+@pytest.fixture
+def own_settings_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No AWS variables, files or proxies of this machine."""
+    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
 
 
 @dataclass(frozen=True)

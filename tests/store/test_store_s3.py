@@ -96,7 +96,7 @@ def test_an_endpoint_that_is_none(endpoint: str) -> None:
     environ = {"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
     with pytest.raises(RetrainError) as refused:
         open_store("s3://bucket/", environ, patience_seconds=0).read("x")
-    assert refused.value.reason == "BadLocation"
+    assert refused.value.reason == "BadEndpoint"
 
 
 def test_the_credentials_given_go_before_those_of_the_process(

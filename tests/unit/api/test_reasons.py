@@ -30,7 +30,6 @@ OUTSIDE = {path: tree for path, tree in SOURCES.items() if path.parent.name != "
 STATES = {*get_args(State), *get_args(SymbolState), *get_args(PromotionStatus.model_fields["state"].annotation)}
 """Words that are a state as well: a literal of theirs is a reason only where one is expected."""
 OTHER_MEANINGS = {
-    ("s3_errors.py", "QuotaExceeded"): "what a store answers",
     ("controller.py", "Superseded"): "a kind of error that is counted",
     ("uncertainty.py", "Distance"): "a heading",
     ("uncertainty.py", "Model"): "a heading",

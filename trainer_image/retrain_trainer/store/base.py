@@ -43,7 +43,8 @@ class Store(Protocol):
     """A folder in an object store or on a disk. Keys are relative to `uri`, with "/" between their parts.
 
     Every method may raise CredentialsError (access refused), NotFoundError "BucketNotFound", ConfigurationError (not
-    readable, not writable) and StoreUnreachable (no usable answer before the patience ran out).
+    readable, not writable, no such store at that address) and StoreUnreachable (no usable answer before the patience
+    ran out).
     """
 
     @property

@@ -11,18 +11,28 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from retrain_api import reasons
-from retrain_api.errors import StoreUnreachable
+from retrain_api.errors import RetrainError, StoreUnreachable
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
+HARDLY_CHANCE = 3
+"""How often in a row a failure happens that is then taken for a lasting one, where it can be either."""
 
 T = TypeVar("T")
 
 
 class Temporary(Exception):
-    """A failure that may pass by itself. Its text says briefly what was observed, and holds no secret."""
+    """A failure that may pass by itself. Its text says briefly what was observed, and holds no secret.
+
+    `lasting` is the error to raise where it happens again and again: bytes that differ from their checksum may have been
+    damaged on the way, but hardly three times in a row.
+    """
+
+    def __init__(self, observed: str, lasting: RetrainError | None = None) -> None:
+        super().__init__(observed)
+        self.lasting = lasting
 
 
 @dataclass(frozen=True)
@@ -36,13 +46,17 @@ class Patience:
     def retry(self, attempt: Callable[[], T], where: str) -> T:
         """Call `attempt` until it returns; `where` names the store in messages.
 
-        Only Temporary is retried. Raises StoreUnreachable when attempts still fail after `seconds`.
+        Only Temporary is retried. Raises StoreUnreachable when attempts still fail after `seconds`, and a failure's
+        `lasting` error after a few.
         """
-        started = self.clock()
+        started, repeated = self.clock(), 0
         for tries in itertools.count():
             try:
                 return attempt()
             except Temporary as failure:
+                repeated = 0 if failure.lasting is None else repeated + 1
+                if failure.lasting is not None and repeated >= HARDLY_CHANCE:
+                    raise failure.lasting from failure
                 waited = self.clock() - started
                 if waited >= self.seconds:
                     raise StoreUnreachable(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,16 +18,22 @@ from typing import Any, TypeVar
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from urllib3.exceptions import HTTPError
 
 from retrain_api import reasons
-from retrain_api.errors import NotFoundError, SoftwareError
+from retrain_api.errors import ConfigurationError, NotFoundError, RetrainError, SoftwareError
 
 from .authority import S3_AUTHORITY, authority
 from .base import Head, Stored, checked_key
 from .disk import disk_errors, file_chunks, write_file
-from .patience import Patience
-from .s3_errors import Target, explained, is_code, shown_endpoint
+from .patience import Patience, Temporary
+from .s3_answers import is_code
+from .s3_errors import explained, is_doubtful, wrong_protocol
+from .s3_foreign import watch
+from .s3_protocol import speaks_the_other
+from .s3_settings import Settings, settings
+from .s3_target import Target, Write, shown_endpoint
+
+log = logging.getLogger(__name__)
 
 PART_BYTES = 16 << 20
 MOST_PARTS = 10_000
@@ -65,12 +72,12 @@ class S3Store:
             if error.reason == reasons.OBJECT_NOT_FOUND:
                 return None
             raise
-        return Head(answer["ContentLength"], answer["ETag"], _version(answer))
+        return Head(answer["ContentLength"], self._etag(key, answer), _version(answer))
 
     def read(self, key: str, version_id: str | None = None) -> Stored:
         def attempt() -> Stored:
             answer = self.client.get_object(**self._at(key, version_id))
-            return Stored(b"".join(self._body(key, answer)), answer["ETag"], _version(answer))
+            return Stored(b"".join(self._body(key, answer)), self._etag(key, answer), _version(answer))
 
         return self._request(key, attempt)
 
@@ -81,10 +88,12 @@ class S3Store:
         digest, token = hashlib.sha256(data), uuid.uuid4().hex
         request = self._at(key) | condition | {"Metadata": {_TOKEN: token, "sha256": digest.hexdigest()}}
         checksum = _base64(digest.digest())
-        answer = self._request(key, lambda: self._put(request, data, checksum, token))
+        answer = self._request(
+            key, lambda: self._put(request, data, checksum, token), "conditional" if condition else "plain"
+        )
         if answer.get("ChecksumSHA256") != checksum:
             self._compare(key, digest.hexdigest(), answer)
-        return str(answer["ETag"])
+        return self._etag(key, answer)
 
     def download(self, key: str, path: Path, version_id: str | None = None) -> str:
         def attempt() -> str:
@@ -119,20 +128,39 @@ class S3Store:
         version = {} if version_id is None else {"VersionId": version_id}
         return {"Bucket": self.bucket, "Key": self.prefix + checked_key(key)} | version
 
-    def _request(self, key: str, attempt: Callable[[], T]) -> T:
+    def _request(self, key: str, attempt: Callable[[], T], write: Write = "none") -> T:
         """Call `attempt` with boto3's errors converted into ours and temporary failures retried."""
-        target = self._target(key)
+        target = self._target(key, write)
 
         def explained_attempt() -> T:
             try:
                 return attempt()
-            except (BotoCoreError, ClientError, HTTPError, OSError, ValueError) as error:
-                raise explained(error, target) from error
+            except (RetrainError, Temporary):
+                raise
+            except Exception as error:  # boto3 lets through what its answers make Python raise, such as a KeyError
+                raise self._explained(error, target) from error
 
         return self.patience.retry(explained_attempt, f"The S3 store at {target.endpoint} (bucket {self.bucket})")
 
-    def _target(self, key: str) -> Target:
-        return Target(shown_endpoint(self.client.meta.endpoint_url), self.bucket, self.uri_of(key))
+    def _target(self, key: str, write: Write = "none") -> Target:
+        return Target(shown_endpoint(self.client.meta.endpoint_url), self.bucket, self.uri_of(key), write)
+
+    def _explained(self, error: Exception, target: Target) -> Exception:
+        if is_doubtful(error) and speaks_the_other(self.client.meta.endpoint_url):
+            return wrong_protocol(target)
+        log.debug("%s: %s", target.uri, type(error).__name__)  # its text may hold a URL with a password
+        return explained(error, target)
+
+    def _etag(self, key: str, answer: Answer) -> str:
+        """The etag of an answer. Raises ConfigurationError "UnsafeStore"."""
+        if answer.get("ETag"):
+            return str(answer["ETag"])
+        target = self._target(key)
+        raise ConfigurationError(
+            reasons.UNSAFE_STORE,
+            f"{target.endpoint} gives no ETag for {target.uri}, so nothing says which bytes were read or written; "
+            "use another store, or a newer version of this one.",
+        )
 
     def _headed(self, key: str) -> Answer:
         try:
@@ -148,7 +176,7 @@ class S3Store:
     def _body(self, key: str, answer: Answer) -> Iterator[bytes]:
         try:
             yield from answer["Body"].iter_chunks(_CHUNK_BYTES)
-        except (BotoCoreError, HTTPError, OSError) as error:
+        except Exception as error:
             raise explained(error, self._target(key)) from error
         finally:
             answer["Body"].close()
@@ -177,7 +205,7 @@ class S3Store:
 
     def _upload_parts(self, key: str, path: Path, part_bytes: int) -> str:
         created = self._request(
-            key, lambda: self.client.create_multipart_upload(**self._at(key), ChecksumAlgorithm="SHA256")
+            key, lambda: self.client.create_multipart_upload(**self._at(key), ChecksumAlgorithm="SHA256"), "plain"
         )
         upload = self._at(key) | {"UploadId": created["UploadId"]}
         try:
@@ -194,7 +222,7 @@ class S3Store:
         whole, parts = hashlib.sha256(), []
         for number, chunk in enumerate(chunks, start=1):
             whole.update(chunk)
-            parts.append(self._request(key, lambda: self._send_part(upload, number, chunk)))  # noqa: B023
+            parts.append(self._request(key, lambda: self._send_part(upload, number, chunk), "plain"))  # noqa: B023
         return whole.hexdigest(), parts
 
     def _send_part(self, upload: Answer, number: int, chunk: bytes) -> Answer:
@@ -213,7 +241,7 @@ class S3Store:
     def _abort(self, upload: Answer) -> None:
         try:
             self.client.abort_multipart_upload(**upload)
-        except (BotoCoreError, ClientError, HTTPError, OSError):
+        except Exception:
             return  # the failure of the upload is the error to report, not this one
 
     def _compare(self, key: str, sha256: str, answer: Answer) -> None:
@@ -238,20 +266,24 @@ class S3Store:
 def open_s3(bucket: str, prefix: str, environ: Mapping[str, str], patience: Patience) -> S3Store:
     """The store of a bucket. Credentials come from `environ` or, where it has no key, from boto3's default chain.
 
-    Raises ConfigurationError for an invalid endpoint, region or certificate authority, CredentialsError for a missing
-    profile.
+    Raises ConfigurationError for an invalid endpoint, region or certificate authority, CredentialsError for a missing profile
+    and for a value that can't be sent.
     """
-    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL") or None
+    given = settings(environ, bucket)
     prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
     try:
-        client = _client(endpoint, environ, authority(environ, S3_AUTHORITY, "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"))
+        client = _client(given, authority(given.environ, S3_AUTHORITY, "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"))
     except (BotoCoreError, ValueError) as error:
-        shown = shown_endpoint(endpoint) if endpoint and "://" in endpoint else "the endpoint given"
-        raise explained(error, Target(shown if endpoint else "AWS", bucket, f"s3://{bucket}/{prefix}")) from error
+        shown = "AWS" if given.endpoint is None else shown_endpoint(given.endpoint)
+        raise explained(error, Target(shown, bucket, f"s3://{bucket}/{prefix}")) from error
+    watch(client)
+    for library in ("botocore", "urllib3"):  # they log what is explained here, tracebacks of odd headers included
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     return S3Store(bucket, prefix, client, patience)
 
 
-def _client(endpoint: str | None, environ: Mapping[str, str], trusted: str | None) -> Any:
+def _client(given: Settings, trusted: str | None) -> Any:
+    environ, endpoint = given.environ, given.endpoint
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ("us-east-1" if endpoint else None)
     key = environ.get("AWS_ACCESS_KEY_ID") or None
     session = boto3.Session(

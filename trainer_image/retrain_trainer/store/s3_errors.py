@@ -6,177 +6,74 @@ credentials, nor the text of an exception, which may hold a URL with a password 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 from urllib.parse import urlsplit
 
-from botocore import exceptions as boto
-from botocore.parsers import ResponseParserError
-from urllib3.exceptions import HTTPError
+from botocore.exceptions import ClientError
 
 from retrain_api import reasons
-from retrain_api.errors import ConfigurationError, CredentialsError, NotFoundError, RetrainError, SoftwareError
+from retrain_api.errors import ConfigurationError, RetrainError, SoftwareError
 
-from .base import Conflict
 from .patience import Temporary
+from .s3_answers import answered, code_meaning, explained_answer
+from .s3_foreign import Foreign
+from .s3_libraries import NOT_PLAIN, NOT_TLS, may_be_another_protocol, meaning
+from .s3_target import Lasting, Meaning, Target, shown_answer, shown_endpoint
 
-# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-_TEMPORARY = {
-    "BadDigest",  # the bytes were damaged in transit
-    "BandwidthLimitExceeded",
-    "ConditionalRequestConflict",  # two conditional writes at the same time: ask again to find out which one succeeded
-    "IDPCommunicationError",
-    "IncompleteBody",
-    "InternalError",
-    "InternalServerError",
-    "OperationAborted",
-    "RequestLimitExceeded",
-    "RequestTimeout",
-    "RequestTimeoutException",
-    "ServiceUnavailable",
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequests",
-    "XAmzContentSHA256Mismatch",
-}
-_TEMPORARY_STATUS = {307, 408, 425, 429, 500, 502, 503, 504}
-_FULL = {"InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "507"}
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
-_UNKNOWN = {
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidIdentityToken",
-    "InvalidSecurity",
-    "InvalidToken",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
-_OTHER_REGION = {
-    "301",
-    "AuthorizationHeaderMalformed",
-    "IllegalLocationConstraintException",
-    "IncorrectEndpoint",
-    "PermanentRedirect",
-}
-_NO_CREDENTIALS = (
-    boto.NoCredentialsError,
-    boto.PartialCredentialsError,
-    boto.ProfileNotFound,
-    boto.TokenRetrievalError,
-    boto.UnauthorizedSSOTokenError,
-)
-_UNUSABLE = (boto.ParamValidationError, boto.InvalidRegionError, boto.UnsupportedS3ConfigurationError, ValueError)
-_SEEN = (
-    (boto.ConnectTimeoutError, "no connection in time"),
-    (boto.ReadTimeoutError, "no answer in time"),
-    (boto.EndpointConnectionError, "connection refused, no route, or unknown host name"),
-    (boto.ProxyConnectionError, "the proxy can't be reached"),
-    (boto.IncompleteReadError, "the response was cut off"),
-    (boto.FlexibleChecksumError, "the response was damaged in transit"),
-    (boto.MetadataRetrievalError, "the credentials service gave no answer"),
-    (boto.CredentialRetrievalError, "the credentials service gave no answer"),
-    (ResponseParserError, "the answer is not S3's"),
-)
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a request is about: the endpoint, the bucket, and the URI of the object."""
-
-    endpoint: str
-    bucket: str
-    uri: str
-
-
-def shown_endpoint(url: str) -> str:
-    """Scheme, host and port of an endpoint: the parts that are safe to show."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-
-
-def is_code(error: boto.ClientError, *codes: str) -> bool:
-    """Whether the server answered with one of these codes. To a HEAD request it answers with a status instead, such as "404"."""
-    return error.response.get("Error", {}).get("Code", "") in codes
+_PLACE = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+")
 
 
 def explained(error: Exception, target: Target) -> Exception:
-    """The error to raise instead: Temporary, a RetrainError, or the error itself where S3 has nothing to do with it."""
-    if isinstance(error, boto.ClientError):
-        return _answered(error, target)
-    if isinstance(error, _NO_CREDENTIALS):
-        return CredentialsError(
-            reasons.NO_CREDENTIALS,
-            f"The credentials for {target.uri} are incomplete: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-            "or use a service account that the cloud grants access to.",
-        )
-    if isinstance(error, boto.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+    """The error to raise instead: Temporary or a RetrainError."""
+    if isinstance(error, MemoryError):
+        return SoftwareError(reasons.OUT_OF_MEMORY, f"There is not enough memory for {target.uri}; give the task more.")
+    if isinstance(error, Foreign):
+        return _foreign(error, target)
+    if isinstance(error, ClientError):
+        return _raised(explained_answer(error, target), target, shown_answer(*answered(error)))
+    return _raised(meaning(error), target)
+
+
+def is_doubtful(error: Exception) -> bool:
+    """Whether the endpoint may speak another protocol: it hung up, or a 400 came that is not S3's."""
+    return may_be_another_protocol(error) or (isinstance(error, Foreign) and error.status == 400)
+
+
+def wrong_protocol(target: Target) -> RetrainError:
+    """The error of an endpoint that was found to speak the other protocol."""
+    return (NOT_TLS if target.endpoint.startswith("https:") else NOT_PLAIN).error(target)
+
+
+def _raised(found: Meaning, target: Target, answer: str = "") -> Exception:
+    if isinstance(found, Lasting):
+        return found.error(target, answer)
+    return Temporary(found.observed, None if found.lasting is None else found.lasting.error(target, answer))
+
+
+def _foreign(error: Foreign, target: Target) -> Exception:
+    if error.code:
+        answer = shown_answer(error.status, error.code)
+        return _raised(code_meaning(error.status, error.code, target), target, answer)
+    if error.location is None:
         return ConfigurationError(
-            reasons.CERTIFICATE_NOT_TRUSTED,
-            f"The certificate of {target.endpoint} is not trusted: put that of its authority into the key ca.crt of the "
-            "credentials' Secret, or, without a cluster, name its file in AWS_CA_BUNDLE.",
+            reasons.BAD_ENDPOINT,
+            f"{target.endpoint} answers with a page, not as an S3 server does ({error.status}); write the address of the S3 API into "
+            "AWS_ENDPOINT_URL (of MinIO that is port 9000, not its console).",
         )
-    if isinstance(error, _UNUSABLE):
-        return ConfigurationError(
-            reasons.BAD_LOCATION,
-            f"{target.uri} at {target.endpoint} is not a valid location; check bucket, region and endpoint.",
-        )
-    if isinstance(error, boto.BotoCoreError | ResponseParserError | HTTPError | OSError):
-        return Temporary(next((words for kind, words in _SEEN if isinstance(error, kind)), "the connection broke"))
-    return error
+    return ConfigurationError(reasons.BAD_ENDPOINT, _redirected(error.status, redirect_place(error.location), target))
 
 
-def _answered(error: boto.ClientError, target: Target) -> Exception:
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if code in _FULL or status == 507:
-        return SoftwareError(
-            reasons.DISK_FULL, f"The S3 store at {target.endpoint} has no space left for {target.uri} ({code})."
-        )
-    if code in _TEMPORARY or status in _TEMPORARY_STATUS:
-        return Temporary(f"it answered {status} {code}".rstrip())
-    if code == "PreconditionFailed" or status == 412:
-        return Conflict(reasons.CONFLICT, f"{target.uri} was changed by another writer in the meantime; read it again.")
-    if code in _OTHER_REGION:
-        return ConfigurationError(
-            reasons.WRONG_REGION,
-            f"Bucket {target.bucket} is in another region ({code}); set AWS_REGION to the bucket's.",
-        )
-    return _not_found(code, status, target) or _refused(code, status, target)
+def _redirected(status: int, place: str, target: Target) -> str:
+    begun = f"{target.endpoint} answers with a redirect ({status})"
+    if place in ("", target.endpoint):
+        return f"{begun}, as no S3 server does; write the address of the S3 API into AWS_ENDPOINT_URL."
+    return f"{begun} to {place}; write that address into AWS_ENDPOINT_URL."
 
 
-def _not_found(code: str, status: int, target: Target) -> RetrainError | None:
-    if code == "NoSuchBucket":
-        return NotFoundError(reasons.BUCKET_NOT_FOUND, f"There is no bucket {target.bucket} at {target.endpoint}.")
-    if code == "NoSuchVersion" or status == 405:
-        return NotFoundError(reasons.VERSION_NOT_FOUND, f"{target.uri} no longer has that version.")
-    if code == "NoSuchUpload":
-        return SoftwareError(reasons.UPLOAD_LOST, f"The store lost the upload of {target.uri} before it was complete.")
-    if status == 404:
-        return NotFoundError(reasons.OBJECT_NOT_FOUND, f"{target.uri} does not exist.")
-    return None
-
-
-def _refused(code: str, status: int, target: Target) -> RetrainError:
-    if code in _EXPIRED:
-        return CredentialsError(
-            reasons.CREDENTIALS_EXPIRED, f"The credentials for {target.uri} have expired ({code}); renew them."
-        )
-    if code == "RequestTimeTooSkewed":
-        return CredentialsError(
-            reasons.CLOCK_WRONG,
-            f"{target.endpoint} rejects requests because this machine's clock is wrong ({code}); correct the clock.",
-        )
-    if code in _UNKNOWN:
-        return CredentialsError(
-            reasons.CREDENTIALS_REFUSED,
-            f"{target.endpoint} does not accept the credentials for bucket {target.bucket} ({code}); check key and secret.",
-        )
-    if status in (401, 403):
-        return CredentialsError(
-            reasons.ACCESS_DENIED,
-            f"The credentials do not allow access to {target.uri} ({code}); or it does not exist, and they do not "
-            "allow listing the bucket.",
-        )
-    return SoftwareError(
-        reasons.STORE_REFUSED, f"{target.endpoint} refused a request for {target.uri}: {status} {code}."
-    )
+def redirect_place(location: str) -> str:
+    """Scheme, host and port that a redirect leads to; empty where it names none, or one that can't be shown."""
+    try:
+        place = shown_endpoint(location) if urlsplit(location).netloc else ""
+    except ValueError:
+        return ""
+    return place if _PLACE.fullmatch(place) else ""

@@ -134,10 +134,9 @@ def _chain(environ: Mapping[str, str]) -> str | None:
     from botocore.exceptions import BotoCoreError
 
     try:
-        found = boto3.Session(profile_name=environ.get("AWS_PROFILE") or None).get_credentials()
-    except BotoCoreError as error:
+        found = boto3.Session(profile_name=environ.get("AWS_PROFILE", "").strip() or None).get_credentials()
+    except BotoCoreError:
         raise CredentialsError(
-            reasons.NO_CREDENTIALS,
-            f"boto3's chain gives no credentials ({type(error).__name__}); check AWS_PROFILE and ~/.aws.",
+            reasons.NO_CREDENTIALS, "boto3's chain gives no credentials; check AWS_PROFILE and ~/.aws."
         ) from None
     return None if found is None else str(found.method)
