@@ -116,16 +116,19 @@ class Metrics:
             ["kind"],
             registry=registry,
         )
-        # An alert asks whether these rise, and Prometheus sees no rise in a series that begins at 1.
-        for result in FINAL_STATES:
-            self._finished.labels(result)
-        self._errors.labels("Software")
         self._requests = Counter(
             "retrain_api_requests",
             "requests to the API server; code 0 means no answer",
             ["verb", "resource", "code"],
             registry=registry,
         )
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """An alert asks whether these rise, and Prometheus sees no rise in a series that begins at 1."""
+        for result in FINAL_STATES:
+            self._finished.labels(result)
+        self._errors.labels("Software")
 
     def observe(self, queue: Depth, watches: Aged, runs: Standing, leading: Callable[[], bool]) -> None:
         """Read the gauges' values from these whenever the metrics are rendered."""
