@@ -137,7 +137,7 @@ def not_compared(digest: str, error: RetrainError) -> Champion:
     """The note in place of a comparison. Raises the error where it may pass: a measurement is kept, and its notes with it."""
     if error.retryable:
         raise error
-    return Champion(sha256=digest, note=error.message[:300])
+    return Champion(sha256=digest, note=error.message.rstrip(".")[:300])
 
 
 _SCALED = "its features are scaled like the new model's, because the file does not hold its own scaling"
