@@ -42,13 +42,13 @@ BAD_CERTIFICATE_AUTHORITY = bad(
 )
 _LOCATION = ("A location is none that this release reads and writes.", "Correct it as the message says.")
 BAD_LOCATION = bad("BadLocation", *_LOCATION)
+RELATIVE_LOCATION = bad("RelativeLocation", *_LOCATION)
+UNKNOWN_STORE = bad("UnknownStore", *_LOCATION)
 BAD_ENDPOINT = bad(
     "BadEndpoint",
     "What AWS_ENDPOINT_URL names is not an S3 server, or not in this way: no address, http:// for https://, a redirect, a page.",
     "Correct AWS_ENDPOINT_URL as the message says.",
 )
-RELATIVE_LOCATION = bad("RelativeLocation", *_LOCATION)
-UNKNOWN_STORE = bad("UnknownStore", *_LOCATION)
 BAD_KEY = bad("BadKey", "A name can't be that of a file in a store.", "Choose another.")
 WRONG_REGION = bad("WrongRegion", "The bucket is in another region.", "Set AWS_REGION to the bucket's.")
 _RIGHTS = ("A file or folder can't be read or written.", "Check owner, mode and mount.")

@@ -158,6 +158,37 @@ def test_an_endpoint_is_shown_without_its_password() -> None:
     assert shown_endpoint(f"https://user:{SECRET}@host:9000/path?x={SECRET}") == "https://host:9000"
 
 
+def handshake(reason: str, verify_code: int | None = None) -> Exception:
+    """A failed handshake as boto3 raises it: the error of OpenSSL within two others."""
+    inner = ssl.SSLError(1, reason) if verify_code is None else ssl.SSLCertVerificationError(1, reason)
+    inner.reason = reason
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        inner.verify_code = verify_code or 0
+    return boto.SSLError(endpoint_url="https://host/", error=urllib3.exceptions.SSLError(inner))
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "words"),
+    [
+        (handshake("CERTIFICATE_VERIFY_FAILED", 10), "CertificateNotTrusted", "has expired"),
+        (handshake("CERTIFICATE_VERIFY_FAILED", 9), "CertificateNotTrusted", "check the clock"),
+        (handshake("CERTIFICATE_VERIFY_FAILED", 62), "CertificateNotTrusted", "for another name"),
+        (handshake("CERTIFICATE_VERIFY_FAILED", 18), "CertificateNotTrusted", "is not trusted"),
+        (handshake("WRONG_VERSION_NUMBER"), "BadEndpoint", "does not speak TLS"),
+        (handshake("TLSV1_ALERT_PROTOCOL_VERSION"), "BadEndpoint", "refuses the TLS handshake"),
+    ],
+)
+def test_a_handshake_that_fails_is_named_by_what_failed(error: Exception, reason: str, words: str) -> None:
+    found = explained(error, TARGET)
+    assert isinstance(found, ConfigurationError)
+    assert (found.reason, words in found.message) == (reason, True)
+
+
+@pytest.mark.parametrize("reason", ["UNEXPECTED_EOF_WHILE_READING", "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"])
+def test_bytes_damaged_or_lost_under_tls_are_asked_for_again(reason: str) -> None:
+    assert isinstance(explained(handshake(reason), TARGET), Temporary)
+
+
 def test_want_of_memory_is_not_the_store_s_fault() -> None:
     assert isinstance(explained(MemoryError(), TARGET), SoftwareError)
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrain_api.errors import ConfigurationError, StoreUnreachable
+from retrain_api.errors import ConfigurationError, DataError, StoreUnreachable
 from retrain_trainer.store.base import checked_key
 from retrain_trainer.store.open import open_store, split_uri
 from retrain_trainer.store.patience import LONGEST_PAUSE_SECONDS, Patience, Temporary, pause_seconds
@@ -162,6 +162,22 @@ def test_what_is_permanent_is_not_tried_again() -> None:
         time.patience(300).retry(lambda: taken(outcomes), "The store")
     assert outcomes == ["done"]
     assert time.pauses == []
+
+
+@given(st.lists(st.booleans(), max_size=30))
+def test_what_may_be_chance_is_lasting_after_a_few_times_in_a_row(doubted: list[bool]) -> None:
+    lasting = DataError("ChecksumMismatch", "It is damaged.")
+    outcomes: list[Exception | str] = [
+        Temporary("damaged", lasting) if doubt else Temporary("busy") for doubt in doubted
+    ]
+    in_a_row = next((end for end in range(3, len(doubted) + 1) if all(doubted[end - 3 : end])), None)
+    tried = [*outcomes, "done"]
+    if in_a_row is None:
+        assert Time().patience(10_000).retry(lambda: taken(tried), "The store") == "done"
+        return
+    with pytest.raises(DataError):
+        Time().patience(10_000).retry(lambda: taken(tried), "The store")
+    assert len(tried) == len(outcomes) + 1 - in_a_row
 
 
 @given(tries=st.integers(0, 2000))
