@@ -116,7 +116,7 @@ def main() -> int:
         print(f"{'starting':58s} seconds   times import torch")
         for what, action in {
             "import torch": python("import torch"),
-            "import of the train command": python("import retrain_trainer.tasks.train, retrain_trainer.store.s3"),
+            "import of the train command": python("import retrain_trainer.tasks.train, retrain_trainer.store.s3.store"),
             f"reading {EXAMPLE_ROWS:,} candles, 31 features, scaling": lambda: prepare_file(
                 train_task(EXAMPLE, folder), EXAMPLE
             ),

@@ -11,7 +11,7 @@ import pytest
 from retrain_api.errors import PERMANENT_EXIT_CODES, RetrainError
 from retrain_trainer.store.open import open_store
 from retrain_trainer.store.patience import Patience
-from retrain_trainer.store.s3 import S3Store
+from retrain_trainer.store.s3.store import S3Store
 
 from .odd_server import Caller, Reply
 

@@ -35,7 +35,7 @@ def open_store(uri: str, environ: Mapping[str, str] = os.environ, patience_secon
 
         remote, _, path = place.partition("/")
         return open_remote(remote, path, environ, Patience(patience_seconds))
-    from .s3 import open_s3
+    from .s3.store import open_s3
 
     bucket, _, prefix = place.partition("/")
     return open_s3(bucket, prefix, environ, Patience(patience_seconds))

@@ -135,7 +135,7 @@ _LASTING: tuple[_Lasting, ...] = (
         r"downloadQuotaExceeded|dailyLimitExceeded|Daily Limit Exceeded",
         ConfigurationError,
         reasons.STORE_REFUSED,
-        "The remote {remote} takes no more requests today, because a quota is used up; try again tomorrow.",
+        "The remote {remote} takes no more requests today, because a quota is used up until tomorrow.",
     ),
     (
         r"storageQuotaExceeded|Insufficient Storage|InsufficientStorage|\b507\b|no space left|QuotaExceeded|quota",

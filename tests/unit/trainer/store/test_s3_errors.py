@@ -24,12 +24,12 @@ from retrain_api.errors import (
     RetrainError,
     SoftwareError,
 )
-from retrain_trainer.store import s3_answers, s3_libraries
 from retrain_trainer.store.base import Conflict
 from retrain_trainer.store.patience import Temporary
-from retrain_trainer.store.s3_errors import explained, redirect_place
-from retrain_trainer.store.s3_foreign import Foreign, code_in, is_page, is_redirect
-from retrain_trainer.store.s3_target import Passing, Target, shown_endpoint
+from retrain_trainer.store.s3 import answers, libraries
+from retrain_trainer.store.s3.errors import explained, redirect_place
+from retrain_trainer.store.s3.foreign import Foreign, code_in, is_page, is_redirect
+from retrain_trainer.store.s3.target import Passing, Target, shown_endpoint
 
 TARGET = Target("http://s3.example:9000", "my-bucket", "s3://my-bucket/a/b.pt")
 SECRET = "wJalrXUtnFEMI"
@@ -209,8 +209,8 @@ def raised_by(module: ModuleType) -> dict[str, type[Exception]]:
 @pytest.mark.parametrize("module", [boto, urllib3.exceptions, ssl], ids=lambda module: module.__name__)
 def test_every_error_of_a_library_is_sorted_into_waited_for_or_not(module: ModuleType) -> None:
     library = module.__name__.partition(".")[0]
-    named = {name for known, name in s3_libraries.SORTED if known == library}
-    assert sorted(set(raised_by(module)) - named) == [], "sort them in s3_libraries"
+    named = {name for known, name in libraries.SORTED if known == library}
+    assert sorted(set(raised_by(module)) - named) == [], "sort them in libraries"
 
 
 def test_what_botocore_itself_would_retry_is_waited_for() -> None:
@@ -221,7 +221,7 @@ def test_what_botocore_itself_would_retry_is_waited_for() -> None:
     for status in standard.TransientRetryableChecker._TRANSIENT_STATUS_CODES:
         assert isinstance(explained(answer(status, str(status)), TARGET), Temporary), status
     for kind in standard.TransientRetryableChecker._TRANSIENT_EXCEPTION_CLS:
-        assert isinstance(s3_libraries.by_class(kind), Passing), kind
+        assert isinstance(libraries.by_class(kind), Passing), kind
 
 
 def test_every_error_that_s3_describes_is_not_waited_for() -> None:
@@ -238,7 +238,7 @@ def test_every_error_that_s3_describes_is_not_waited_for() -> None:
 
 @given(status=st.integers(400, 599), code=st.text(max_size=80))
 def test_an_answer_of_any_code_is_ours_and_a_4xx_is_never_tried_again(status: int, code: str) -> None:
-    assume(code not in s3_answers.RETRIED)
+    assume(code not in answers.RETRIED)
     found = explained(answer(status, code), TARGET)
     assert isinstance(found, RetrainError | Temporary)
     if status < 500 and status not in (408, 425, 429):

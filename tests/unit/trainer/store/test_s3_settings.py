@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrain_api.errors import ConfigurationError, CredentialsError, RetrainError
-from retrain_trainer.store.s3_settings import settings
+from retrain_trainer.store.s3.settings import settings
 
 GOOD = {
     "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",

@@ -14,11 +14,11 @@ from botocore.exceptions import ClientError
 from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, RetrainError, SoftwareError
 
-from .patience import Temporary
-from .s3_answers import answered, code_meaning, explained_answer
-from .s3_foreign import Foreign
-from .s3_libraries import NOT_PLAIN, NOT_TLS, may_be_another_protocol, meaning
-from .s3_target import Lasting, Meaning, Target, shown_answer, shown_endpoint
+from ..patience import Temporary
+from .answers import answered, code_meaning, explained_answer
+from .foreign import Foreign
+from .libraries import NOT_PLAIN, NOT_TLS, may_be_another_protocol, meaning
+from .target import Lasting, Meaning, Target, shown_answer, shown_endpoint
 
 _PLACE = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+")
 

@@ -22,16 +22,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, NotFoundError, RetrainError, SoftwareError
 
-from .authority import S3_AUTHORITY, authority
-from .base import Head, Stored, checked_key
-from .disk import disk_errors, file_chunks, write_file
-from .patience import Patience, Temporary
-from .s3_answers import is_code
-from .s3_errors import explained, is_doubtful, wrong_protocol
-from .s3_foreign import watch
-from .s3_protocol import speaks_the_other
-from .s3_settings import Settings, settings
-from .s3_target import Target, Write, shown_endpoint
+from ..authority import S3_AUTHORITY, authority
+from ..base import Head, Stored, checked_key
+from ..disk import disk_errors, file_chunks, write_file
+from ..patience import Patience, Temporary
+from .answers import is_code
+from .errors import explained, is_doubtful, wrong_protocol
+from .foreign import watch
+from .protocol import speaks_the_other
+from .settings import Settings, settings
+from .target import Target, Write, shown_endpoint
 
 log = logging.getLogger(__name__)
 

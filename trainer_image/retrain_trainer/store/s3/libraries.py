@@ -18,7 +18,7 @@ from urllib3.util.ssl_match_hostname import CertificateError
 from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, CredentialsError, DataError
 
-from .s3_target import Lasting, Meaning, Passing
+from .target import Lasting, Meaning, Passing
 
 _BROKE = Passing("the connection broke")
 _CUT = Passing("the response was cut off")
@@ -116,7 +116,7 @@ _TOO_EARLY = Lasting(
     reasons.CERTIFICATE_NOT_TRUSTED,
     "The certificate of {endpoint} is not valid yet; check the clock of this machine, then the certificate.",
 )
-_ANSWERED = Passing("it answered with an error")  # sorted by its code, in s3_answers
+_ANSWERED = Passing("it answered with an error")  # sorted by its code, in answers
 
 _BOTOCORE: tuple[tuple[Meaning, str], ...] = (
     (Passing("no connection in time"), "ConnectTimeoutError"),

@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, CredentialsError, NotFoundError, SoftwareError
 
-from .base import Conflict
-from .s3_libraries import NO_CREDENTIALS, PROXY_REFUSES
-from .s3_target import Lasting, Meaning, Passing, Target, shown_answer
+from ..base import Conflict
+from .libraries import NO_CREDENTIALS, PROXY_REFUSES
+from .target import Lasting, Meaning, Passing, Target, shown_answer
 
 _REWRITTEN = Lasting(
     ConfigurationError,
