@@ -76,6 +76,10 @@ def test_one_leads_and_the_other_writes_nothing(
         life.ends("Promoted")
         assert second.get("/readyz")[0] == 200, "a standby is ready too: it could take over"
         assert (first.metric("retrain_is_leader "), second.metric("retrain_is_leader ")) == (1.0, 0.0)
+        promoted = 'retrain_runs{state="Promoted"}'
+        until(lambda: first.metric(promoted) == 1.0)
+        assert promoted not in second.get("/metrics")[1], "a sum over both counts the run once"
+        assert second.metric("retrain_queue_depth ") == 0.0
     assert written(control_plane, first.user)
     assert written(control_plane, second.user) == []
 

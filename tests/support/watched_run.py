@@ -22,7 +22,7 @@ from support.fake_api import Body
 from support.fake_cluster import FakeCluster
 from support.job_controller import index_of, is_active
 from support.planning import run_document
-from support.pod_status import Ended, Waits
+from support.pod_status import Ended, Waits, unschedulable
 from support.replica import KEY, Replica
 from support.results import parts_of, result_of, task_of
 
@@ -32,11 +32,14 @@ from retrain_api.schema.crd import crd
 from retrain_api.status.progress import Progress
 from retrain_api.status.run import RetrainRunStatus
 from retrain_operator.controller import reconcile
+from retrain_operator.kube.paths import one
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds: until a pod's image is pulled, between one symbol's pod and the next's, an epoch, an evaluation, a report."""
+    """Seconds: until a pod's image is pulled, between one symbol's pod and the next's, an epoch, an evaluation, a report; that
+    a queue holds a Job, and that no node has room for a pod, before that.
+    """
 
     pull: int = 3
     apart: int = 2
@@ -44,6 +47,8 @@ class Pace:
     evaluation: int = 25
     report: int = 8
     epochs: int = 5
+    queue: int = 0
+    room: int = 0
 
 
 @dataclass
@@ -92,7 +97,7 @@ class WatchedRun:
         for job in self.cluster.jobs().values():
             news |= self._epochs(job)
         if news or min(self.due) <= self.clock.now:
-            self.due = [one for one in self.due if one > self.clock.now]
+            self.due = [at for at in self.due if at > self.clock.now]
             self.replica.watch()
             asyncio.run(self.replica.reconciler.reconcile(KEY))
         self._pods()
@@ -103,16 +108,25 @@ class WatchedRun:
 
     def _pods(self) -> None:
         for number, (name, job) in enumerate(sorted(self.cluster.jobs().items())):
+            self._queued(job, self._age(job) - self.pace.apart * number)
             for pod in filter(is_active, self.cluster.pods(name)):
                 age = self._age(pod) - self.pace.apart * number
-                begins = self.pace.pull + index_of(pod)
+                begins = self.pace.room + self.pace.pull + index_of(pod)
                 if age >= begins + self._lasts(job, number):
                     part = parts_of(task_of(job))[index_of(pod)]
                     self.cluster.end(pod, Ended(message=encode_message(result_of(part))))
                 elif age >= begins:
                     self.cluster.run(pod)
-                elif age >= 1:
+                elif age >= self.pace.room + 1:
                     self.cluster.wait(pod, Waits("ContainerCreating", ""))
+                elif 1 <= age < self.pace.room:
+                    self.cluster.report(pod, unschedulable("0/1 nodes are available.", self.cluster.clock()))
+
+    def _queued(self, job: Body, age: float) -> None:
+        """A queue holds it for a while."""
+        held = self.pace.queue > 0 and age < self.pace.queue
+        if job["spec"].get("suspend", False) != held:
+            self.cluster.edit(one("jobs", KEY[0], job["metadata"]["name"]), {"spec": {"suspend": held}})
 
     def _age(self, pod: Body) -> float:
         return self.clock.now - self.born.setdefault(pod["metadata"]["uid"], self.clock.now)
@@ -151,11 +165,11 @@ class WatchedRun:
         return [parse_run(body).status for body in self._bodies()]
 
     def _bodies(self) -> list[Body]:
-        return [one.object for one in self.cluster.watched if one.resource == "retrainruns"]
+        return [change.object for change in self.cluster.watched if change.resource == "retrainruns"]
 
     @property
     def writes(self) -> int:
-        return sum(one.verb == "patch" for one in self.cluster.asked)
+        return sum(request.verb == "patch" for request in self.cluster.asked)
 
 
 def row(body: Body) -> tuple[str, ...]:

@@ -95,7 +95,7 @@ class Reconciler:
         if decided.create or decided.delete or decided.events or not minor(before, decided.status):
             return 0.0
         rest = self.minor_every * min(1.0 + self.crowd(), _LONGEST_REST)
-        if before.columns == decided.status.columns and before.state not in FINAL_STATES:
+        if unseen(before, decided.status) and before.state not in FINAL_STATES:
             rest = _UNSEEN_REST
         return self.wrote_at.setdefault(key, time.monotonic()) + rest - time.monotonic()
 
@@ -118,15 +118,21 @@ class Reconciler:
 
 def minor(before: RetrainRunStatus, after: RetrainRunStatus) -> bool:
     """Whether nothing changed that a person or a tool waits for: the state, the generation, the gate, the promotion, a
-    condition's status, a symbol's failure or why a symbol is held up.
+    condition's status, a symbol's failure, or a reason that holds a symbol up and held none up before.
     """
 
     def awaited(status: RetrainRunStatus) -> tuple[Any, ...]:
         flags = tuple((condition.type, condition.status) for condition in status.conditions)
-        symbols = tuple((entry.symbol, entry.state == "Failed", held_up(entry)) for entry in status.symbols)
+        symbols = tuple((entry.symbol, entry.state == "Failed") for entry in status.symbols)
         return status.state, status.observed_generation, status.gate, status.promotion, flags, symbols
 
-    return awaited(before) == awaited(after)
+    known = {None, *map(held_up, before.symbols)}
+    return awaited(before) == awaited(after) and known.issuperset(map(held_up, after.symbols))
+
+
+def unseen(before: RetrainRunStatus, after: RetrainRunStatus) -> bool:
+    """Whether `kubectl get` shows nothing of it, and no symbol is held up or goes on."""
+    return before.columns == after.columns and [*map(held_up, before.symbols)] == [*map(held_up, after.symbols)]
 
 
 def _unreadable(body: Mapping[str, Any], sentence: str) -> Plan:

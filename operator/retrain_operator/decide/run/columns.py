@@ -36,12 +36,19 @@ def columns(status: RetrainRunStatus, reason: str, delivers: bool, epochs: int) 
 
 def _progress(status: RetrainRunStatus, reason: str, epochs: int) -> str:
     if status.state == "Training":
-        return _epochs(status.symbols, epochs) or next(filter(None, map(held_up, status.symbols)), "")
+        return _epochs(status.symbols, epochs) or _held_up(status.symbols)
     if status.state == "Queued":
-        return "" if reason in _AT_WORK else reason
+        return _held_up(status.symbols) or ("" if reason in _AT_WORK else reason)
     if status.state in ("Evaluating", "Publishing"):
         return "" if reason in (*_AT_WORK, *STARTING) else reason
     return ""
+
+
+def _held_up(symbols: Sequence[SymbolStatus]) -> str:
+    """Unschedulable of one symbol, 3 Unschedulable of three: why the first one is held up, and how many are so."""
+    found = [why for entry in symbols if (why := held_up(entry))]
+    count = found.count(found[0]) if found else 0
+    return f"{count} {found[0]}" if count > 1 else "".join(found[:1])
 
 
 def _epochs(symbols: Sequence[SymbolStatus], epochs: int) -> str:

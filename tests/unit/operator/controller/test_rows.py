@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from retrain_api.status.progress import Progress
 from retrain_api.status.run import RetrainRunStatus
 from retrain_api.status.symbol import SymbolState, SymbolStatus
 from retrain_api.wire import to_wire
+from retrain_operator.controller.reconcile import minor
 from retrain_operator.decide.run.columns import columns
 
 COPIES = [{"name": "vault", "uri": "s3://vault/models/"}]
@@ -62,6 +64,22 @@ def test_whatever_the_pace_no_row_is_printed_twice(pace: Pace, spec: dict[str, A
     run = lived(pace, **spec)
     assert len(set(run.rows)) == len(run.rows), run.rows
     assert run.writes == len(run.rows) - 1, "one for each row but that of the creation"
+
+
+WAITS = {
+    "a queue": Pace(queue=12, epochs=2),
+    "no room": Pace(room=12, epochs=2),
+    "both": Pace(queue=30, room=40, apart=5, epochs=2),
+}
+
+
+@pytest.mark.parametrize("pace", WAITS.values(), ids=WAITS.keys())
+def test_while_it_waits_no_row_follows_its_like(pace: Pace) -> None:
+    """The symbols begin to wait one after the other, for the same reason."""
+    run = lived(pace)
+    assert all(before != after for before, after in itertools.pairwise(run.rows)), run.rows
+    words = {word for cells in run.rows if cells[0] == "Queued" for word in cells[2].split()}
+    assert words & {"JobSuspended", "Unschedulable"} and "3" in words
 
 
 def test_a_fast_run_is_five_writes() -> None:
@@ -142,6 +160,34 @@ def test_the_epochs_of_a_few_are_shown_one_by_one_and_those_of_many_as_a_range(
 )
 def test_a_run_that_is_held_up_shows_why(state: Any, reason: str, delivers: bool, shown: str) -> None:
     assert columns(RetrainRunStatus(state=state), reason, delivers, 50)["progress"] == shown
+
+
+def test_the_first_symbol_that_is_held_up_says_why_a_run_is_queued() -> None:
+    symbols = (entry(1, "Queued", reason="ContainerCreating"), entry(2, "Queued", reason="Unschedulable"))
+    status = RetrainRunStatus(state="Queued", symbols=symbols)
+    assert columns(status, "ContainerCreating", False, 50)["progress"] == "Unschedulable"
+    another = status.model_copy(update={"symbols": (*symbols, entry(3, "Queued", reason="Unschedulable"))})
+    assert columns(another, "ContainerCreating", False, 50)["progress"] == "2 Unschedulable"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "small"),
+    [
+        ((None, None), (None, "Unschedulable"), False),
+        (("Unschedulable", None), ("Unschedulable", "Unschedulable"), True),
+        (("Unschedulable", None), ("Unschedulable", "QuotaExceeded"), False),
+        (("Unschedulable", "Unschedulable"), (None, "Unschedulable"), True),
+        ((None, None), ("ContainerCreating", None), True),
+    ],
+)
+def test_a_reason_that_holds_a_symbol_up_is_told_at_once_where_none_was_held_up_for_it(
+    before: tuple[str | None, ...], after: tuple[str | None, ...], small: bool
+) -> None:
+    one, other = (
+        RetrainRunStatus(symbols=tuple(entry(number, "Queued", reason=why) for number, why in enumerate(reasons)))
+        for reasons in (before, after)
+    )
+    assert minor(one, other) is small
 
 
 def test_a_training_that_is_held_up_altogether_shows_why() -> None:
