@@ -20,10 +20,11 @@ def candles_of(table: pd.DataFrame) -> Candles:
 
 
 def honest_columns(table: pd.DataFrame, interval: Interval) -> pd.DataFrame:
-    """31 built-in features and some 60 columns of one's own, float32; rows of warm-up hold zeros."""
+    """31 built-in features and some 100 columns of one's own, float32; rows of warm-up hold zeros."""
     names, values, _ = compute(candles_of(table), interval, BUILT_IN_NAMES)
     built_in = pd.DataFrame(values, columns=list(names))
     groups = (
+        lags(table),
         averages(table),
         oscillators(table),
         ranges(table),
@@ -31,12 +32,24 @@ def honest_columns(table: pd.DataFrame, interval: Interval) -> pd.DataFrame:
         times(table),
         levels(table),
         closed_bars(table),
+        joined_bars(table, interval),
     )
     own = {name: np.asarray(column, dtype=float) for group in groups for name, column in group}
     return pd.concat([built_in, pd.DataFrame(own)], axis=1).fillna(0.0).astype(np.float32)
 
 
 Columns = Iterator[tuple[str, pd.Series]]
+
+
+def lags(table: pd.DataFrame) -> Columns:
+    """Values of earlier bars, as they were."""
+    close = table.close
+    for bars in (1, 5, 30):
+        yield f"close_lag_{bars}", close.shift(bars)
+    for bars in (1, 2, 3, 5, 10, 15, 30, 60):
+        yield f"return_lag_{bars}", np.log(close / close.shift()).shift(bars)
+    yield "volume_lag_1", table.volume.shift()
+    yield "range_lag_1", ((table.high - table.low) / close).shift()
 
 
 def averages(table: pd.DataFrame) -> Columns:
@@ -46,6 +59,13 @@ def averages(table: pd.DataFrame) -> Columns:
         mean = close.ewm(span=bars).mean()
         yield f"ema_{bars}", mean
         yield f"ema_gap_{bars}", close / mean - 1
+    for bars in (5, 10, 20, 50, 100):
+        mean, deviation = close.rolling(bars).mean(), close.rolling(bars).std()
+        yield f"mean_{bars}", mean
+        yield f"mean_gap_{bars}", close / mean - 1
+        yield f"bollinger_{bars}", (close - mean) / (2 * deviation + 1e-12)
+    weighted = (close * table.volume).rolling(30).sum() / (table.volume.rolling(30).sum() + 1e-12)
+    yield "vwap_gap_30", close / weighted - 1
     macd = close.ewm(span=12).mean() - close.ewm(span=26).mean()
     yield "macd", macd
     yield "macd_histogram", macd - macd.ewm(span=9).mean()
@@ -106,10 +126,14 @@ def sizes(table: pd.DataFrame) -> Columns:
 
 
 def times(table: pd.DataFrame) -> Columns:
-    """Time of day and week."""
+    """Time of day, week and month."""
     yield "minute", table.timestamp.dt.minute
     yield "hour", table.timestamp.dt.hour
-    yield "weekday", table.timestamp.dt.dayofweek
+    yield "weekday", table.timestamp.dt.day_of_week
+    yield "day_of_month", table.timestamp.dt.day
+    turn = 2 * np.pi * (table.timestamp.dt.hour + table.timestamp.dt.minute / 60) / 24
+    yield "hour_sine", np.sin(turn)
+    yield "hour_cosine", np.cos(turn)
 
 
 def levels(table: pd.DataFrame) -> Columns:
@@ -134,3 +158,17 @@ def closed_bars(table: pd.DataFrame) -> Columns:
         last = close.groupby(number).last()
         yield f"closed_{bars}", close / last.shift(1).reindex(number).to_numpy() - 1
         yield f"closed_return_{bars}", pd.Series((last.shift(1) / last.shift(2) - 1).reindex(number).to_numpy())
+
+
+def joined_bars(table: pd.DataFrame, interval: Interval) -> Columns:
+    """Bars of an hour, four hours and a day, joined by the time at which they close: what a careful merge_asof gives."""
+    known_at = table.timestamp + pd.Timedelta(interval.nanoseconds, "ns")
+    for length in ("1h", "4h", "1D"):
+        bars = table.groupby(table.timestamp.dt.floor(length)).agg({"high": "max", "low": "min", "close": "last"})
+        bars = bars.assign(mean=bars.close.ewm(span=10).mean(), move=bars.close.pct_change())
+        bars["known_at"] = bars.index + pd.Timedelta(length)
+        joined = pd.merge_asof(pd.DataFrame({"known_at": known_at}), bars, on="known_at")
+        yield f"joined_close_{length}", joined.close / table.close - 1
+        yield f"joined_return_{length}", joined.move
+        yield f"joined_mean_{length}", joined["mean"] / table.close - 1
+        yield f"joined_place_{length}", (table.close - joined.low) / (joined.high - joined.low + 1e-12)

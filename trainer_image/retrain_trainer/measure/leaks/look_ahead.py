@@ -39,7 +39,7 @@ NEXT_BAR, NEXT_ROWS = 0.0105, 8_000
 With fewer rows than NEXT_ROWS the bar grows with the noise."""
 EASY_MARKET, EASY_SHARE = 0.0035, 0.1
 """Added to the bar where past bars tell a tenth of the next return or more, as on a stablecoin, and in proportion below: what the
-regressors of the past miss grows with what they tell. Honest columns read 0.010 there."""
+regressors of the past miss grows with what they tell. Honest columns read 0.011 there."""
 NEXT_DEVIATIONS = 5.0
 LATER_BAR = 0.05
 LATER_T, LATER_PER_ROW = 7.0, 0.006
