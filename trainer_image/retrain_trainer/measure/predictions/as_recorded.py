@@ -40,7 +40,9 @@ def is_short_for(short: Sequence[str], whole: Sequence[str]) -> bool:
     return bool(short) == bool(whole) and all(any(part in sentence for sentence in whole) for part in parts)
 
 
-def luck_again(predictions: Predictions, assessment: Assessment, stated: Document) -> tuple[Luck | None, Document]:
+def luck_again(
+    predictions: Predictions, assessment: Assessment, stated: Document
+) -> tuple[Luck | None, dict[str, Any]]:
     """What luck explains, and the part of the document that follows, given the stated number of tries and of different models."""
     tries = int(max(_number(stated.get("tries"), 1), 1))
     different = min(max(_number(stated.get("different"), tries), 1.0), float(tries))

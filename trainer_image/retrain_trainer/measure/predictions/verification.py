@@ -79,7 +79,7 @@ def recompute(recorded: Recorded, document: Document) -> Recomputed:
 
 def _among_tries(
     predictions: Predictions, assessment: Assessment, document: Document, before: Measurement
-) -> tuple[Document, int | None, float | None]:
+) -> tuple[dict[str, Any], int | None, float | None]:
     """The part `luck`, and for the measurement how many were tried before and what luck explains; as recorded without that part."""
     if not document.get("luck"):
         return {}, before.judged_before, before.luck
