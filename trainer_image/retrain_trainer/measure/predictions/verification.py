@@ -68,7 +68,7 @@ def recompute(recorded: Recorded, document: Document) -> Recomputed:
     figures = {name: part for name, part in found.items() if name not in OUTSIDE}
     return Recomputed(
         figures
-        | dict(among)
+        | among
         | {"measurement": _numbers(to_wire(measured))}
         | {name: _numbers({"champion": to_wire(other)})["champion"] for name, other in others.items()},
         measured.model_copy(update=known),
