@@ -55,7 +55,7 @@ class Answers(BaseHTTPRequestHandler):
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         request = asked["request"]
-        where, container = PATCHES[self.path.strip("/")]
+        where, container = PATCHES[self.path.strip("/").partition("?")[0]]
         there = where in request["object"]["spec"]
         change = [{"op": "add", "path": f"/spec/{where}/-", "value": container}] if there else [
             {"op": "add", "path": f"/spec/{where}", "value": [container]}]
