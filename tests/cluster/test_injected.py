@@ -40,6 +40,5 @@ def test_a_run_ends_although_a_container_that_never_does_stands_beside_each_task
 def test_a_container_that_cannot_start_is_named_while_the_run_waits(team: Team) -> None:
     team.cluster.kubectl("label", "namespace", team.namespace, "inject=broken")
     team.apply(symbols=[SYMBOL])
-    entry = team.until_symbol(SYMBOL, lambda entry: entry.get("reason") not in (None, "PodInitializing"))
-    assert entry["reason"] == "ErrImageNeverPull"
+    entry = team.until_symbol(SYMBOL, lambda entry: entry.get("reason") == "ErrImageNeverPull")
     assert "secrets" in entry["message"]
