@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from support.kind_cluster import BUCKET, SYSTEM, Body, KubectlFailed, until
 from support.team import Team
 
-from retrain_api.names import ANNOTATION_APPROVE, LABEL_PHASE
+from retrain_api.names import ANNOTATION_APPROVE, LABEL_PHASE, promoted_pointer
 from retrain_api.status.run import FINAL_STATES
 
 from .disturbances import KINDS, Step, kind_of
@@ -183,9 +183,9 @@ class World:
     def seen(self) -> Seen:
         """Everything, at the end."""
         runs, space = self.runs(), self.team.namespace
-        pointers = {}
-        for key in self.team.store.list(f"{space}/promoted/"):
-            pointers[key.rsplit("/", 1)[-1].removesuffix(".json")] = json.loads(self.team.store.read(key))
+        there = self.team.store.moments(f"{space}/promoted/")
+        places = {symbol: f"{space}/{promoted_pointer(symbol)}" for run in runs for symbol in run["spec"]["symbols"]}
+        pointers = {symbol: json.loads(self.team.store.read(key)) for symbol, key in places.items() if key in there}
         named = {pointer["model"]["uri"] for pointer in pointers.values()}
         named |= {model["uri"] for run in runs for model in run["status"].get("promotion", {}).get("models", ())}
         return Seen(
