@@ -41,7 +41,9 @@ _MOST_TEXT = 4_096
 
 def unpacked(data: bytes) -> Any:
     """What torch.save put into the file. Raises DataError("BadModelFile") for anything but numbers, texts and tensors."""
-    for allowed in ([], _of_numpy()):
+    # torch takes away again whatever it was given, also what this process had allowed before.
+    known = set(torch.serialization.get_safe_globals())
+    for allowed in ([], [kind for kind in _of_numpy() if kind not in known]):
         try:
             with warnings.catch_warnings(), torch.serialization.safe_globals(allowed):
                 warnings.simplefilter("ignore")  # torch warns of what it then refuses
