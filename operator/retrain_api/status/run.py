@@ -131,8 +131,8 @@ class RetrainRunStatus(Lenient):
     state: Annotated[State, known_or(State, "Pending")] = Field("Pending", description="Where the run is.")
     message: str = Field("", description="What that means, in a sentence.")
     trained: str = Field("", description="Trained symbols out of all, for the column.")
-    progress: str = Field(
-        "", description="Epochs of the symbols in training, or the reason why nothing goes on, for the column."
+    progress: str | None = Field(
+        None, description="Epochs of the symbols in training, or the reason why nothing goes on, for the column."
     )
     gate_summary: str = Field("", description="Passed models and verdict, for the column.")
     promoted: str = Field("", description="Promoted symbols, for the column.")
@@ -158,7 +158,7 @@ class RetrainRunStatus(Lenient):
     @property
     def columns(self) -> tuple[str, ...]:
         """What `kubectl get` prints of it."""
-        return self.state, self.trained, self.progress, self.gate_summary, self.promoted
+        return self.state, self.trained, self.progress or "", self.gate_summary, self.promoted
 
     def symbol(self, name: str) -> SymbolStatus:
         """What is known of a symbol; a fresh entry where that is nothing."""

@@ -19,7 +19,7 @@ _AT_WORK = (reasons.QUEUED, reasons.POD_PENDING, reasons.EVALUATING, reasons.PUB
 """Reasons that say no more than the state."""
 
 
-def columns(status: RetrainRunStatus, reason: str, delivers: bool, epochs: int) -> dict[str, str]:
+def columns(status: RetrainRunStatus, reason: str, delivers: bool, epochs: int) -> dict[str, str | None]:
     """The columns, where `reason` is the one behind the state, `delivers` says that copies are made, and a training takes
     `epochs` at most.
     """
@@ -28,7 +28,9 @@ def columns(status: RetrainRunStatus, reason: str, delivers: bool, epochs: int) 
     gate, promotion = status.gate, status.promotion or PromotionStatus()
     return {
         "trained": f"{trained}/{total}",
-        "progress": _progress(status, reasons.DELIVERING if delivers and reason in STARTING else reason, epochs),
+        # None where there is nothing to say: a run that an earlier release finished is not written again.
+        "progress": _progress(status, reasons.DELIVERING if delivers and reason in STARTING else reason, epochs)
+        or None,
         "gate_summary": f"{gate.passed}/{gate.total} {gate.verdict}" if gate else "",
         "promoted": ",".join(model.symbol for model in promotion.models),
     }
