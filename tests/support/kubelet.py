@@ -21,6 +21,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -42,7 +43,9 @@ RETRY = 0.3
 """Seconds until what is missing for a container is looked for again."""
 STRATEGIC = "strategic-merge-patch+json"
 
-_BARE = {name: os.environ[name] for name in ("PATH", "LANG", "HOME", "LD_LIBRARY_PATH") if name in os.environ}
+_KEPT = re.compile(r"PATH|LANG|HOME|LD_LIBRARY_PATH|OPENBLAS_\w+")
+"""What a pod gets of this machine: also how it has to compute, for another kernel of OpenBLAS rounds otherwise."""
+_BARE = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
 REAL_TRAINER = {**_BARE, "OMP_NUM_THREADS": "1"}
 """Environment of pods with the trainer that is installed."""
 FAKE_TRAINER = {
