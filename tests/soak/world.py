@@ -153,10 +153,16 @@ class World:
         while time.monotonic() < until_when:
             self.do(Step(0, "approve"))
             self.look()
-            if all(ended(run) for run in patient(self.runs)):
+            # A run ends with its trainer; the kubelet tells of the pod's end a moment later.
+            if all(ended(run) for run in patient(self.runs)) and not patient(self._at_work):
                 return True
             time.sleep(2)
         return False
+
+    def _at_work(self) -> list[str]:
+        """Names of the tasks' pods that have not ended."""
+        pods = self.team.cluster.items("pods", self.team.namespace, "-l", LABEL_PHASE)
+        return [name_of(pod) for pod in pods if pod["status"]["phase"] in ("Pending", "Running")]
 
     def look(self) -> None:
         """Write down what the store and the operator's memory are like now, where they answer."""
