@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 _SHARES = frozenset({"accuracy", "calibrationError", "winRate", "pnl", "maxDrawdown", "leadOverLogistic"})
 _NAMES = {
     "calibrationError": "calibration error",
@@ -73,3 +75,8 @@ def age(seconds: float) -> str:
     units = (("day", 86_400), ("hour", 3_600), ("minute", 60))
     noun, size = next(((noun, size) for noun, size in units if seconds >= 2 * size), ("second", 1))
     return counted(max(int(seconds // size), 0), noun)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as part of a sentence: A, B and C; empty without any."""
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from retrain_api.formatting import listed
+
 from .judgement import JudgedModel, of_several
 
 
@@ -65,7 +67,7 @@ def one_market_sentences(one_market: Sequence[Sequence[str]] | None) -> tuple[st
 def _all(group: Sequence[str]) -> str:
     if len(group) > 8:
         return _names(group)
-    return f"{', '.join(group[:-1])} and {group[-1]}"
+    return listed(group)
 
 
 def _names(symbols: Sequence[str]) -> str:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from retrain_api.documents.tasks import PublishTask
+from retrain_api.formatting import listed
 from retrain_api.gate.judgement import Judgement
 
 from . import causes
 from .causes import MeasuredModel
-from .text import code, listed
+from .text import code
 
 
 @dataclass(frozen=True)

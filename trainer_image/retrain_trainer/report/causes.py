@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from retrain_api.documents.tasks import PublishItem
-from retrain_api.formatting import bar, quoted
+from retrain_api.formatting import bar, listed, quoted
 from retrain_api.gate.judgement import JudgedModel
 from retrain_api.measurement import Measurement
 
-from .text import listed, share
+from .text import share
 from .uncertainty import between, interval
 from .value import AS_GOOD, best_unfitted, flat_share, learnt_nothing
 

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from retrain_api.documents.tasks import PublishItem
+from retrain_api.formatting import listed
 from retrain_api.measurement import CHAMPION_DIGITS, Champion
 from retrain_api.names import file_name, promoted_pointer
 
 from .facts import Facts
-from .text import NOTHING, Block, bullets, code, count, listed, plain, share, shown, signed_points, table
+from .text import NOTHING, Block, bullets, code, count, plain, share, shown, signed_points, table
 
 _PENDING = "The promotion had not been carried out when this report was written; this part is filled in afterwards."
 

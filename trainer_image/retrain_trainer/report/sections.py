@@ -7,6 +7,7 @@ plots of it.
 from __future__ import annotations
 
 from retrain_api.documents.tasks import PublishItem
+from retrain_api.formatting import listed
 from retrain_api.gate.judgement import JudgedModel
 from retrain_api.gate.older_rules import older_note
 from retrain_api.gate.summary import one_market_sentences
@@ -14,7 +15,7 @@ from retrain_api.gate.summary import one_market_sentences
 from . import promoted, provenance
 from .advice import next_steps
 from .facts import Facts
-from .text import NOTHING, Block, Section, bullets, count, judged_cell, listed, markdown, plain, section, shown, table
+from .text import NOTHING, Block, Section, bullets, count, judged_cell, markdown, plain, section, shown, table
 from .uncertainty import capital, uncertainty
 from .value import baseline_table, learnt_nothing, value
 

@@ -107,11 +107,6 @@ def _empty(block: Block) -> bool:
             return not block
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names as part of a sentence: A, B and C; empty without any."""
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
-
-
 def judged_cell(criterion: JudgedCriterion) -> str:
     """A value and its distance from the bar, bold where it misses the bar: **51.3 %** (16.7 points below 68 %)."""
     if criterion.value is None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from retrain_api.errors import RetrainError
-from retrain_api.formatting import age
-from retrain_api.names import data_file_uri, folder
+from retrain_api.formatting import age, listed
+from retrain_api.names import data_file_uri
 from retrain_api.run import RetrainRun
 from retrain_api.status.symbol import SymbolStatus
 
@@ -54,12 +54,6 @@ def location(run: RetrainRun, symbol: str) -> str:
     return data_file_uri(data.uri, data.filename, symbol, data.interval)
 
 
-def listed(symbols: Iterable[str]) -> str:
-    """BTC-USD, ETH-USD and SOL-USD."""
-    *others, last = symbols
-    return f"{', '.join(others)} and {last}" if others else last
-
-
 def digest_of(environ: Mapping[str, str]) -> Digest:
     """Reads the whole file: from this machine, or through a copy of what is elsewhere."""
 
@@ -79,10 +73,8 @@ def _here(path: Path) -> str:
 
 def _elsewhere(uri: str, environ: Mapping[str, str]) -> str:
     from retrain_trainer.store.credentials import environ_for
-    from retrain_trainer.store.open import open_store
+    from retrain_trainer.store.open import open_store, split_uri
 
-    root, _, name = uri.rpartition("/")
+    root, name = split_uri(uri)
     with TemporaryDirectory(prefix="retrain-") as scratch:
-        return str(
-            open_store(folder(root), environ_for("data", environ), PATIENCE).download(name, Path(scratch) / name)
-        )
+        return str(open_store(root, environ_for("data", environ), PATIENCE).download(name, Path(scratch) / name))

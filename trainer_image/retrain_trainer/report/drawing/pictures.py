@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from retrain_api.documents.tasks import PublishItem
-from retrain_api.formatting import bar, measured
+from retrain_api.formatting import bar, listed, measured
 from retrain_api.gate.judgement import JudgedModel
 from retrain_trainer.report.facts import Document
-from retrain_trainer.report.text import count, listed, share
+from retrain_trainer.report.text import count, share
 from retrain_trainer.report.uncertainty import between, interval
 
 from . import plots
