@@ -62,7 +62,9 @@ def _worth(status: RetrainRunStatus) -> list[str]:
 def _verdicts(status: RetrainRunStatus) -> Iterable[str]:
     for entry in status.symbols:
         yield f"  {entry.symbol}: {entry.verdict or entry.state}{figures(entry) or reached(entry)}"
-        for reason in entry.reasons or ((entry.message,) if entry.state == "Failed" and entry.message else ()):
+        for reason in entry.reasons or (
+            (entry.message,) if entry.state in ("Failed", "Skipped") and entry.message else ()
+        ):
             yield f"      {reason}"
 
 

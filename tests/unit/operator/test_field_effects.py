@@ -21,7 +21,7 @@ from retrain_api.wire import to_wire
 from retrain_operator.manifests.jobs import template_key
 from retrain_operator.state.view import PhaseName
 
-PHASES: tuple[PhaseName, ...] = ("train", "evaluate", "publish", "deliver")
+PHASES: tuple[PhaseName, ...] = ("preflight", "train", "evaluate", "publish", "deliver")
 
 TRAIN = {"train", "evaluate"}
 """What trains otherwise is also measured anew."""
@@ -35,7 +35,7 @@ def pods(*phases: str) -> set[str]:
 
 
 EVERYWHERE = pods(*PHASES)
-READERS = pods("train", "evaluate")
+READERS = pods("preflight", "train", "evaluate")
 DELIVERY = pods("deliver")
 
 FIELDS: dict[str, tuple[Any, set[str]]] = {
@@ -107,6 +107,7 @@ FIELDS: dict[str, tuple[Any, set[str]]] = {
     "pods.labels": ({"team": "beta"}, EVERYWHERE),
     "pods.annotations": ({"note": "y"}, EVERYWHERE),
     "pods.fsGroup": (6, EVERYWHERE),
+    "preflight": ("Never", NOTHING),
     "parallelism": (1, NOTHING),
     "jobTTLSecondsAfterFinished": (61, NOTHING),
     "suspend": (True, NOTHING),
