@@ -126,8 +126,9 @@ def test_a_part_has_exactly_the_bars_of_its_length_before_its_end(shape, more, m
     try:
         split = split_rows(times, windows, question)
     except DataError as error:
-        assert missing and error.reason == "TooFewRows"
-        return
+        if missing and error.reason == "TooFewRows":
+            return
+        raise
     purge = windows.lookback + question.horizon
     assert split.test.stop == len(times)
     assert split.test.start - split.validation.stop == split.validation.start - split.train.stop == purge
