@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor.doctor", "check data, store, credentials, GPU and disk before a run starts"),
     "ls": ("results.ls", "list the runs of this machine, or of a cluster"),
     "status": ("results.status", "show how a run stands"),
+    "logs": ("results.logs", "print what the tasks of a run wrote"),
     "report": ("results.report", "print, write or open the report of a run"),
     "rerun": ("runs.rerun", "train all of a run anew, on its data as it is now"),
     "retry": ("runs.retry", "try again what failed, and keep what succeeded"),
