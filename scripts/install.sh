@@ -9,7 +9,7 @@ die() { printf 'install: %s\n' "$*" >&2; exit 1; }
 
 case "${1:-all}" in
   demo) extras="trainer" ;;
-  all) extras="operator trainer dev" ;;
+  all) extras="operator trainer completion dev" ;;
   *) die "$1 is nothing that can be installed; demo and all are" ;;
 esac
 
@@ -24,7 +24,7 @@ stamp=.venv/.installed
 digest="$("$python" -c 'import hashlib, sys
 print(hashlib.sha256(b"".join(open(name, "rb").read() for name in sys.argv[1:])).hexdigest())
 ' pyproject.toml constraints.txt scripts/install.sh)"
-grep -qx -e "$digest $extras" -e "$digest operator trainer dev" "$stamp" 2>/dev/null && exit 0
+grep -qx -e "$digest $extras" -e "$digest operator trainer completion dev" "$stamp" 2>/dev/null && exit 0
 
 free_kb="$(df -Pk . | awk 'NR == 2 { print $4 }')"
 [ "$free_kb" -gt 12000000 ] || [ -d .venv ] ||
