@@ -57,6 +57,62 @@ class TrainTask(Task):
         return Windows(self.model.lookback_bars, self.split, duration(self.window))
 
 
+PREFLIGHT_SYMBOLS = 8
+"""Symbols of one index of a preflight Job: eight refusals fit one message, the 64 of the largest run don't."""
+
+
+class PreflightItem(Lenient):
+    """One symbol to look at before it is trained. `recipe` says whose newest measured run its new bars are counted from."""
+
+    symbol: str
+    train_key: str
+    recipe: str
+    data_uri: str
+
+
+class PreflightTask(Task):
+    """Look at data and store before anything is trained; each index looks at eight symbols (JOB_COMPLETION_INDEX).
+
+    What stops a symbol is a line of the result, whatever its cause: a preflight that ends without a result stops nobody.
+    Times and lengths are written as in the spec: `until` RFC 3339, the others "2h" or "180d".
+    """
+
+    kind: Literal["preflight"] = "preflight"
+    preflight_key: str
+    items: tuple[PreflightItem, ...]
+    interval: str
+    features: tuple[str, ...] | None = None
+    built_in: bool | None = None
+    label: Label
+    split: Split
+    lookback_bars: int
+    as_of: str | None = None
+    until: str | None = None
+    window: str | None = None
+    max_age: str | None = None
+    min_new_bars: int = 0
+    wait_for: str | None = None
+
+    @property
+    def indexes(self) -> int:
+        """How many indexes its Job has."""
+        return -(-len(self.items) // PREFLIGHT_SYMBOLS)
+
+    def items_of(self, index: int) -> tuple[PreflightItem, ...]:
+        """The symbols that an index of the Job looks at; none where it has no such index."""
+        return self.items[index * PREFLIGHT_SYMBOLS : (index + 1) * PREFLIGHT_SYMBOLS] if index >= 0 else ()
+
+    @property
+    def question(self) -> Question:
+        """What the models are to predict. Raises ConfigurationError("BadInterval")."""
+        return Question.parse(self.interval, self.label.horizon_bars, self.label.ties)
+
+    @property
+    def windows(self) -> Windows:
+        """How the rows become windows and parts."""
+        return Windows(self.lookback_bars, self.split)
+
+
 class EvaluateItem(Lenient):
     """One model to measure.
 
@@ -150,4 +206,6 @@ class DeliverTask(Task):
     git: dict[str, Any] | None = None
 
 
-AnyTask: TypeAlias = Annotated[TrainTask | EvaluateTask | PublishTask | DeliverTask, Field(discriminator="kind")]
+AnyTask: TypeAlias = Annotated[
+    PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask, Field(discriminator="kind")
+]

@@ -23,12 +23,15 @@ from retrain_api.documents.references import DataPin, FileRef
 from retrain_api.documents.results import EvaluateResult
 from retrain_api.documents.tasks import EvaluateItem, EvaluateTask
 from retrain_api.errors import ConfigurationError, CredentialsError, DataError, NoDeviceError, NotFoundError
+from retrain_api.model_times import times_in
 from retrain_api.spec.data import Label, Split
 from retrain_api.spec.evaluation import Evaluation
 from retrain_api.spec.gate import Baseline
 from retrain_api.time import Question, Windows
 from retrain_api.wire import to_wire
+from retrain_trainer.data.columns.timeline import iso_time
 from retrain_trainer.data.dataset import load_dataset
+from retrain_trainer.data.times import decided_after, times_of
 from retrain_trainer.data.windows import fit_scaling
 from retrain_trainer.measure.assess import windows_of_test
 from retrain_trainer.measure.tries.try_record import decode
@@ -150,6 +153,16 @@ def test_a_model_that_knows_the_hint_is_measured_as_right_as_the_hint_is(stage: 
     assert document["test"]["lastBar"] == stage.dataset.last_bar
     assert document["calibration"]["method"] == "Platt"
     assert "torch" in document["versions"]
+
+
+def test_result_and_document_say_up_to_when_it_was_judged(stage: Stage) -> None:
+    """Flat bars have no label, so the last judged outcome may lie before the last row's."""
+    result, data = run(stage.task(stage.put(stage.model()))), stage.dataset
+    assert result.times == times_of(data, LOOKBACK) == times_in(stage.document(result))
+    _, labelled = windows_of_test(data, LOOKBACK)
+    decided = int(data.candles.timestamps[labelled[-1]]) + decided_after(data.question)
+    assert result.tested_until == iso_time(decided)
+    assert run(stage.task(stage.put(stage.model()))) == result, "as it is read from the store"
 
 
 def test_flat_bars_are_traded_but_not_measured(stage: Stage) -> None:
