@@ -178,6 +178,22 @@ INTERVAL = Form(
     ),
 )
 
+_DURATION = "a duration is a number and m, h or d"
+DURATION = Form(
+    r"[1-9][0-9]{0,4}(m|h|d)",
+    "must be a number and m, h or d, such as 90m, 36h or 180d",
+    (
+        Hint(r"[0-9]+ ?([wW]|weeks?)", f"weeks are written in days: 14d is two weeks; {_DURATION}"),
+        Hint(r"[0-9]+ ?(s|S|sec|second|seconds)", f"seconds are not read; {_DURATION}"),
+        Hint(
+            r"[0-9]+ ?(M|mo|month|months|y|Y|year|years)",
+            "months and years have no fixed length; write days, such as 180d, and minutes with a small m",
+        ),
+        Hint(rf"(?i:[1-9][0-9]{{0,4}} ?{_UNITS})", f"write {{}}; {_DURATION}", "lower", _SHORT_UNITS),
+        Hint(r"[1-9][0-9]{0,4}", f"write {{}}d for days; {_DURATION}"),
+    ),
+)
+
 
 def _day(between: str) -> str:
     """The pattern of a day that exists, with `between` its numbers. A rule of CEL knows no calendar, so leap years are in it."""
@@ -330,6 +346,7 @@ QUANTITY = Form(
 FORMS: dict[str, Form] = {
     "symbol": SYMBOL,
     "interval": INTERVAL,
+    "duration": DURATION,
     "day": DAY,
     "location": URI,
     "name": NAME,
@@ -391,6 +408,8 @@ Symbol: TypeAlias = Annotated[str, StringConstraints(max_length=41), BeforeValid
 # 41 characters: with phase and hash they leave a Job's name six for the run.
 Uri: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=1024), URI.check, _ON_A_CLUSTER]
 ObjectName: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=253), NAME.check]
+Length: TypeAlias = Annotated[str, StringConstraints(max_length=16), DURATION.check]
+"""A duration in a spec; `retrain_api.time.Duration.parse` reads it."""
 
 Quantity: TypeAlias = Annotated[
     Annotated[int, Field(ge=0, le=2**63 - 1)] | Annotated[str, StringConstraints(max_length=32)],

@@ -18,6 +18,7 @@ from retrain_api.spec.forms import FORMS, Form, Hint
 RIGHT: dict[str, list[str]] = {
     "symbol": ["BTC-USD", "A-B", "1INCH-USDT", "AAPL", "BRK.B", "BRK-B", "BTCUSDT", "BTC-USDT-SWAP", "RDS.A-L"],
     "interval": ["1m", "15m", "1h", "4h", "1d", "9999m"],
+    "duration": ["90m", "36h", "180d", "1d", "99999d"],
     "day": ["2025-05-31", "2024-02-29", "2000-02-29", "2023-02-28", "2025-11-30", "1999-12-31"],
     "location": [
         *("s3://bucket", "s3://bucket/", "s3://my.bucket-1/a/b", "file:///data", "file://./x", "file://../x"),
