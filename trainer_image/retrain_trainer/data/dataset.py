@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from .features.selection import BUILT_IN_NAMES, Selection, Wish, select
 from .files.candles import Candles, FeatureFile, read_features
 from .files.own_columns import LeftOut, listed
 from .files.parquet import ParquetColumns, open_parquet
-from .files.plausible import Jump, find_jumps, forming_warning, jump_warning, open_warning
+from .files.plausible import Jump, find_jumps, jump_warning, open_warning
 from .files.symbol_column import symbol_warning
 from .labels import Labels, label
 from .split import Split, split_rows
@@ -39,7 +41,8 @@ class Dataset:
     dropped: features that are constant over the train rows. gaps: breaks in time between neighbouring rows.
     sha256: of the file's bytes. warnings: sentences for the person who reads the result. computed, own: those of the names
     that are built in, and that are columns of the file beside the candles. left_out: what the file has and is not used.
-    feature_line: one line that says all this. jumps: closes that are unlikely to follow the one before.
+    feature_line: one line that says all this. jumps: closes that are unlikely to follow the one before. until: the time, in
+    nanoseconds UTC, by which every bar of it had closed. left_open: a sentence where the file has bars that had not.
     """
 
     symbol: str
@@ -61,6 +64,8 @@ class Dataset:
     left_out: tuple[LeftOut, ...] = ()
     feature_line: str = ""
     jumps: tuple[Jump, ...] = ()
+    until: int = 0
+    left_open: str = ""
 
 
 def load_dataset(
@@ -72,28 +77,34 @@ def load_dataset(
     features: Sequence[str] | None,
     built_in: bool | None = None,
     now: int | None = None,
+    until: int | None = None,
 ) -> Dataset:
     """Read a feature file, or candles from which the built-in features are computed; label and split it.
 
     `features` and `built_in` are `data.features` and `data.builtIn`; an evaluation passes the features of the model's file.
-    `now` is the clock that no bar may be ahead of, in nanoseconds UTC; None takes this machine's.
+    `now` is the clock that no bar may be ahead of, in nanoseconds UTC; None takes this machine's. Bars that had not closed by
+    `until` are left out, as if the file did not have them; None takes the clock.
 
     Raises NotFoundError for a missing file and DataError for data that would make a training wrong: the reasons of
     `read_features` and `split_rows`, and here OneClass, NoWindows and AllConstant.
     """
     stored, wish = open_parquet(path), Wish(features, built_in)
-    file = _read(stored, question.interval, wish, now)
-    found = select(file, question.interval, wish, lambda rows: split_rows(rows, windows, question.horizon).train)
-    dataset = _labelled(symbol, question, windows, found, file_sha256(path))
+    now = time.time_ns() if now is None else now
+    until = now if until is None else until
+    file = _read(stored, question.interval, wish, now, until)
+    with _fewer_rows_explained(file.left_open):
+        found = select(file, question.interval, wish, lambda rows: split_rows(rows, windows, question.horizon).train)
+        dataset = _labelled(symbol, question, windows, found, file_sha256(path))
     candles, jumps = found.candles, find_jumps(found.candles, question.interval)
     return replace(
         dataset,
         feature_line=feature_line(found, wish),
         jumps=jumps,
+        until=until,
+        left_open=file.left_open,
         warnings=open_warning(file.candles, path.name)
-        + symbol_warning(stored, symbol)
+        + symbol_warning(stored.first(len(file.candles.timestamps)), symbol)
         + jump_warning(jumps, candles.timestamps, found.cut, vars(dataset.split))
-        + forming_warning(candles.timestamps, question.interval, now)
         + cut_warning(found)
         + _growth_warning(found, wish)
         + target_warning(found.own)
@@ -129,9 +140,20 @@ def _labelled(symbol: str, question: Question, windows: Windows, found: Selectio
     )
 
 
-def _read(file: ParquetColumns, interval: Interval, wish: Wish, now: int | None = None) -> FeatureFile:
+@contextmanager
+def _fewer_rows_explained(left_open: str) -> Iterator[None]:
+    """Says with TooFewRows how many bars were left out."""
     try:
-        return read_features(file, interval, wish.features, wish.computable, now)
+        yield
+    except DataError as error:
+        if error.reason != reasons.TOO_FEW_ROWS or not left_open:
+            raise
+        raise DataError(error.reason, f"{error.message} {left_open}") from None
+
+
+def _read(file: ParquetColumns, interval: Interval, wish: Wish, now: int, until: int) -> FeatureFile:
+    try:
+        return read_features(file, interval, wish.features, wish.computable, now, until)
     except DataError as error:
         forbidden = [name for name in wish.features or () if wish.built_in is False and name in BUILT_IN_NAMES]
         if error.reason != reasons.MISSING_FEATURE or not forbidden:

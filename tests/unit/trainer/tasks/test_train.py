@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from support.training_case import MODEL, ROWS, RUN, TrainingSetup, candle_table, feature_table
+from support.training_case import LATER, MODEL, ROWS, RUN, TrainingSetup, candle_table, feature_table
 
 from retrain_api.documents.encoding import encode
 from retrain_api.documents.results import TrainResult
@@ -292,7 +292,7 @@ def test_scaling_and_weight_are_of_the_train_rows_and_calibration_of_validation(
     assert model.positive_weight == pytest.approx((moves < 0).sum() / (moves > 0).sum(), rel=0.03)
     assert model.calibration.method == "Platt"
     assert model.calibration.log_weight == pytest.approx(np.log(model.positive_weight))
-    _, scaled = rows_for(model, setup.file)
+    _, scaled = rows_for(model, setup.file, LATER)
     following = table["close"].shift(-1).sub(table["close"]).round(6)
     validation = [row for row in range(284, TEST_BEGINS - 6) if following[row] != 0]
     labels = np.array([following[row] > 0 for row in validation], dtype=np.int8)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from retrain_trainer.data.columns.column_values import as_float32, require_finit
 from retrain_trainer.data.columns.rolling import FloatArray
 from retrain_trainer.data.columns.time_causes import type_advice
 from retrain_trainer.data.columns.timeline import TimeArray, require_spacing, row_name
+from retrain_trainer.data.period import closed_rows, left_open
 
 from .own_columns import Column, LeftOut, listed, named_columns, near, own_columns, read_column, require_numeric
 from .parquet import ParquetColumns, open_parquet
@@ -47,7 +49,7 @@ class FeatureFile:
     """The contents of a file: candles, the names of the feature columns, their values float32[n, f], C-contiguous.
 
     `names` is empty when the file holds candles only. Column i has no value (NaN) in its first `starts[i]` rows. `left_out`
-    are the columns that are no features, with the reason.
+    are the columns that are no features, with the reason. `left_open` says which bars were left out, because they had not closed.
     """
 
     candles: Candles
@@ -55,6 +57,7 @@ class FeatureFile:
     values: NDArray[np.float32]
     starts: tuple[int, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    left_open: str = ""
 
 
 def read_feature_file(
@@ -63,9 +66,10 @@ def read_feature_file(
     wanted: Sequence[str] | None,
     computable: Collection[str] = (),
     now: int | None = None,
+    until: int | None = None,
 ) -> FeatureFile:
     """As `read_features`, of a file by its path. Raises NotFoundError for a missing file as well."""
-    return read_features(open_parquet(path), interval, wanted, computable, now)
+    return read_features(open_parquet(path), interval, wanted, computable, now, until)
 
 
 def read_features(
@@ -74,18 +78,25 @@ def read_features(
     wanted: Sequence[str] | None,
     computable: Collection[str] = (),
     now: int | None = None,
+    until: int | None = None,
 ) -> FeatureFile:
     """Read the candle columns and the feature columns of a parquet file, and no others.
 
     `wanted` names the feature columns, which may include candle columns, in the order to return them; wanted names that
     the file lacks and that are `computable` are left to the caller. None takes every numeric column that is not a candle
     column, not known from exchanges' files and not without any value. No bar may open after `now`, in nanoseconds UTC (None: this
-    machine's clock). Raises DataError for everything in the file that would make a training wrong.
+    machine's clock). Bars that had not closed by `until` are left out before anything else is read of them; None reads all. Raises DataError for everything in the file that would make a training wrong.
     """
     _require_columns(file, ("timestamp", "close"))
+    timestamps, open_bars = _timestamps(file), ""
+    clock = time.time_ns() if now is None else now
+    # No bar that had closed by `until` is of the future, however late this machine's clock is.
+    require_past(timestamps, file.name, clock if until is None else max(clock, until))
+    if until is not None:
+        rows = closed_rows(timestamps, interval, until)
+        open_bars = left_open(timestamps, rows, until)
+        file, timestamps = file.first(rows), timestamps[:rows]
     names, left_out = own_columns(file) if wanted is None else (named_columns(file, wanted, computable), ())
-    timestamps = _timestamps(file)
-    require_past(timestamps, file.name, now)
     require_spacing(timestamps, interval, file.name)
     candles = _candles(file, timestamps)
     values, starts = np.empty((file.rows, len(names)), dtype=np.float32), []
@@ -93,7 +104,7 @@ def read_features(
         read = _candle_feature(file, candles, name) if name in CANDLE_COLUMNS else read_column(file, name, timestamps)
         values[:, column] = read.values
         starts.append(read.start)
-    found = FeatureFile(candles, names, values, tuple(starts), left_out)
+    found = FeatureFile(candles, names, values, tuple(starts), left_out, open_bars)
     return _with_values_only(found, file.name, wanted is not None)
 
 
@@ -110,12 +121,12 @@ def _with_values_only(file: FeatureFile, name: str, named: bool) -> FeatureFile:
     if named:
         raise no_value(empty[0], name)
     kept = [index for index, column in enumerate(file.names) if column not in empty]
-    return FeatureFile(
-        file.candles,
-        tuple(file.names[index] for index in kept),
-        np.ascontiguousarray(file.values[:, kept]),
-        tuple(file.starts[index] for index in kept),
-        file.left_out + tuple(LeftOut(column, "no value in any row") for column in empty),
+    return replace(
+        file,
+        names=tuple(file.names[index] for index in kept),
+        values=np.ascontiguousarray(file.values[:, kept]),
+        starts=tuple(file.starts[index] for index in kept),
+        left_out=file.left_out + tuple(LeftOut(column, "no value in any row") for column in empty),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,10 @@ class ParquetColumns:
     file: pq.ParquetFile
     index: str | None = None
 
+    def first(self, rows: int) -> ParquetColumns:
+        """The same file, as if it ended after so many rows."""
+        return replace(self, rows=rows)
+
     def is_numeric(self, column: str) -> bool:
         """Whether a column holds integers, floats, decimals or booleans."""
         kind = self.types[column]
@@ -59,7 +63,7 @@ class ParquetColumns:
     def read_table(self, columns: Sequence[str]) -> pa.Table:
         """Columns as they are, of any type. Raises DataError for a damaged file."""
         with _damage_named(self.name):
-            return self.file.read(columns=list(columns), use_threads=False)
+            return self.file.read(columns=list(columns), use_threads=False).slice(0, self.rows)
 
     def is_text(self, column: str) -> bool:
         """Whether a column holds text, dictionary-encoded or not."""
@@ -118,15 +122,17 @@ class ParquetColumns:
     def read_all(self) -> pa.Table:
         """All columns under the names of `types`. Raises DataError for a damaged file."""
         with _damage_named(self.name):
-            table = self.file.read()
+            table = self.file.read().slice(0, self.rows)
         return table.rename_columns([_TIME if name == self.index else name for name in table.column_names])
 
     def _chunks(self, column: str) -> Iterator[pa.Array]:
         stored = self.index if self.index is not None and column == _TIME else column
-        for group in range(self.file.num_row_groups):
+        left, groups = self.rows, iter(range(self.file.num_row_groups))
+        while left > 0 and (group := next(groups, None)) is not None:
             with _damage_named(self.name):
                 table = self.file.read_row_group(group, columns=[stored], use_threads=False)
-            yield from table.column(stored).chunks
+            yield from table.column(stored).slice(0, left).chunks
+            left -= table.num_rows
 
 
 def as_nanoseconds(times: pa.Array, column: str, name: str, first_row: int = 0) -> NDArray[np.int64]:

@@ -51,13 +51,14 @@ def finite_logits(model: ModelFile, scaled: NDArray[np.float32], ends: Integers,
     return found
 
 
-def rows_for(model: ModelFile, path: Path) -> tuple[Candles, NDArray[np.float32]]:
-    """Candles and scaled features of a feature file, as the model needs them. Raises DataError where a feature is missing.
+def rows_for(model: ModelFile, path: Path, until: int) -> tuple[Candles, NDArray[np.float32]]:
+    """Candles and scaled features of the bars of a file that had closed by `until` (ns UTC), as the model needs them.
 
-    What the model's training computed is computed again, whatever columns of that name this file has.
+    What the model's training computed is computed again, whatever columns of that name this file has. Raises DataError where a
+    feature is missing.
     """
     interval = model.question.interval
     own = [name for name in model.features if name not in model.computed_features]
-    file = read_feature_file(path, interval, own, BUILT_IN_NAMES)
+    file = read_feature_file(path, interval, own, BUILT_IN_NAMES, until=until)
     candles, values = rows_of(file, interval, model.features)
     return candles, model.scaling.apply(values, out=values)
