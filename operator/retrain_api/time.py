@@ -65,6 +65,11 @@ class Duration(_Length):
         return timedelta(microseconds=self.nanoseconds // 1000)
 
 
+def duration(text: str | None) -> Duration | None:
+    """The duration of a field that may be unset."""
+    return None if text is None else Duration.parse(text)
+
+
 @dataclass(frozen=True)
 class Question:
     """What a model predicts: is the close higher, `horizon` bars of `interval` after the last bar of a window?"""
@@ -88,7 +93,10 @@ class Question:
 
 
 class Shares(Protocol):
-    """Shares of the rows, in percent: `spec.split` has them. Train is the rest."""
+    """Sizes of the parts: shares of the rows in percent, or lengths of time in their place. Train is the rest.
+
+    `spec.split` has them.
+    """
 
     @property
     def validation_percent(self) -> int: ...
@@ -96,13 +104,23 @@ class Shares(Protocol):
     @property
     def test_percent(self) -> int: ...
 
+    @property
+    def validation(self) -> str | None: ...
+
+    @property
+    def test(self) -> str | None: ...
+
 
 @dataclass(frozen=True)
 class Windows:
-    """How rows become windows: `lookback` bars in each, and each whole in one part of the split."""
+    """How rows become windows: `lookback` bars in each, and each whole in one part of the split.
+
+    `window` is `data.window`: the length of time before the close of the last bar that the rows are taken from.
+    """
 
     lookback: int
     split: Shares
+    window: Duration | None = None
 
 
 def _nanoseconds(text: str) -> int:

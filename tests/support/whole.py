@@ -19,6 +19,7 @@ WHOLE: dict[str, Any] = {
         "interval": "5m",
         "features": ["rsi", "atr"],
         "builtIn": True,
+        "window": "180d",
         "credentials": SECRET,
     },
     "label": {"horizonBars": 5, "ties": "Down"},

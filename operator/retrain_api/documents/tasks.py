@@ -15,7 +15,7 @@ from retrain_api.spec.data import Label, Split
 from retrain_api.spec.evaluation import Evaluation
 from retrain_api.spec.gate import Baseline
 from retrain_api.spec.training import Model, Training
-from retrain_api.time import Question, Windows
+from retrain_api.time import Question, Windows, duration
 from retrain_api.wire import Lenient
 
 from .references import DataPin, FileRef, RunRef
@@ -39,6 +39,7 @@ class TrainTask(Task):
     interval: str
     features: tuple[str, ...] | None = None
     built_in: bool | None = None
+    window: str | None = None
     label: Label
     split: Split
     model: Model
@@ -52,8 +53,8 @@ class TrainTask(Task):
 
     @property
     def windows(self) -> Windows:
-        """How the rows become windows and parts."""
-        return Windows(self.model.lookback_bars, self.split)
+        """Which rows are used, and how they become windows and parts."""
+        return Windows(self.model.lookback_bars, self.split, duration(self.window))
 
 
 PREFLIGHT_SYMBOLS = 8
@@ -136,6 +137,7 @@ class EvaluateTask(Task):
     items: tuple[EvaluateItem, ...]
     interval: str
     features: tuple[str, ...] | None = None
+    window: str | None = None
     label: Label
     split: Split
     lookback_bars: int

@@ -16,6 +16,11 @@ BAD_PIN = bad(
     "Set a new rerun token, to train on the file that is there now.",
 )
 BAD_INTERVAL = bad("BadInterval", "`data.interval` is no interval.", "Write a number and m, h or d, such as 4h.")
+BAD_DURATION = bad(
+    "BadDuration",
+    "A length of time in `data.window` or `split` is no whole number of bars, or shorter than lookback and horizon.",
+    "Write the length that the message names.",
+)
 WRONG_INTERVAL = bad(
     "WrongInterval",
     "The bars of the file are not `data.interval` apart.",

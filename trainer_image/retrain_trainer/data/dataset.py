@@ -92,8 +92,9 @@ def load_dataset(
     now = time.time_ns() if now is None else now
     until = now if until is None else until
     file = _read(stored, question.interval, wish, now, until)
+    times = file.candles.timestamps
     with _fewer_rows_explained(file.left_open):
-        found = select(file, question.interval, wish, lambda rows: split_rows(rows, windows, question.horizon).train)
+        found = select(file, question.interval, wish, lambda cut: split_rows(times[cut:], windows, question).train)
         dataset = _labelled(symbol, question, windows, found, file_sha256(path))
     candles, jumps = found.candles, find_jumps(found.candles, question.interval)
     return replace(
@@ -117,7 +118,7 @@ def _labelled(symbol: str, question: Question, windows: Windows, found: Selectio
     """What was selected with its labels and its split. Raises DataError: TooFewRows, NoWindows, OneClass."""
     candles = found.candles
     labels = label(candles.close, candles.timestamps, question)
-    split = split_rows(len(candles.close), windows, question.horizon)
+    split = split_rows(candles.timestamps, windows, question)
     _require_windows(candles, question, windows.lookback, split, labels)
     return Dataset(
         symbol=symbol,

@@ -25,7 +25,7 @@ from retrain_api.documents.tasks import EvaluateItem, EvaluateTask
 from retrain_api.errors import ConfigurationError, DataError, NotFoundError, RetrainError
 from retrain_api.measurement import Measurement
 from retrain_api.names import EVALUATION_FILE, PREDICTIONS_FILE, run_folder
-from retrain_api.time import Windows
+from retrain_api.time import Windows, duration
 from retrain_api.wire import significant, to_wire
 from retrain_trainer.data.dataset import Dataset, load_dataset
 from retrain_trainer.data.windows import window_ends
@@ -228,7 +228,7 @@ def load(context: EvaluateContext, model: ModelFile, path: Path) -> Dataset:
         path,
         symbol=context.item.symbol,
         question=task.question,
-        windows=Windows(model.lookback, task.split),
+        windows=Windows(model.lookback, task.split, duration(task.window)),
         features=model.features,
     )
     if dataset.names != tuple(model.features):

@@ -176,6 +176,8 @@ ACROSS: dict[str, tuple[str, Any, str]] = {
     "one file for several symbols": ("spec.data.filename", "all.parquet", f"spec.data.filename: {NO_SYMBOL}"),
     "a quorum of more than there are": ("spec.gate.minPassed", 4, "spec.gate.minPassed: minPassed must not be greater than the number of symbols"),
     "nothing left to train on": ("spec.split", {"validationPercent": 41, "testPercent": 40}, f"spec.split.testPercent: {SHARES}, is 40"),
+    "a test part by two sizes": ("spec.split", {"test": "14d", "testPercent": 20}, "spec.split.testPercent: test and testPercent both say how long this part is; leave testPercent out"),
+    "a validation part by two sizes": ("spec.split", {"validation": "14d", "validationPercent": 20}, "spec.split.validationPercent: validation and validationPercent both say how long this part is; leave validationPercent out"),
     "a constant rate with restarts": (SCHEDULER, {"type": "Constant", "t0": 5}, f"{SCHEDULER}: {CONSTANT}"),
     "a constant rate with a factor": (SCHEDULER, {"type": "Constant", "tMult": 5}, f"{SCHEDULER}: {CONSTANT}"),
     "a constant rate with a lowest one": (SCHEDULER, {"type": "Constant", "etaMin": 0.0}, f"{SCHEDULER}: {CONSTANT}"),

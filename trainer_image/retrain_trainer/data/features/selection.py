@@ -26,7 +26,7 @@ from .built_in import BUILT_IN, WARMUP_ROWS, compute
 BUILT_IN_NAMES = tuple(definition.name for definition in BUILT_IN)
 
 TrainRows = Callable[[int], slice]
-"""The train part of so many rows. Raises DataError("TooFewRows")."""
+"""The train part of the rows from a row on, counted from there. Raises DataError("TooFewRows")."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,6 @@ def select(file: FeatureFile, interval: Interval, wish: Wish, train_rows: TrainR
     where no own column remains, the built-in features are computed unless the wish forbids them. Raises DataError: AllConstant,
     MissingFeature, TooFewRows, and what `compute` raises.
     """
-    rows = len(file.candles.timestamps)
     own = _Columns(file.names, file.values, file.starts, tuple(range(len(file.names))))
     built_in = _computed(file, interval, wish.computed(file.names))
     grown: list[str] = []
@@ -119,7 +118,7 @@ def select(file: FeatureFile, interval: Interval, wish: Wish, train_rows: TrainR
                 raise _all_constant(dropped)
             built_in = _computed(file, interval, _fallback(file, wish, [*grown, *dropped]))
             continue
-        train = _train_rows(train_rows, rows, cut, own)
+        train = _train_rows(train_rows, cut, own)
         found = [] if wish.features is not None else _growing(own, cut)
         constant = [*_constant(own, cut, train), *_constant(built_in, cut, train)]
         if not found and not constant:
@@ -184,10 +183,10 @@ def _computed(file: FeatureFile, interval: Interval, names: tuple[str, ...]) -> 
     return _Columns(found, values, (warmup,) * len(found), tuple(range(len(found))))
 
 
-def _train_rows(train_rows: TrainRows, rows: int, cut: int, own: _Columns) -> slice:
+def _train_rows(train_rows: TrainRows, cut: int, own: _Columns) -> slice:
     """The train part of the rows that are left, as rows of the file."""
     try:
-        train = train_rows(rows - cut)
+        train = train_rows(cut)
     except DataError as error:
         if own.last is None or own.last[1] < cut:
             raise
