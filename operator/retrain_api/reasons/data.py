@@ -1,6 +1,6 @@
 """What is wrong with a feature file, or with what the run expects of it."""
 
-from .reason import bad
+from .reason import bad, neutral
 
 _MEND_DATA = "Mend the data, then [retry](#try-again-what-failed)."
 
@@ -36,6 +36,16 @@ BAR_IN_FUTURE = bad(
     "BarInFuture",
     "A bar opens later than the clock and five minutes; the message names the row and the likely cause.",
     "Correct or remove the bar: times are UTC, in one unit.",
+)
+DATA_STALE = bad(
+    "DataStale",
+    "The newest closed bar of the file is older than `data.maxAge` at the time as of which the run learns; the message has the figures.",
+    "Look at what writes the file, then [retry](#try-again-what-failed). `data.waitFor` waits for data that is only late.",
+)
+NO_NEW_BARS = neutral(
+    "NoNewBars",
+    "The file has fewer closed bars after the last one that was used than `data.minNewBars` asks for, so the symbol is skipped.",
+    "Nothing: there is too little new to learn from. The message has the figures.",
 )
 _FILE = (
     "The file is no parquet file that can be read in whole.",

@@ -19,7 +19,7 @@ from retrain_api.time import Interval, Question, Windows
 from .columns.column_values import only_grows
 from .columns.target_names import target_warning
 from .columns.time_causes import HOUR, changes_of_summer_time
-from .columns.timeline import iso_time
+from .columns.timeline import TimeArray, iso_time
 from .features.built_in import WARMUP_ROWS
 from .features.feature_line import cut_warning, feature_line, left_out_of
 from .features.selection import BUILT_IN_NAMES, Selection, Wish, select
@@ -99,7 +99,7 @@ def load_dataset(
     window = None if windows.window is None else Window(windows.window, WARMUP_ROWS)
     file = _read(stored, question.interval, wish, now, until, window)
     times = file.candles.timestamps
-    with _fewer_rows_explained(file.left_open):
+    with fewer_rows_explained(file.left_open):
         found = select(file, question.interval, wish, lambda cut: split_rows(times[cut:], windows, question).train)
         if window is not None and found.blank is not None:
             require_filled(found.candles.timestamps, question.interval, window, found.blank[0], path.name)
@@ -128,7 +128,8 @@ def _labelled(symbol: str, question: Question, windows: Windows, found: Selectio
     candles = found.candles
     labels = label(candles.close, candles.timestamps, question)
     split = split_rows(candles.timestamps, windows, question)
-    _require_windows(candles, question, windows.lookback, split, labels)
+    require_windows(candles.timestamps, question, windows.lookback, split, labels)
+    _require_both_classes(candles.timestamps, question, windows.lookback, split.train, labels)
     return Dataset(
         symbol=symbol,
         question=question,
@@ -151,7 +152,7 @@ def _labelled(symbol: str, question: Question, windows: Windows, found: Selectio
 
 
 @contextmanager
-def _fewer_rows_explained(left_open: str) -> Iterator[None]:
+def fewer_rows_explained(left_open: str) -> Iterator[None]:
     """Says with TooFewRows how many bars were left out."""
     try:
         yield
@@ -164,8 +165,15 @@ def _fewer_rows_explained(left_open: str) -> Iterator[None]:
 def _read(
     file: ParquetColumns, interval: Interval, wish: Wish, now: int, until: int, window: Window | None
 ) -> FeatureFile:
-    try:
+    with forbidden_explained(wish):
         return read_features(file, interval, wish.features, wish.computable, now, until, window)
+
+
+@contextmanager
+def forbidden_explained(wish: Wish) -> Iterator[None]:
+    """Says with MissingFeature which of the missing are built in, and may not be computed."""
+    try:
+        yield
     except DataError as error:
         forbidden = [name for name in wish.features or () if wish.built_in is False and name in BUILT_IN_NAMES]
         if error.reason != reasons.MISSING_FEATURE or not forbidden:
@@ -180,21 +188,25 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _require_windows(candles: Candles, question: Question, lookback: int, split: Split, labels: Labels) -> None:
+def require_windows(times: TimeArray, question: Question, lookback: int, split: Split, labels: Labels) -> None:
+    """Raises DataError("NoWindows") for a part without a window that has a label at its end."""
     for part, rows in vars(split).items():
-        ends = window_ends(candles.timestamps, question.interval, lookback, rows, labels.values)
-        if len(ends) == 0:
-            raise _no_windows(candles, question, lookback, part, rows)
-        if part == "train" and (labels.values[ends] == labels.values[ends[0]]).all():
-            direction = "up" if labels.values[ends[0]] == 1 else "not up"
-            raise DataError(
-                reasons.ONE_CLASS, f"All {len(ends):,} train labels are {direction}: there is nothing to learn."
-            )
+        if len(window_ends(times, question.interval, lookback, rows, labels.values)) == 0:
+            raise _no_windows(times, question, lookback, part, rows)
 
 
-def _no_windows(candles: Candles, question: Question, lookback: int, part: str, rows: slice) -> DataError:
+def _require_both_classes(times: TimeArray, question: Question, lookback: int, train: slice, labels: Labels) -> None:
+    ends = window_ends(times, question.interval, lookback, train, labels.values)
+    if (labels.values[ends] == labels.values[ends[0]]).all():
+        direction = "up" if labels.values[ends[0]] == 1 else "not up"
+        raise DataError(
+            reasons.ONE_CLASS, f"All {len(ends):,} train labels are {direction}: there is nothing to learn."
+        )
+
+
+def _no_windows(timestamps: TimeArray, question: Question, lookback: int, part: str, rows: slice) -> DataError:
     """Why a part holds no usable window: its longest run without a gap is too short, or none has a label at its end."""
-    times, needed = candles.timestamps[rows.start : rows.stop + question.horizon], lookback + question.horizon
+    times, needed = timestamps[rows.start : rows.stop + question.horizon], lookback + question.horizon
     breaks = np.flatnonzero(np.diff(times) != question.interval.nanoseconds) + 1
     run = int(np.diff(np.concatenate([[0], breaks, [len(times)]])).max())
     if run >= needed:

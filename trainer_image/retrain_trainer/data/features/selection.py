@@ -145,6 +145,17 @@ def _all_constant(dropped: Sequence[str]) -> DataError:
     return DataError(reasons.ALL_CONSTANT, f"Every feature is constant over the train rows: {', '.join(dropped[:12])}.")
 
 
+def least_cut(file: FeatureFile, interval: Interval, wish: Wish) -> int:
+    """How many rows at the start are cut at least, for the warm-up of what is computed whatever the values are.
+
+    Of `file` only names, columns and number of rows count. Raises what `select` raises for these.
+    """
+    names = wish.computed(file.names)
+    if not names and not file.names:
+        names = _fallback(file, wish, ())
+    return _computed(file, interval, names).start
+
+
 def rows_of(file: FeatureFile, interval: Interval, names: Sequence[str]) -> tuple[Candles, NDArray[np.float32]]:
     """Candles and values float32[n, f] of exactly these features, those computed that the file was not read for."""
     own = _Columns(file.names, file.values, file.starts, tuple(range(len(file.names))))

@@ -95,7 +95,7 @@ def read_features(
     machine's clock). Bars that had not closed by `until` are left out before anything else is read of them; None reads all. So are bars before the warm-up of `window`.
     Raises DataError for everything in the file that would make a training wrong.
     """
-    _require_columns(file, ("timestamp", "close"))
+    require_columns(file, ("timestamp", "close"))
     timestamps, open_bars = _timestamps(file), ""
     clock = time.time_ns() if now is None else now
     # No bar that had closed by `until` is of the future, however late this machine's clock is.
@@ -168,7 +168,8 @@ def no_value(column: str, name: str) -> DataError:
     return DataError(reasons.NOT_FINITE, f"Column {column!r} of {name} has no value in any row.")
 
 
-def _require_columns(file: ParquetColumns, names: Sequence[str]) -> None:
+def require_columns(file: ParquetColumns, names: Sequence[str]) -> None:
+    """Raises DataError("MissingColumn") where the file lacks one of these."""
     for name in names:
         if name not in file.types:
             advice = f" `retrain import {file.name}` makes the file that a run reads." if name == "timestamp" else ""
@@ -186,10 +187,15 @@ def timestamp_type_error(kind: pa.DataType, first: Any, name: str) -> DataError:
     )
 
 
-def _timestamps(file: ParquetColumns) -> TimeArray:
+def require_times(file: ParquetColumns) -> None:
+    """Raises DataError("TimestampType") where column `timestamp` holds something else."""
     kind = file.types["timestamp"]
     if not pa.types.is_timestamp(kind):
         raise timestamp_type_error(kind, file.first_value("timestamp"), file.name)
+
+
+def _timestamps(file: ParquetColumns) -> TimeArray:
+    require_times(file)
     timestamps, missing = file.read_timestamps("timestamp")
     if missing is not None:
         raise missing_time(missing, file.name)

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import RawIOBase
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -97,6 +98,10 @@ class ParquetColumns:
             found.update(texts.slice(0, 2).to_pylist())
         return len(found) > 1
 
+    def stored_name(self, column: str) -> str:
+        """The name that a column of `types` has in the file."""
+        return self.index if self.index is not None and column == _TIME else column
+
     def read_timestamps(self, column: str) -> tuple[NDArray[np.int64], int | None]:
         """A timestamp column as int64[rows] nanoseconds UTC, and the first row without a value, if any.
 
@@ -168,17 +173,35 @@ def open_parquet(path: Path) -> ParquetColumns:
     Raises NotFoundError for a missing file, and DataError for one that is not parquet, is truncated, damaged or
     unreadable, or has two columns of the same name.
     """
-    _require_magic(path)
-    with _damage_named(path.name):
-        file = pq.ParquetFile(path)
+    try:
+        with path.open("rb") as stream:
+            _require_magic(stream, path.name)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFoundError(reasons.FILE_NOT_FOUND, f"There is no file {path}.") from None
+    except IsADirectoryError:
+        raise folder_of_parts(str(path)) from None
+    except OSError as error:
+        raise DataError(reasons.UNREADABLE, f"{path} cannot be read: {error.strerror}.") from None
+    return _opened(path, path.name)
+
+
+def open_parts(stream: IO[bytes] | RawIOBase, name: str) -> ParquetColumns:
+    """Open a parquet file that is read in parts, such as an object in a store: only its footer is read. Raises DataError."""
+    _require_magic(stream, name)
+    return _opened(stream, name)
+
+
+def _opened(source: Any, called: str) -> ParquetColumns:
+    with _damage_named(called):
+        file = pq.ParquetFile(source)
         schema = file.schema_arrow
     repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
     if repeated:
-        raise DataError(reasons.REPEATED_COLUMN, f"{path.name} has more than one column named {', '.join(repeated)}.")
+        raise DataError(reasons.REPEATED_COLUMN, f"{called} has more than one column named {', '.join(repeated)}.")
     index = _time_index(schema)
     names = [_TIME if name == index else name for name in schema.names]
     types = dict(zip(names, schema.types, strict=True))
-    return ParquetColumns(path.name, file.metadata.num_rows, types, file, index)
+    return ParquetColumns(called, file.metadata.num_rows, types, file, index)
 
 
 def _time_index(schema: pa.Schema) -> str | None:
@@ -193,26 +216,16 @@ def _time_index(schema: pa.Schema) -> str | None:
     return names[0] if len(names) == 1 and pa.types.is_timestamp(schema.field(names[0]).type) else None
 
 
-def _require_magic(path: Path) -> None:
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(4)
-            size = stream.seek(0, 2)
-            stream.seek(max(0, size - 4))
-            tail = stream.read(4)
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError(reasons.FILE_NOT_FOUND, f"There is no file {path}.") from None
-    except IsADirectoryError:
-        raise folder_of_parts(str(path)) from None
-    except OSError as error:
-        raise DataError(reasons.UNREADABLE, f"{path} cannot be read: {error.strerror}.") from None
+def _require_magic(stream: IO[bytes] | RawIOBase, name: str) -> None:
+    head = stream.read(4)
+    size = stream.seek(0, 2)
+    stream.seek(max(0, size - 4))
+    tail = stream.read(4)
     if head != _MAGIC:
         what = "is empty" if size == 0 else "is not a parquet file"
-        raise DataError(reasons.NOT_PARQUET, f"{path.name} {what}; write it with DataFrame.to_parquet, for example.")
+        raise DataError(reasons.NOT_PARQUET, f"{name} {what}; write it with DataFrame.to_parquet, for example.")
     if size < 12 or tail != _MAGIC:
-        raise DataError(
-            reasons.TRUNCATED, f"{path.name} is truncated: its end is missing; copy or write the file again."
-        )
+        raise DataError(reasons.TRUNCATED, f"{name} is truncated: its end is missing; copy or write the file again.")
 
 
 def folder_of_parts(place: str, options: str = "--symbol SYMBOL") -> DataError:
