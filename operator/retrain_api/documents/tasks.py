@@ -15,7 +15,7 @@ from retrain_api.spec.data import Label, Split
 from retrain_api.spec.evaluation import Evaluation
 from retrain_api.spec.gate import Baseline
 from retrain_api.spec.training import Model, Training
-from retrain_api.time import Question, Windows
+from retrain_api.time import Question, Windows, duration
 from retrain_api.wire import Lenient
 
 from .references import DataPin, FileRef, RunRef
@@ -30,7 +30,11 @@ class Task(Lenient):
 
 
 class TrainTask(Task):
-    """Train one symbol's model."""
+    """Train one symbol's model.
+
+    `max_age` is `data.maxAge` as it was written, and `recipe` (`retrain_api.keys.recipe`) says whose newest measured run the
+    `min_new_bars` are counted from; empty in tasks of older releases, which are never skipped.
+    """
 
     kind: Literal["train"] = "train"
     symbol: str
@@ -39,11 +43,15 @@ class TrainTask(Task):
     interval: str
     features: tuple[str, ...] | None = None
     built_in: bool | None = None
+    window: str | None = None
     label: Label
     split: Split
     model: Model
     training: Training
     device: Literal["GPU", "CPU"]
+    max_age: str | None = None
+    min_new_bars: int = 0
+    recipe: str = ""
 
     @property
     def question(self) -> Question:
@@ -52,8 +60,8 @@ class TrainTask(Task):
 
     @property
     def windows(self) -> Windows:
-        """How the rows become windows and parts."""
-        return Windows(self.model.lookback_bars, self.split)
+        """Which rows are used, and how they become windows and parts."""
+        return Windows(self.model.lookback_bars, self.split, duration(self.window))
 
 
 PREFLIGHT_SYMBOLS = 8
@@ -136,6 +144,7 @@ class EvaluateTask(Task):
     items: tuple[EvaluateItem, ...]
     interval: str
     features: tuple[str, ...] | None = None
+    window: str | None = None
     label: Label
     split: Split
     lookback_bars: int
@@ -183,6 +192,7 @@ class PublishTask(Task):
     spec: dict[str, Any]
     approved_by: str | None = None
     override: bool = False
+    expires_after: str | None = None
     started: str | None = None
 
 

@@ -31,6 +31,7 @@ from retrain_api.names import (
 from retrain_api.run import RetrainRun
 from retrain_api.spec.pods import Phase, Resources
 from retrain_api.spec.run import RetrainRunSpec
+from retrain_api.time import duration
 from retrain_api.wire import to_wire
 from retrain_operator.state.view import PhaseName
 
@@ -75,7 +76,16 @@ def failed_key(run: RetrainRun, phase: PhaseName, key: str) -> str:
 
 def phase_spec(spec: RetrainRunSpec, phase: PhaseName) -> Phase:
     """The spec's section on a phase; delivery is part of publishing, and a preflight has none."""
-    return {"preflight": PREFLIGHT, "train": spec.train, "evaluate": spec.evaluate}.get(phase, spec.publish)
+    if phase == "preflight":
+        return _preflight(spec)
+    return {"train": spec.train, "evaluate": spec.evaluate}.get(phase, spec.publish)
+
+
+def _preflight(spec: RetrainRunSpec) -> Phase:
+    """With the time that it may wait for data."""
+    wait = duration(spec.data.wait_for)
+    seconds = 0 if wait is None else wait.nanoseconds // 10**9
+    return PREFLIGHT.model_copy(update={"active_deadline_seconds": (PREFLIGHT.active_deadline_seconds or 0) + seconds})
 
 
 def name_of(

@@ -58,7 +58,7 @@ def advance(context: Context) -> Checked:
     known = entries(context)
     asked = _asked(context, known)
     symbols = [entry.symbol for entry in asked]
-    key = digest({"symbols": [_key(entry) for entry in asked]})
+    key = digest({"symbols": [_key(context, entry) for entry in asked]})
 
     def accept(document: Outcome, _: int) -> PreflightResult | None:
         return document if isinstance(document, PreflightResult) and document.preflight_key == key else None
@@ -78,14 +78,16 @@ def advance(context: Context) -> Checked:
     return Checked(looking, steps, held, told, ConditionDraft(CHECKED, "False", *told))
 
 
-def _key(entry: SymbolStatus) -> str:
+def _key(context: Context, entry: SymbolStatus) -> str:
     """Key of one symbol's preflight: what is looked at, and what is asked of it."""
-    return digest({"train": entry.train_key})
+    data = context.run.spec.data
+    asked = {"maxAge": data.max_age, "minNewBars": data.min_new_bars or None, "waitFor": data.wait_for}
+    return digest({"train": entry.train_key} | asked)
 
 
 def _memory(context: Context, entry: SymbolStatus) -> str:
     """What a refusal is remembered by."""
-    return failed_key(context.run, "preflight", _key(entry))
+    return failed_key(context.run, "preflight", _key(context, entry))
 
 
 def _asked(context: Context, known: Sequence[SymbolStatus]) -> list[SymbolStatus]:

@@ -284,7 +284,15 @@ def test_a_retry_looks_again_at_what_was_refused_and_at_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("refuse", [missing, stale])
-@pytest.mark.parametrize("change", [{"credentials": {"secretName": "another"}}, {"preflight": "Never"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"credentials": {"secretName": "another"}},
+        {"data": {"uri": "s3://bucket/features/", "maxAge": "2d"}},
+        {"data": {"uri": "s3://bucket/features/", "minNewBars": 2}},
+        {"preflight": "Never"},
+    ],
+)
 def test_other_fields_make_a_refusal_void(refuse: Any, change: dict[str, Any]) -> None:
     cluster = checking()
     answer(cluster, *map(refuse, THREE))
@@ -446,6 +454,16 @@ def test_it_asks_the_cpu_alone() -> None:
         "requests": {"cpu": "100m", "memory": "256Mi"},
         "limits": {"cpu": "1", "memory": "1Gi"},
     }
+
+
+def test_what_is_asked_of_the_data_is_in_its_task_and_its_deadline() -> None:
+    data = {"uri": "s3://bucket/features/", "window": "30d", "maxAge": "2h", "minNewBars": 60, "waitFor": "90m"}
+    cluster = checking(data=data)
+    manifest = cluster.manifests[live(cluster).name]
+    task = task_of(manifest)
+    assert isinstance(task, PreflightTask)
+    assert (task.window, task.max_age, task.min_new_bars, task.wait_for) == ("30d", "2h", 60, "90m")
+    assert manifest["spec"]["activeDeadlineSeconds"] == (PREFLIGHT.active_deadline_seconds or 0) + 5400
 
 
 def test_a_preflight_that_waits_says_for_what() -> None:
