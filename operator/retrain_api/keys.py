@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from retrain_api.spec.run import RetrainRunSpec
 
 from .names import data_file_uri
+from .time import in_utc
 
 _LENGTH = 16
 
@@ -52,7 +53,7 @@ def _wire(value: Any) -> Any:
 
 
 def train_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) -> str:
-    """Key of a symbol's training: data, label, split, features, model, training, an image that the run names, rerun."""
+    """Key of a symbol's training: data, until, label, split, features, model, training, an image that the run names, rerun."""
     training = spec.training.model_copy(update={"scheduler": spec.training.scheduler.resolved()})
     weight = training.loss.weight
     loss = None if weight is None else {"positiveWeight": weight}
@@ -64,6 +65,7 @@ def train_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) -> st
             "interval": spec.data.interval,
             "features": None if features is None else sorted(features),
             "builtIn": spec.data.built_in,
+            "until": None if spec.data.until is None else in_utc(spec.data.until),
             "label": changed(spec.label),
             "split": changed(spec.split),
             "model": changed(spec.model),
@@ -94,6 +96,6 @@ def evaluate_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None, ch
 
 
 def recipe(spec: RetrainRunSpec, symbol: str) -> str:
-    """What is tried: the key of a symbol's evaluation without what repeats the same try, which is the rerun token and the image."""
-    pods = spec.pods.model_copy(update={"image": None})
-    return evaluate_key(spec.model_copy(update={"pods": pods}), symbol)
+    """What is tried: the key of a symbol's evaluation without what repeats the same try: the rerun token, the image, and as of when."""
+    again = {"pods": spec.pods.model_copy(update={"image": None}), "data": spec.data.model_copy(update={"until": None})}
+    return evaluate_key(spec.model_copy(update=again), symbol)

@@ -19,6 +19,7 @@ WHOLE: dict[str, Any] = {
         "interval": "5m",
         "features": ["rsi", "atr"],
         "builtIn": True,
+        "until": "2025-06-01T00:00:00Z",
         "credentials": SECRET,
     },
     "label": {"horizonBars": 5, "ties": "Down"},

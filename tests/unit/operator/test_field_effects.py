@@ -45,6 +45,7 @@ FIELDS: dict[str, tuple[Any, set[str]]] = {
     "data.interval": ("15m", TRAIN),
     "data.features": (["rsi"], TRAIN),
     "data.builtIn": (False, TRAIN),
+    "data.until": ("2025-05-31T18:00:00Z", TRAIN),
     "label.horizonBars": (6, TRAIN),
     "label.ties": ("Drop", TRAIN),
     "split.validationPercent": (25, TRAIN),

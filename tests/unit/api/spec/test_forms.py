@@ -19,6 +19,10 @@ RIGHT: dict[str, list[str]] = {
     "symbol": ["BTC-USD", "A-B", "1INCH-USDT", "AAPL", "BRK.B", "BRK-B", "BTCUSDT", "BTC-USDT-SWAP", "RDS.A-L"],
     "interval": ["1m", "15m", "1h", "4h", "1d", "9999m"],
     "day": ["2025-05-31", "2024-02-29", "2000-02-29", "2023-02-28", "2025-11-30", "1999-12-31"],
+    "time": [
+        *("2025-05-31T18:00:00Z", "2024-02-29T23:59:59Z", "2025-05-31T18:00:00.123456789Z"),
+        *("2025-05-31T18:00:00+02:00", "9999-12-31T23:59:59-12:00"),
+    ],
     "location": [
         *("s3://bucket", "s3://bucket/", "s3://my.bucket-1/a/b", "file:///data", "file://./x", "file://../x"),
         *("rclone://drive/x", "rclone://my drive/x"),
