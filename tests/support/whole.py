@@ -20,6 +20,10 @@ WHOLE: dict[str, Any] = {
         "features": ["rsi", "atr"],
         "builtIn": True,
         "until": "2025-06-01T00:00:00Z",
+        "maxAge": "2h",
+        "minNewBars": 1,
+        "waitFor": "30m",
+        "window": "180d",
         "credentials": SECRET,
     },
     "label": {"horizonBars": 5, "ties": "Down"},
@@ -48,6 +52,7 @@ WHOLE: dict[str, Any] = {
     "promotion": {
         "policy": "Manual",
         "requireImprovement": True,
+        "expiresAfter": "21d",
         "baseline": {"uri": "s3://bucket/old.pt", "lookbackBars": 30, "trainedUntil": "2025-05-31"},
     },
     "artifacts": {"uri": "s3://bucket/models/", "credentials": SECRET},
