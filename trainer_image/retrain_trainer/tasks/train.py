@@ -24,8 +24,9 @@ from retrain_api.documents.tasks import TrainTask
 from retrain_api.errors import SoftwareError
 from retrain_api.keys import digest as digest_of
 from retrain_api.names import card_file, model_file, run_folder
+from retrain_api.time import nanoseconds_of
 from retrain_trainer.data.dataset import Dataset
-from retrain_trainer.data.pinning import fetch, pin_of, read_pin, write_pin
+from retrain_trainer.data.pinning import fetch, pin_of, read_pin, until_of, write_pin
 from retrain_trainer.data.times import times_of
 from retrain_trainer.measure.leaks.find import Leaks, find_leaks
 from retrain_trainer.model.calibration import Calibration, probability
@@ -111,13 +112,23 @@ def prepare_data(context: TrainContext) -> tuple[DataPin, PreparedData]:
     with TemporaryDirectory(prefix="train-") as scratch:
         own = environ_for("data", context.environ)
         path, digest, version = fetch(task.data_uri, own, pinned, Path(scratch), task.symbol, task.interval)
-        prepared = prepare_file(task, path)
+        prepared = prepare_file(task, path, until(task, pinned))
     pin = pinned or pin_of(task.data_uri, prepared.dataset, digest, version)
     if pinned is None:
         write_pin(context.store, place, pin)
-    for warning in (prepared.dataset.feature_line, *prepared.dataset.warnings):
-        context.log(f"{task.symbol}: {warning}")
+    for line in filter(None, (prepared.dataset.left_open, prepared.dataset.feature_line, *prepared.dataset.warnings)):
+        context.log(f"{task.symbol}: {line}")
     return pin, prepared
+
+
+def until(task: TrainTask, pinned: DataPin | None) -> int | None:
+    """The time by which bars must have closed, in nanoseconds UTC; None where that is the clock.
+
+    A training that started before goes on with its own bars, as of whatever time its run is by now.
+    """
+    if pinned is not None:
+        return until_of(pinned, task.question.interval)
+    return None if task.as_of is None else nanoseconds_of(task.as_of)
 
 
 def look_for_leaks(context: TrainContext, dataset: Dataset) -> Leaks:

@@ -63,7 +63,7 @@ def advance(context: Context) -> Checked:
     def accept(document: Outcome, _: int) -> PreflightResult | None:
         return document if isinstance(document, PreflightResult) and document.preflight_key == key else None
 
-    task = partial(preflight_task, context.run, symbols, key)
+    task = partial(preflight_task, context.run, symbols, key, context.as_of)
     indexes = -(-len(symbols) // PREFLIGHT_SYMBOLS)
     # What a Job with other credentials found is void, and so is what one found before a retry was asked for.
     job = phase_job(context, Work("preflight", key, task, accept, indexes=indexes, done=not asked, fresh=True))
