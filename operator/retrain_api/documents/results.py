@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from retrain_api.measurement import Stored
+from retrain_api.model_times import Times
 from retrain_api.wire import Lenient, Measured
 
 from .references import DataPin, FeatureSet, FileRef, LookAheadRef
@@ -35,7 +36,7 @@ class PreflightResult(Result):
     refused: tuple[Refusal, ...] = ()
 
 
-class TrainResult(Result):
+class TrainResult(Times, Result):
     """A trained model."""
 
     kind: Literal["train"] = "train"
@@ -54,7 +55,7 @@ class TrainResult(Result):
     look_ahead: LookAheadRef | None = None
 
 
-class EvaluateResult(Result):
+class EvaluateResult(Times, Result):
     """A measured model; `details` is its evaluation document: curves, intervals, equity."""
 
     kind: Literal["evaluate"] = "evaluate"

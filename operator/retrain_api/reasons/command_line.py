@@ -4,6 +4,7 @@ from .reason import bad
 
 BAD_YAML = bad("BadYaml", "The file is not YAML that kubectl would take.", "Correct the line that the message names.")
 NOT_ONE_RUN = bad("NotOneRun", "The file has no run, or more than one.", "Give a file with exactly one.")
+NO_LOGS = bad("NoLogs", "Nothing of the run has written a log yet, or its logs are gone.", "Look at its state.")
 RUN_NOT_FOUND = bad("RunNotFound", "There is no such run, here or in the cluster.", "Check name and namespace.")
 NOT_FOUND = bad("NotFound", "The cluster has no such object.", "Check name, namespace and context.")
 NO_CLUSTER = bad("NoCluster", "The kubeconfig names no cluster.", "Correct it, or give `--context`.")

@@ -88,6 +88,11 @@ _SHORT = (
 )
 TOO_FEW_ROWS = bad("TooFewRows", *_SHORT)
 NO_WINDOWS = bad("NoWindows", *_SHORT)
+WINDOW_NOT_COVERED = bad(
+    "WindowNotCovered",
+    "The file fills less than 95 % of `data.window`.",
+    "Give a longer file, or the shorter window that the message names.",
+)
 NO_LABELLED_BARS = bad("NoLabelledBars", "No test bar has a label.", "Use a longer test part.")
 TOO_FEW_BARS = bad("TooFewBars", "A prediction needs more bars without a gap.", "Give as many as the message names.")
 BAR_FORMING = bad(

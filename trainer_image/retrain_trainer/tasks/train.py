@@ -26,6 +26,7 @@ from retrain_api.keys import digest as digest_of
 from retrain_api.names import card_file, model_file, run_folder
 from retrain_trainer.data.dataset import Dataset
 from retrain_trainer.data.pinning import fetch, pin_of, read_pin, write_pin
+from retrain_trainer.data.times import times_of
 from retrain_trainer.measure.leaks.find import Leaks, find_leaks
 from retrain_trainer.model.calibration import Calibration, probability
 from retrain_trainer.model.calibration import fit as fit_calibration
@@ -210,6 +211,7 @@ def finish(context: TrainContext, prepared: PreparedData, pin: DataPin, trained:
         warnings=(*prepared.dataset.warnings, *leaks.suspicions, *leaks.warnings),
         features=feature_set(prepared.dataset),
         look_ahead=leaks.reference(),
+        **dict(times_of(prepared.dataset, task.model.lookback_bars)),
     )
     card = model_card(task, prepared.dataset, pin, model, state, result, context.environ, leaks.as_document())
     context.store.write(card_file(model_key(reference)), card.encode())

@@ -50,6 +50,7 @@ def model_card(
         "data": as_document(pin)
         | {"interval": str(dataset.question.interval), "gaps": dataset.gaps, "warnings": list(result.warnings)},
         "split": periods(dataset),
+        **to_wire(result.times),
         "label": to_wire(task.label),
         "architecture": asdict(model.network.architecture) | {"lookbackBars": model.lookback},
         "features": list(model.features),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,8 @@ from retrain_trainer.data.columns.column_names import CANDLE_COLUMNS as CANDLE_C
 from retrain_trainer.data.columns.column_values import as_float32, require_finite
 from retrain_trainer.data.columns.rolling import FloatArray
 from retrain_trainer.data.columns.time_causes import type_advice
-from retrain_trainer.data.columns.timeline import TimeArray, require_spacing, row_name
-from retrain_trainer.data.period import closed_rows, left_open
+from retrain_trainer.data.columns.timeline import TimeArray, iso_time, require_spacing, row_name
+from retrain_trainer.data.period import Window, closed_rows, left_open, require_covered
 
 from .own_columns import Column, LeftOut, listed, named_columns, near, own_columns, read_column, require_numeric
 from .parquet import ParquetColumns, open_parquet
@@ -50,6 +52,7 @@ class FeatureFile:
 
     `names` is empty when the file holds candles only. Column i has no value (NaN) in its first `starts[i]` rows. `left_out`
     are the columns that are no features, with the reason. `left_open` says which bars were left out, because they had not closed.
+    `skipped` rows of the file come before the first one here, and the first `warmup` rows are here for the features of later ones.
     """
 
     candles: Candles
@@ -58,6 +61,8 @@ class FeatureFile:
     starts: tuple[int, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     left_open: str = ""
+    skipped: int = 0
+    warmup: int = 0
 
 
 def read_feature_file(
@@ -67,9 +72,10 @@ def read_feature_file(
     computable: Collection[str] = (),
     now: int | None = None,
     until: int | None = None,
+    window: Window | None = None,
 ) -> FeatureFile:
     """As `read_features`, of a file by its path. Raises NotFoundError for a missing file as well."""
-    return read_features(open_parquet(path), interval, wanted, computable, now, until)
+    return read_features(open_parquet(path), interval, wanted, computable, now, until, window)
 
 
 def read_features(
@@ -79,32 +85,87 @@ def read_features(
     computable: Collection[str] = (),
     now: int | None = None,
     until: int | None = None,
+    window: Window | None = None,
 ) -> FeatureFile:
     """Read the candle columns and the feature columns of a parquet file, and no others.
 
     `wanted` names the feature columns, which may include candle columns, in the order to return them; wanted names that
     the file lacks and that are `computable` are left to the caller. None takes every numeric column that is not a candle
     column, not known from exchanges' files and not without any value. No bar may open after `now`, in nanoseconds UTC (None: this
-    machine's clock). Bars that had not closed by `until` are left out before anything else is read of them; None reads all. Raises DataError for everything in the file that would make a training wrong.
+    machine's clock). Bars that had not closed by `until` are left out before anything else is read of them; None reads all. So are bars before the warm-up of `window`.
+    Raises DataError for everything in the file that would make a training wrong.
     """
     require_columns(file, ("timestamp", "close"))
-    timestamps, open_bars = _timestamps(file), ""
+    used = used_rows(file, _timestamps(file), interval, now, until, window)
+    with used.rows_counted():
+        used.require_order(interval, window)
+        found = _columns(used.file, used.timestamps, wanted, computable)
+    return replace(found, left_open=used.left_open, skipped=used.skipped, warmup=used.warmup)
+
+
+@dataclass(frozen=True)
+class UsedRows:
+    """The rows of a file that are read of it, as if it had no others; the other fields are as in FeatureFile."""
+
+    file: ParquetColumns
+    timestamps: TimeArray
+    left_open: str
+    skipped: int
+    warmup: int
+
+    def require_order(self, interval: Interval, window: Window | None) -> None:
+        """Raises DataError: what `require_spacing` raises, and WindowNotCovered."""
+        require_spacing(self.timestamps, interval, self.file.name)
+        if window is not None:
+            require_covered(self.timestamps[self.warmup :], interval, window, self.file.name)
+
+    def rows_counted(self) -> AbstractContextManager[None]:
+        """Says from where rows are counted in a message that names one, where the file's first rows are skipped."""
+        return _rows_counted_from(self.timestamps, self.skipped)
+
+
+def used_rows(
+    file: ParquetColumns,
+    timestamps: TimeArray,
+    interval: Interval,
+    now: int | None,
+    until: int | None,
+    window: Window | None,
+) -> UsedRows:
+    """Leave out the bars that had not closed by `until`, and those before the warm-up of `window`. Raises DataError("BarInFuture")."""
     clock = time.time_ns() if now is None else now
     # No bar that had closed by `until` is of the future, however late this machine's clock is.
     require_past(timestamps, file.name, clock if until is None else max(clock, until))
-    if until is not None:
-        rows = closed_rows(timestamps, interval, until)
-        open_bars = left_open(timestamps, rows, until)
-        file, timestamps = file.first(rows), timestamps[:rows]
+    rows = len(timestamps) if until is None else closed_rows(timestamps, interval, until)
+    open_bars = "" if until is None else left_open(timestamps, rows, until)
+    file, timestamps = file.first(rows), timestamps[:rows]
+    skipped, warmup = (0, 0) if window is None else window.rows(timestamps, interval)
+    return UsedRows(file.after(skipped), timestamps[skipped:], open_bars, skipped, warmup)
+
+
+@contextmanager
+def _rows_counted_from(timestamps: TimeArray, skipped: int) -> Iterator[None]:
+    try:
+        yield
+    except DataError as error:
+        if not skipped or not re.search(r"\brows? \d", error.message):
+            raise
+        begins = f"row 0 here is row {skipped:,} of the file, where data.window and its warm-up begin"
+        raise DataError(error.reason, f"{error.message} Counted from {iso_time(timestamps[0])}: {begins}.") from None
+
+
+def _columns(
+    file: ParquetColumns, timestamps: TimeArray, wanted: Sequence[str] | None, computable: Collection[str]
+) -> FeatureFile:
+    """The candles and the feature columns of the rows that are read."""
     names, left_out = own_columns(file) if wanted is None else (named_columns(file, wanted, computable), ())
-    require_spacing(timestamps, interval, file.name)
     candles = _candles(file, timestamps)
     values, starts = np.empty((file.rows, len(names)), dtype=np.float32), []
     for column, name in enumerate(names):
         read = _candle_feature(file, candles, name) if name in CANDLE_COLUMNS else read_column(file, name, timestamps)
         values[:, column] = read.values
         starts.append(read.start)
-    found = FeatureFile(candles, names, values, tuple(starts), left_out, open_bars)
+    found = FeatureFile(candles, names, values, tuple(starts), left_out)
     return _with_values_only(found, file.name, wanted is not None)
 
 

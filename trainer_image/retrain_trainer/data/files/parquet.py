@@ -31,7 +31,7 @@ _BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
 
 @dataclass(frozen=True)
 class ParquetColumns:
-    """An open file. `types` maps each top-level column to its Arrow type; `rows` is the number of rows.
+    """An open file. `types` maps each top-level column to its Arrow type; `rows` is the number of rows, after those `skipped`.
 
     An index of times that pandas stored under another name is column `timestamp`; `index` is the name it has in the file.
     """
@@ -41,10 +41,15 @@ class ParquetColumns:
     types: dict[str, pa.DataType]
     file: pq.ParquetFile
     index: str | None = None
+    skipped: int = 0
 
     def first(self, rows: int) -> ParquetColumns:
         """The same file, as if it ended after so many rows."""
         return replace(self, rows=rows)
+
+    def after(self, rows: int) -> ParquetColumns:
+        """The same file, as if it began after so many rows."""
+        return replace(self, skipped=self.skipped + rows, rows=self.rows - rows)
 
     def is_numeric(self, column: str) -> bool:
         """Whether a column holds integers, floats, decimals or booleans."""
@@ -64,7 +69,7 @@ class ParquetColumns:
     def read_table(self, columns: Sequence[str]) -> pa.Table:
         """Columns as they are, of any type. Raises DataError for a damaged file."""
         with _damage_named(self.name):
-            return self.file.read(columns=list(columns), use_threads=False).slice(0, self.rows)
+            return self.file.read(columns=list(columns), use_threads=False).slice(self.skipped, self.rows)
 
     def is_text(self, column: str) -> bool:
         """Whether a column holds text, dictionary-encoded or not."""
@@ -127,17 +132,25 @@ class ParquetColumns:
     def read_all(self) -> pa.Table:
         """All columns under the names of `types`. Raises DataError for a damaged file."""
         with _damage_named(self.name):
-            table = self.file.read().slice(0, self.rows)
+            table = self.file.read().slice(self.skipped, self.rows)
         return table.rename_columns([_TIME if name == self.index else name for name in table.column_names])
 
     def _chunks(self, column: str) -> Iterator[pa.Array]:
         stored = self.index if self.index is not None and column == _TIME else column
-        left, groups = self.rows, iter(range(self.file.num_row_groups))
-        while left > 0 and (group := next(groups, None)) is not None:
+        for group, first, rows in self._groups():
             with _damage_named(self.name):
                 table = self.file.read_row_group(group, columns=[stored], use_threads=False)
-            yield from table.column(stored).slice(0, left).chunks
-            left -= table.num_rows
+            yield from table.column(stored).slice(first, rows).chunks
+
+    def _groups(self) -> Iterator[tuple[int, int, int]]:
+        """The row groups that hold rows of this file: number, the first row of it that counts, and how many do."""
+        begins = 0
+        for group in range(self.file.num_row_groups):
+            ends = begins + self.file.metadata.row_group(group).num_rows
+            first, stop = max(begins, self.skipped), min(ends, self.skipped + self.rows)
+            if first < stop:
+                yield group, first - begins, stop - first
+            begins = ends
 
 
 def as_nanoseconds(times: pa.Array, column: str, name: str, first_row: int = 0) -> NDArray[np.int64]:
