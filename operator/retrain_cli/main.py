@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("runs.run", "run a RetrainRun on this machine"),
     "init": ("init.init", "look at candles and GPU here, and write a run to start from"),
     "doctor": ("doctor.doctor", "check data, store, credentials, GPU and disk before a run starts"),
+    "explain": ("runs.explain", "say what a field of a run is: type, bounds, default"),
     "ls": ("results.ls", "list the runs of this machine, or of a cluster"),
     "status": ("results.status", "show how a run stands"),
     "logs": ("results.logs", "print what the tasks of a run wrote"),
@@ -85,6 +86,8 @@ def _run(given: Sequence[str]) -> int:
     if unknown:
         kind = "option" if unknown[0].startswith("-") else "argument"
         raise _unknown(kind, unknown[0], commands[args.command]._option_string_actions, f" {args.command}")
+    # Commands stand below this module; the one that prints a completion for all of them is given their parser.
+    args.parser_of_all = lambda: parser_of(COMMANDS)[0]
     return int(_module(args.command).run(args))
 
 

@@ -192,6 +192,7 @@ class PublishTask(Task):
     spec: dict[str, Any]
     approved_by: str | None = None
     override: bool = False
+    expires_after: str | None = None
     started: str | None = None
 
 

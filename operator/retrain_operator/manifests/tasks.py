@@ -163,6 +163,7 @@ def publish_task(
         spec=to_wire(run.spec),
         approved_by=approved_by,
         override=override,
+        expires_after=run.spec.promotion.expires_after,
         started=run.status.start_time,
     )
 

@@ -87,6 +87,7 @@ FIELDS: dict[str, tuple[Any, set[str]]] = {
     "gate.maxLuckPercent": (4, JUDGE),
     "promotion.policy": ("Automatic", NOTHING),
     "promotion.requireImprovement": (True, JUDGE),
+    "promotion.expiresAfter": ("14d", NOTHING),
     "promotion.baseline.uri": ("s3://bucket/older.pt", MEASURE),
     "promotion.baseline.lookbackBars": (31, MEASURE),
     "promotion.baseline.trainedUntil": ("2025-06-30", MEASURE),
