@@ -205,7 +205,7 @@ def test_a_long_error_fits_the_message(job: Job) -> None:
 @pytest.mark.parametrize(
     ("arguments", "task", "reason", "words"),
     [
-        (("dance",), None, "BadCommand", "must be one of train, evaluate, publish, deliver"),
+        (("dance",), None, "BadCommand", "must be one of preflight, train, evaluate, publish, deliver"),
         (("train", "now"), None, "BadCommand", "train now"),
         (("evaluate",), None, "BadTask", "holds a train task"),
         (("train",), "", "NoTask", "RETRAIN_TASK is not set"),
