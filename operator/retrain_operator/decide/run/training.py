@@ -81,7 +81,7 @@ def _assess(context: Context, known: SymbolStatus, held: bool) -> _Symbol:
 
     memory = failed_key(context.run, "train", key)
     done, failed = has_model(known), held or known.failed_key == memory
-    task = partial(train_task, context.run, symbol)
+    task = partial(train_task, context.run, symbol, context.as_of)
     job = phase_job(context, Work("train", key, task, accept, symbol, done=done, failed=failed))
     return _Symbol(known if held else known.model_copy(update=_update(known, job, memory)), job)
 
