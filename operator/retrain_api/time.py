@@ -17,7 +17,8 @@ from .errors import ConfigurationError
 Ties: TypeAlias = Literal["Drop", "Down"]
 """A bar whose close is unchanged after the horizon has no label (Drop), or counts as not up (Down)."""
 
-_UNITS = {"m": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000}
+UNITS = {"m": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000}
+"""Nanoseconds of each unit."""
 _INTERVAL = re.compile(r"[1-9][0-9]{0,3}[mhd]")
 # Five digits of days are 8.6e18 ns, which an int64 just holds.
 _DURATION = re.compile(r"[1-9][0-9]{0,4}[mhd]")
@@ -124,4 +125,4 @@ class Windows:
 
 
 def _nanoseconds(text: str) -> int:
-    return int(text[:-1]) * _UNITS[text[-1]]
+    return int(text[:-1]) * UNITS[text[-1]]

@@ -86,6 +86,8 @@ def _run(given: Sequence[str]) -> int:
     if unknown:
         kind = "option" if unknown[0].startswith("-") else "argument"
         raise _unknown(kind, unknown[0], commands[args.command]._option_string_actions, f" {args.command}")
+    # Commands stand below this module; the one that prints a completion for all of them is given their parser.
+    args.parser_of_all = lambda: parser_of(COMMANDS)[0]
     return int(_module(args.command).run(args))
 
 

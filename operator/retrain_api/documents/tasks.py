@@ -30,7 +30,11 @@ class Task(Lenient):
 
 
 class TrainTask(Task):
-    """Train one symbol's model."""
+    """Train one symbol's model.
+
+    `max_age` is `data.maxAge` as it was written, and `recipe` (`retrain_api.keys.recipe`) says whose newest measured run the
+    `min_new_bars` are counted from; empty in tasks of older releases, which are never skipped.
+    """
 
     kind: Literal["train"] = "train"
     symbol: str
@@ -45,6 +49,9 @@ class TrainTask(Task):
     model: Model
     training: Training
     device: Literal["GPU", "CPU"]
+    max_age: str | None = None
+    min_new_bars: int = 0
+    recipe: str = ""
 
     @property
     def question(self) -> Question:
@@ -185,6 +192,7 @@ class PublishTask(Task):
     spec: dict[str, Any]
     approved_by: str | None = None
     override: bool = False
+    expires_after: str | None = None
     started: str | None = None
 
 

@@ -51,6 +51,24 @@ class Data(Strict):
         description="Only bars of this length before the close of the last used bar, such as 180d; all bars when unset. A "
         "file that can't fill 95 percent of it is refused. The warm-up of features is taken from before it.",
     )
+    max_age: Length | None = Field(
+        None,
+        description="How old the newest closed bar may be at the time as of which the run learns, counted from the bar's close, such "
+        "as 2h; an older file is refused (DataStale). Any age when unset.",
+    )
+    min_new_bars: int = Field(
+        0,
+        ge=0,
+        le=10_000_000,
+        description="How many closed bars a symbol's file must have after the last one that was used: by the newest measured model "
+        "of the same symbol and recipe in this store, or by the promoted one, whichever is later. With fewer the symbol is Skipped "
+        "(NoNewBars), which is no failure. What was never measured with this recipe is never skipped.",
+    )
+    wait_for: Length | None = Field(
+        None,
+        description="How long the preflight looks each minute for the bars that maxAge and minNewBars ask for, such as 2h, "
+        "before it says that they are missing. When unset it looks once.",
+    )
     credentials: Credentials | None = Field(
         None, description="Credentials for the data alone; the run's credentials when unset."
     )

@@ -39,8 +39,8 @@ def print_closing(name: str, status: RetrainRunStatus, page: str | None, out: Te
 
 
 def _say(console: Console, line: str) -> None:
-    """A line as it is: nothing in it is markup, and what is longer than the terminal stays one line to copy."""
-    console.print(line, markup=False, soft_wrap=True)
+    """A line as it is, broken between words; one with a location or a command is left whole, to be copied."""
+    console.print(line, markup=False, soft_wrap="://" in line or "retrain " in line)
 
 
 def _table(status: RetrainRunStatus) -> Table:

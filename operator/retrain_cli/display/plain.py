@@ -27,9 +27,13 @@ class Lines(Protocol):
 
 @dataclass
 class PlainDisplay:
-    """Each log line of a task as it comes, after its symbol, and a line for each new state of the run."""
+    """Each log line of a task as it comes, after its symbol, and a line for each new state of the run.
+
+    Without `says_end` the state that it ends in is left to what follows.
+    """
 
     out: Lines
+    says_end: bool = True
     state: str = ""
     summarised: bool = False
     earlier: Mapping[str, str] = field(default_factory=dict)
@@ -47,9 +51,11 @@ class PlainDisplay:
             said = training_summary(status, self.earlier, time.monotonic() - self.began)
             if said:
                 self.print("\n".join(said))
-        if status.state != self.state:
-            self.state = status.state
-            message = headline(status.message) if status.state in FINAL_STATES else status.message
+        if status.state == self.state:
+            return
+        self.state, final = status.state, status.state in FINAL_STATES
+        message = headline(status.message) if final else status.message
+        if self.says_end or not final:
             self.print(f"{status.state}: {message}" if message else status.state)
 
     def print(self, text: str) -> None:

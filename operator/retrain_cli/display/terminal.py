@@ -29,8 +29,8 @@ def open_display(run: RetrainRun, out: TextIO) -> Iterator[Display]:
 
     console = Console(file=out)
     # No refresh thread: this process forks, and a fork while another thread holds a lock can hang.
-    with Live(console=console, auto_refresh=False, transient=False) as live:
-        plain = PlainDisplay(_Above(console), earlier=trained_models(run.status))
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        plain = PlainDisplay(_Above(console), says_end=False, earlier=trained_models(run.status))
         yield TableDisplay(run, plain, live, run.status)
 
 

@@ -56,6 +56,9 @@ def train_task(run: RetrainRun, symbol: str) -> TrainTask:
         model=spec.model,
         training=spec.training.model_copy(update={"scheduler": spec.training.scheduler.resolved()}),
         device=spec.train.device,
+        max_age=spec.data.max_age,
+        min_new_bars=spec.data.min_new_bars,
+        recipe=recipe(spec, symbol) if spec.data.min_new_bars else "",
     )
 
 
@@ -160,6 +163,7 @@ def publish_task(
         spec=to_wire(run.spec),
         approved_by=approved_by,
         override=override,
+        expires_after=run.spec.promotion.expires_after,
         started=run.status.start_time,
     )
 

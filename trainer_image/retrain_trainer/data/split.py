@@ -15,12 +15,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, DataError
 from retrain_api.time import Duration, Interval, Question, Shares, Windows, duration
-
-from .columns.timeline import TimeArray
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def rows_needed(windows: Windows, question: Question) -> int:
     return _needed(_least(windows, question), windows.split, bars)
 
 
-def split_rows(times: TimeArray, windows: Windows, question: Question) -> Split:
+def split_rows(times: NDArray[np.int64], windows: Windows, question: Question) -> Split:
     """Split rows in time order, of bars that open at `times`, int64[n] in nanoseconds.
 
     Percentages (1..50, at most 80 together) are of all rows, rounded down; a length of time ends at the close of its part's
@@ -95,7 +94,7 @@ def _lengths(split: Shares) -> list[tuple[str, Duration]]:
     return [(part, length) for part, length in named if length is not None]
 
 
-def _rows(times: TimeArray, stop: int, percent: int, length: Duration | None, interval: Interval) -> int:
+def _rows(times: NDArray[np.int64], stop: int, percent: int, length: Duration | None, interval: Interval) -> int:
     """The rows of a part that ends before row `stop`."""
     if length is None:
         return len(times) * percent // 100

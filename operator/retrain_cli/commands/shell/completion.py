@@ -23,7 +23,5 @@ def run(args: argparse.Namespace) -> int:
     require("completion")
     import shtab
 
-    from retrain_cli.main import COMMANDS, parser_of
-
-    print(shtab.complete(parser_of(COMMANDS)[0], shell=args.shell))
+    print(shtab.complete(args.parser_of_all(), shell=args.shell))
     return 0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.spellings import SPELLINGS
 
-from retrain_api.spec import forms
+from retrain_api.spec import form, forms
 from retrain_api.spec.amounts import amount
 from retrain_api.spec.bounds import bar_answer, percent_sign_answer, plain, range_of
 from retrain_api.spec.forms import FORMS, Form, Hint
@@ -93,7 +93,7 @@ def spelled(form: Form) -> st.SearchStrategy[tuple[Hint, str]]:
 
 @given(st.text(max_size=50))
 def test_a_rule_of_cel_holds_any_text_in_quotes(text: str) -> None:
-    quoted = forms._quoted(text)
+    quoted = form._quoted(text)
     assert quoted[0] == quoted[-1] == "'" and not re.search(r"[\t\n\v\f\r]", quoted)
     assert "'" not in re.sub(r"\\.", "", quoted[1:-1])
 
