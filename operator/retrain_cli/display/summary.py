@@ -34,7 +34,7 @@ def training_summary(status: RetrainRunStatus) -> list[str]:
 
 def run_summary(name: str, status: RetrainRunStatus) -> list[str]:
     """The verdict with its reasons, what was promoted, and where everything is."""
-    lines = [f"{name}: {status.state}", *_verdicts(status)]
+    lines = [f"{name}: {status.state}", *_verdicts(status), *_learning(status)]
     if status.gate is not None:
         lines += [f"Gate: {status.gate.verdict}, {status.gate.outcome}. {status.gate.summary}.", *_worth(status)]
     elif status.message:
@@ -64,6 +64,11 @@ def _verdicts(status: RetrainRunStatus) -> Iterable[str]:
         yield f"  {entry.symbol}: {entry.verdict or entry.state}{figures(entry) or reached(entry)}"
         for reason in entry.reasons or ((entry.message,) if entry.state == "Failed" and entry.message else ()):
             yield f"      {reason}"
+
+
+def _learning(status: RetrainRunStatus) -> list[str]:
+    """How old the learning is, as the condition says it; nothing while symbols are in training, or of an earlier release's models."""
+    return [one.message for one in status.conditions if one.type == "Trained" and one.status == "True" and one.message]
 
 
 def reached(entry: SymbolStatus) -> str:
