@@ -14,9 +14,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from retrain_api.spec.data import Split
 from retrain_api.spec.run import RetrainRunSpec
 
 from .names import data_file_uri
+from .time import Duration, in_utc
 
 _LENGTH = 16
 
@@ -52,7 +54,7 @@ def _wire(value: Any) -> Any:
 
 
 def train_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) -> str:
-    """Key of a symbol's training: data, label, split, features, model, training, an image that the run names, rerun."""
+    """Key of a symbol's training: data, until, label, split, features, model, training, an image that the run names, rerun."""
     training = spec.training.model_copy(update={"scheduler": spec.training.scheduler.resolved()})
     weight = training.loss.weight
     loss = None if weight is None else {"positiveWeight": weight}
@@ -64,8 +66,10 @@ def train_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) -> st
             "interval": spec.data.interval,
             "features": None if features is None else sorted(features),
             "builtIn": spec.data.built_in,
+            "until": None if spec.data.until is None else in_utc(spec.data.until),
             "label": changed(spec.label),
-            "split": changed(spec.split),
+            "window": _minutes(spec.data.window),
+            "split": _split(spec.split),
             "model": changed(spec.model),
             "training": changed(training.model_copy(update={"loss": type(training.loss)()})),
             "loss": loss,
@@ -73,6 +77,17 @@ def train_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) -> st
             "rerun": rerun,
         }
     )
+
+
+def _split(split: Split) -> dict[str, Any]:
+    """What differs from the default; 336h and 14d are one length."""
+    return changed(split) | {
+        part: _minutes(length) for part in ("validation", "test") if (length := getattr(split, part))
+    }
+
+
+def _minutes(length: str | None) -> int | None:
+    return None if length is None else Duration.parse(length).nanoseconds // Duration.parse("1m").nanoseconds
 
 
 def evaluate_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None, champion: str | None = None) -> str:
@@ -94,6 +109,6 @@ def evaluate_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None, ch
 
 
 def recipe(spec: RetrainRunSpec, symbol: str) -> str:
-    """What is tried: the key of a symbol's evaluation without what repeats the same try, which is the rerun token and the image."""
-    pods = spec.pods.model_copy(update={"image": None})
-    return evaluate_key(spec.model_copy(update={"pods": pods}), symbol)
+    """What is tried: the key of a symbol's evaluation without what repeats the same try: the rerun token, the image, and as of when."""
+    again = {"pods": spec.pods.model_copy(update={"image": None}), "data": spec.data.model_copy(update={"until": None})}
+    return evaluate_key(spec.model_copy(update=again), symbol)

@@ -19,6 +19,23 @@ class Result(Lenient):
     schema_version: Literal[1] = 1
 
 
+class Refusal(Lenient):
+    """A symbol that is not to be trained, and why. `skipped`: nothing is wrong with it, there is only nothing new to learn."""
+
+    symbol: str
+    reason: str
+    message: str
+    skipped: bool = False
+
+
+class PreflightResult(Result):
+    """The symbols that a training would fail for or learn nothing new from; one that is not named may be trained."""
+
+    kind: Literal["preflight"] = "preflight"
+    preflight_key: str
+    refused: tuple[Refusal, ...] = ()
+
+
 class TrainResult(Times, Result):
     """A trained model."""
 
@@ -107,5 +124,6 @@ class TaskFailure(Result):
 
 
 AnyResult: TypeAlias = Annotated[
-    TrainResult | EvaluateResult | PublishResult | DeliverResult | TaskFailure, Field(discriminator="kind")
+    PreflightResult | TrainResult | EvaluateResult | PublishResult | DeliverResult | TaskFailure,
+    Field(discriminator="kind"),
 ]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from retrain_api.time import Question, Windows
+from retrain_api.time import Question, Windows, duration
 from retrain_api.wire import FieldError, Seconds, Strict, each_once, rule, validations
 
 from .credentials import Credentials
@@ -137,6 +137,11 @@ class RetrainRunSpec(Strict):
     train: Train = Field(default=Train(), description="The training Jobs.")
     evaluate: Evaluate = Field(default=Evaluate(), description="The evaluation Job.")
     publish: Publish = Field(default=Publish(), description="The Jobs that report, promote and deliver.")
+    preflight: Literal["Always", "Never"] = Field(
+        "Never",
+        description="Whether a small Job on the CPU looks at data and store before anything is trained, so that a wrong key or a "
+        "missing file is told at once and not once a GPU is free.",
+    )
     parallelism: int | None = Field(
         None, ge=1, le=64, description="Symbols that train at the same time; all of them when unset."
     )
@@ -180,8 +185,8 @@ class RetrainRunSpec(Strict):
 
     @property
     def windows(self) -> Windows:
-        """How the rows become windows and parts."""
-        return Windows(self.model.lookback_bars, self.split)
+        """Which rows are used, and how they become windows and parts."""
+        return Windows(self.model.lookback_bars, self.split, duration(self.data.window))
 
     @property
     def required(self) -> int:

@@ -9,7 +9,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from retrain_api import reasons
 from retrain_api.documents.encoding import encode_message
 from retrain_api.documents.results import TaskFailure
 from retrain_api.run import RetrainRun
+from retrain_api.status.lateness import read_late
 from retrain_api.status.progress import read_epoch
 from retrain_api.status.run import FINAL_STATES, RetrainRunStatus
 from retrain_operator.decide.context import Settings
@@ -26,6 +27,7 @@ from retrain_operator.state.view import RunView
 
 from . import jobs as local_jobs
 from .jobs import JobRecord
+from .logs import drop_old_logs
 from .processes import TaskProcess, spawn
 from .state import RunFolder
 
@@ -69,6 +71,7 @@ class Executor:
         No process outlives this call, whatever goes wrong. Raises SoftwareError where the state can't be written.
         """
         self.jobs = {name: local_jobs.resumed(record, _now()) for name, record in self.folder.read_jobs().items()}
+        drop_old_logs(self.folder, self.jobs.values())
         try:
             return self._work()
         finally:
@@ -156,9 +159,11 @@ class Executor:
         for line in process.new_lines(ended):
             record = self.jobs[process.job]
             self.display.line(record, process.index, line)
-            epoch = read_epoch(line)
+            epoch, late = read_epoch(line), read_late(line)
             if epoch is not None:
                 self._keep(replace(record, progress=epoch.model_dump()))
+            if late is not None:
+                self._keep(replace(record, late=asdict(late)))
 
     def _start_processes(self) -> None:
         waiting = [(record, i) for record in self.jobs.values() for i in local_jobs.runnable(record, _now())]
@@ -172,7 +177,7 @@ class Executor:
     def _start(self, record: JobRecord, index: int, threads: int) -> None:
         record = local_jobs.started(record, index)
         self._keep(record)
-        log = self.folder.log_path(record.name, index, record.indexes[index].starts)
+        log = self.folder.new_log(record.name, index, record.indexes[index].starts)
         message = self.folder.message_path(record.name, index)
         try:
             self.processes.append(spawn(record.manifest, index, threads, log, message, self.lock))

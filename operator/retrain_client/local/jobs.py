@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 from retrain_api import reasons
-from retrain_api.documents.encoding import decode_message
+from retrain_api.documents.encoding import TASK_VARIABLE, decode_message, decode_task
+from retrain_api.documents.tasks import EvaluateTask
 from retrain_api.names import ANNOTATION_KEY, ANNOTATION_QUEUE, ANNOTATION_TEMPLATE, LABEL_PHASE, LABEL_SYMBOL
+from retrain_api.status.lateness import Late
 from retrain_api.status.progress import Progress
 from retrain_operator.state.view import JobView, PodView
 
@@ -47,6 +49,7 @@ class JobRecord:
     finished: str | None = None
     failure_reason: str | None = None
     progress: dict[str, Any] | None = field(default=None, compare=False)
+    late: dict[str, Any] | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -57,6 +60,14 @@ class JobRecord:
     def symbol(self) -> str | None:
         """Its symbol, for a train Job."""
         return self.manifest["metadata"]["labels"].get(LABEL_SYMBOL)  # type: ignore[no-any-return]
+
+    def symbol_of(self, index: int) -> str | None:
+        """The symbol that an index works for, of a train or evaluate Job."""
+        if self.symbol or self.manifest["metadata"]["labels"][LABEL_PHASE] != "evaluate":
+            return self.symbol
+        environ = self.spec["template"]["spec"]["containers"][0]["env"]
+        task = decode_task(next(entry["value"] for entry in environ if entry["name"] == TASK_VARIABLE))
+        return task.items[index].symbol if isinstance(task, EvaluateTask) else None
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -201,6 +212,7 @@ def job_view(record: JobRecord) -> JobView:
         failure_reason=record.failure_reason,
         pods=tuple(_pod(index, entry, over) for index, entry in enumerate(record.indexes)),
         progress=Progress(**record.progress) if record.progress else None,
+        late=Late(**record.late) if record.late else None,
     )
 
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from retrain_api.documents.results import DeliverResult, EvaluateResult, PublishResult, TaskFailure, TrainResult
+from retrain_api.documents.encoding import KnownResult
+from retrain_api.status.lateness import Late
 from retrain_api.status.progress import Progress
 
-Outcome: TypeAlias = TrainResult | EvaluateResult | PublishResult | DeliverResult | TaskFailure
-PhaseName: TypeAlias = Literal["train", "evaluate", "publish", "deliver"]
+Outcome: TypeAlias = KnownResult
+PhaseName: TypeAlias = Literal["preflight", "train", "evaluate", "publish", "deliver"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class JobView:
     failure_message: str | None = None
     pods: tuple[PodView, ...] = ()
     progress: Progress | None = None
+    late: Late | None = None
     started: bool = False
     """Whether any pod of it ever ran. A Job counts its Pending pods as active, so its own counts do not tell."""
     indexes: int = 1

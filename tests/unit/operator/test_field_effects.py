@@ -21,7 +21,7 @@ from retrain_api.wire import to_wire
 from retrain_operator.manifests.jobs import template_key
 from retrain_operator.state.view import PhaseName
 
-PHASES: tuple[PhaseName, ...] = ("train", "evaluate", "publish", "deliver")
+PHASES: tuple[PhaseName, ...] = ("preflight", "train", "evaluate", "publish", "deliver")
 
 TRAIN = {"train", "evaluate"}
 """What trains otherwise is also measured anew."""
@@ -35,7 +35,7 @@ def pods(*phases: str) -> set[str]:
 
 
 EVERYWHERE = pods(*PHASES)
-READERS = pods("train", "evaluate")
+READERS = pods("preflight", "train", "evaluate")
 DELIVERY = pods("deliver")
 
 FIELDS: dict[str, tuple[Any, set[str]]] = {
@@ -45,10 +45,17 @@ FIELDS: dict[str, tuple[Any, set[str]]] = {
     "data.interval": ("15m", TRAIN),
     "data.features": (["rsi"], TRAIN),
     "data.builtIn": (False, TRAIN),
+    "data.until": ("2025-05-31T18:00:00Z", TRAIN),
+    "data.maxAge": ("3h", NOTHING),
+    "data.minNewBars": (2, NOTHING),
+    "data.waitFor": ("45m", NOTHING),
+    "data.window": ("90d", TRAIN),
     "label.horizonBars": (6, TRAIN),
     "label.ties": ("Drop", TRAIN),
     "split.validationPercent": (25, TRAIN),
     "split.testPercent": (25, TRAIN),
+    "split.validation": ("7d", TRAIN),
+    "split.test": ("21d", TRAIN),
     "model.hiddenSize": (32, TRAIN),
     "model.layers": (2, TRAIN),
     "model.dropout": (0.2, TRAIN),
@@ -108,6 +115,7 @@ FIELDS: dict[str, tuple[Any, set[str]]] = {
     "pods.labels": ({"team": "beta"}, EVERYWHERE),
     "pods.annotations": ({"note": "y"}, EVERYWHERE),
     "pods.fsGroup": (6, EVERYWHERE),
+    "preflight": ("Never", NOTHING),
     "parallelism": (1, NOTHING),
     "jobTTLSecondsAfterFinished": (61, NOTHING),
     "suspend": (True, NOTHING),
@@ -175,6 +183,8 @@ def document(where: str, value: Any) -> dict[str, Any]:
     if where.endswith(("serviceAccountName", "rcloneConfigSecretName")):
         parent, _, name = where.rpartition(".")
         return put(BASE, f"spec.{parent}", {name: value})
+    if where in ("split.validation", "split.test"):
+        return put(BASE, "spec.split", {where.removeprefix("split."): value})
     if where == "training.scheduler.type":
         return put(BASE, "spec.training.scheduler", {"type": value})
     return put(BASE, f"spec.{where}", value)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.training_case import CPU, LOOKBACK, TrainingSetup, candle_table
+from support.training_case import CPU, LATER, LOOKBACK, TrainingSetup, candle_table
 
 from retrain_api.documents.results import TrainResult
 from retrain_api.errors import DataError
@@ -57,7 +57,7 @@ def test_the_model_file_says_which_features_are_computed(trained: Trained) -> No
 
 def test_predictions_are_those_of_the_evaluation(trained: Trained) -> None:
     model = trained.setup.model(trained.result)
-    candles, scaled = rows_for(model, trained.setup.file)
+    candles, scaled = rows_for(model, trained.setup.file, LATER)
     ends = window_ends(candles.timestamps, model.question.interval, LOOKBACK, slice(0, len(scaled)))
     assert len(candles.timestamps) == len(table()) - BLANK
     expected = pd.Series(
@@ -90,7 +90,7 @@ def test_a_champion_computes_what_its_training_computed_whatever_the_file_has_si
 ) -> None:
     model, later = trained.setup.model(trained.result), tmp_path / "later.parquet"
     table().assign(body=7.0).to_parquet(later, index=False)
-    np.testing.assert_array_equal(rows_for(model, later)[1], rows_for(model, trained.setup.file)[1])
+    np.testing.assert_array_equal(rows_for(model, later, LATER)[1], rows_for(model, trained.setup.file, LATER)[1])
 
 
 def test_log_card_and_result_say_what_was_learnt_from(trained: Trained) -> None:
@@ -133,7 +133,7 @@ def test_a_model_of_before_keeps_the_features_in_its_file(tmp_path: Path) -> Non
     result = training_task.run(setup.task(features=("close_time",), epochs=1), {}, lambda line: None, Stop())
     model = setup.model(result)
     assert (model.features, model.computed, model.computed_features) == (("close_time",), None, ())
-    candles, scaled = rows_for(model, setup.file)
+    candles, scaled = rows_for(model, setup.file, LATER)
     ends = window_ends(candles.timestamps, model.question.interval, LOOKBACK, slice(0, len(scaled)))
     found = load(setup.model_bytes(result)).predict_all(bars)
     np.testing.assert_allclose(found[ends], probabilities(model, scaled, ends, "Platt", CPU), atol=1e-6)

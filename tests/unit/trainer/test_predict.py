@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
-from support.training_case import CPU, LOOKBACK, RUN, TrainingSetup, candle_table, feature_table
+from support.training_case import CPU, LATER, LOOKBACK, RUN, TrainingSetup, candle_table, feature_table
 
 from retrain_api.documents.references import FileRef
 from retrain_api.documents.results import TrainResult
@@ -65,7 +65,7 @@ class Service:
     def evaluated(self, method: str = "Platt") -> pd.Series:
         """The evaluation's probabilities of the whole file, by time."""
         model = self.setup.model(self.result)
-        candles, scaled = rows_for(model, self.setup.file)
+        candles, scaled = rows_for(model, self.setup.file, LATER)
         ends = window_ends(candles.timestamps, model.question.interval, LOOKBACK, slice(0, len(scaled)))
         found = probabilities(model, scaled, ends, method, CPU)
         return pd.Series(found, index=pd.to_datetime(candles.timestamps[ends], utc=True))

@@ -172,7 +172,7 @@ def compare(model: ModelFile, digest: str, comparison: Comparison, tested: int =
     if question != dataset.question:
         note = f"it predicts something else ({question}, while this run predicts {dataset.question})"
         return Compared(Champion(sha256=digest, note=note))
-    candles, scaled = rows_for(model, comparison.path)
+    candles, scaled = rows_for(model, comparison.path, dataset.until, dataset.window)
     learnt = model.validation_end + question.horizon_nanoseconds
     ends = window_ends(candles.timestamps, question.interval, model.lookback, slice(0, len(candles.timestamps)))
     times, ours, theirs = np.intersect1d(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.spellings import SPELLINGS
 
-from retrain_api.spec import forms
+from retrain_api.spec import form, forms
 from retrain_api.spec.amounts import amount
 from retrain_api.spec.bounds import bar_answer, percent_sign_answer, plain, range_of
 from retrain_api.spec.forms import FORMS, Form, Hint
@@ -20,6 +20,10 @@ RIGHT: dict[str, list[str]] = {
     "interval": ["1m", "15m", "1h", "4h", "1d", "9999m"],
     "duration": ["90m", "36h", "180d", "1d", "99999d"],
     "day": ["2025-05-31", "2024-02-29", "2000-02-29", "2023-02-28", "2025-11-30", "1999-12-31"],
+    "time": [
+        *("2025-05-31T18:00:00Z", "2024-02-29T23:59:59Z", "2025-05-31T18:00:00.123456789Z"),
+        *("2025-05-31T18:00:00+02:00", "9999-12-31T23:59:59-12:00"),
+    ],
     "location": [
         *("s3://bucket", "s3://bucket/", "s3://my.bucket-1/a/b", "file:///data", "file://./x", "file://../x"),
         *("rclone://drive/x", "rclone://my drive/x"),
@@ -93,7 +97,7 @@ def spelled(form: Form) -> st.SearchStrategy[tuple[Hint, str]]:
 
 @given(st.text(max_size=50))
 def test_a_rule_of_cel_holds_any_text_in_quotes(text: str) -> None:
-    quoted = forms._quoted(text)
+    quoted = form._quoted(text)
     assert quoted[0] == quoted[-1] == "'" and not re.search(r"[\t\n\v\f\r]", quoted)
     assert "'" not in re.sub(r"\\.", "", quoted[1:-1])
 

@@ -184,6 +184,19 @@ def test_without_calibration_only_the_loss_weight_is_taken_off(stage: Stage) -> 
     assert stage.document(plain)["calibration"]["method"] == "None"
 
 
+def test_bars_before_the_window_change_no_measurement_and_no_comparison(stage: Stage) -> None:
+    stage.promote(stage.put(stage.model(hint=0.5, lookback=LOOKBACK + 3), "older.pt"))
+    model = stage.put(stage.model())
+    plain = run(stage.task(model))
+    older = table().assign(timestamp=lambda bars: bars["timestamp"] - pd.Timedelta(minutes=ROWS))
+    older.loc[: ROWS - 100, ["close", "hint"]] = [-1.0, np.inf]
+    pd.concat([older, table()]).to_parquet(stage.data, index=False)
+    within = run(stage.task(model, window=f"{ROWS}m").model_copy(update={"run": other_run()}))
+    assert plain.measurement.champion and plain.measurement.champion.bars > 500
+    assert within.measurement == plain.measurement
+    assert stage.document(within)["test"] == stage.document(plain)["test"]
+
+
 def other_run() -> Any:
     return RUN.model_copy(update={"uid": "another"})
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from support.training_case import MODEL, ROWS, RUN, TrainingSetup, candle_table, feature_table
+from support.training_case import LATER, MODEL, ROWS, RUN, TrainingSetup, candle_table, feature_table
 
 from retrain_api.documents.encoding import encode
 from retrain_api.documents.results import TrainResult
@@ -182,6 +182,17 @@ def test_the_same_seed_gives_the_same_file_wherever_it_is_trained(setup: Trainin
         assert word.encode() not in data, word
 
 
+def test_a_window_of_a_longer_file_gives_the_file_of_the_short_one(setup: TrainingSetup, tmp_path: Path) -> None:
+    """With built-in features, whose warm-up is taken from before the window; and one as long as the file is none."""
+    longer, whole = TrainingSetup(tmp_path / "longer"), TrainingSetup(tmp_path / "whole")
+    table = candle_table()
+    longer.put(table)
+    whole.put(table[100:])
+    setup.put(table[100:])
+    results = (run(setup), run(whole, whole.task(window="600m")), run(longer, longer.task(window="540m")))
+    assert {(result.model.sha256, result.data.rows) for result in results} == {(results[0].model.sha256, 540)}
+
+
 def test_another_seed_gives_another_file(setup: TrainingSetup, tmp_path: Path) -> None:
     elsewhere = TrainingSetup(tmp_path / "elsewhere")
     assert run(setup).model.sha256 != run(elsewhere, elsewhere.task(seed=1)).model.sha256
@@ -309,7 +320,7 @@ def test_scaling_and_weight_are_of_the_train_rows_and_calibration_of_validation(
     assert model.positive_weight == pytest.approx((moves < 0).sum() / (moves > 0).sum(), rel=0.03)
     assert model.calibration.method == "Platt"
     assert model.calibration.log_weight == pytest.approx(np.log(model.positive_weight))
-    _, scaled = rows_for(model, setup.file)
+    _, scaled = rows_for(model, setup.file, LATER)
     following = table["close"].shift(-1).sub(table["close"]).round(6)
     validation = [row for row in range(284, TEST_BEGINS - 6) if following[row] != 0]
     labels = np.array([following[row] > 0 for row in validation], dtype=np.int8)

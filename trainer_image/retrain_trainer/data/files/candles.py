@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import re
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,8 @@ from retrain_trainer.data.columns.column_names import CANDLE_COLUMNS as CANDLE_C
 from retrain_trainer.data.columns.column_values import as_float32, require_finite
 from retrain_trainer.data.columns.rolling import FloatArray
 from retrain_trainer.data.columns.time_causes import type_advice
-from retrain_trainer.data.columns.timeline import TimeArray, require_spacing, row_name
+from retrain_trainer.data.columns.timeline import TimeArray, iso_time, require_spacing, row_name
+from retrain_trainer.data.period import Window, closed_rows, left_open, require_covered
 
 from .own_columns import Column, LeftOut, listed, named_columns, near, own_columns, read_column, require_numeric
 from .parquet import ParquetColumns, open_parquet
@@ -47,7 +51,8 @@ class FeatureFile:
     """The contents of a file: candles, the names of the feature columns, their values float32[n, f], C-contiguous.
 
     `names` is empty when the file holds candles only. Column i has no value (NaN) in its first `starts[i]` rows. `left_out`
-    are the columns that are no features, with the reason.
+    are the columns that are no features, with the reason. `left_open` says which bars were left out, because they had not closed.
+    `skipped` rows of the file come before the first one here, and the first `warmup` rows are here for the features of later ones.
     """
 
     candles: Candles
@@ -55,6 +60,9 @@ class FeatureFile:
     values: NDArray[np.float32]
     starts: tuple[int, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    left_open: str = ""
+    skipped: int = 0
+    warmup: int = 0
 
 
 def read_feature_file(
@@ -63,9 +71,11 @@ def read_feature_file(
     wanted: Sequence[str] | None,
     computable: Collection[str] = (),
     now: int | None = None,
+    until: int | None = None,
+    window: Window | None = None,
 ) -> FeatureFile:
     """As `read_features`, of a file by its path. Raises NotFoundError for a missing file as well."""
-    return read_features(open_parquet(path), interval, wanted, computable, now)
+    return read_features(open_parquet(path), interval, wanted, computable, now, until, window)
 
 
 def read_features(
@@ -74,19 +84,81 @@ def read_features(
     wanted: Sequence[str] | None,
     computable: Collection[str] = (),
     now: int | None = None,
+    until: int | None = None,
+    window: Window | None = None,
 ) -> FeatureFile:
     """Read the candle columns and the feature columns of a parquet file, and no others.
 
     `wanted` names the feature columns, which may include candle columns, in the order to return them; wanted names that
     the file lacks and that are `computable` are left to the caller. None takes every numeric column that is not a candle
     column, not known from exchanges' files and not without any value. No bar may open after `now`, in nanoseconds UTC (None: this
-    machine's clock). Raises DataError for everything in the file that would make a training wrong.
+    machine's clock). Bars that had not closed by `until` are left out before anything else is read of them; None reads all. So are bars before the warm-up of `window`.
+    Raises DataError for everything in the file that would make a training wrong.
     """
-    _require_columns(file, ("timestamp", "close"))
+    require_columns(file, ("timestamp", "close"))
+    used = used_rows(file, _timestamps(file), interval, now, until, window)
+    with used.rows_counted():
+        used.require_order(interval, window)
+        found = _columns(used.file, used.timestamps, wanted, computable)
+    return replace(found, left_open=used.left_open, skipped=used.skipped, warmup=used.warmup)
+
+
+@dataclass(frozen=True)
+class UsedRows:
+    """The rows of a file that are read of it, as if it had no others; the other fields are as in FeatureFile."""
+
+    file: ParquetColumns
+    timestamps: TimeArray
+    left_open: str
+    skipped: int
+    warmup: int
+
+    def require_order(self, interval: Interval, window: Window | None) -> None:
+        """Raises DataError: what `require_spacing` raises, and WindowNotCovered."""
+        require_spacing(self.timestamps, interval, self.file.name)
+        if window is not None:
+            require_covered(self.timestamps[self.warmup :], interval, window, self.file.name)
+
+    def rows_counted(self) -> AbstractContextManager[None]:
+        """Says from where rows are counted in a message that names one, where the file's first rows are skipped."""
+        return _rows_counted_from(self.timestamps, self.skipped)
+
+
+def used_rows(
+    file: ParquetColumns,
+    timestamps: TimeArray,
+    interval: Interval,
+    now: int | None,
+    until: int | None,
+    window: Window | None,
+) -> UsedRows:
+    """Leave out the bars that had not closed by `until`, and those before the warm-up of `window`. Raises DataError("BarInFuture")."""
+    clock = time.time_ns() if now is None else now
+    # No bar that had closed by `until` is of the future, however late this machine's clock is.
+    require_past(timestamps, file.name, clock if until is None else max(clock, until))
+    rows = len(timestamps) if until is None else closed_rows(timestamps, interval, until)
+    open_bars = "" if until is None else left_open(timestamps, rows, until)
+    file, timestamps = file.first(rows), timestamps[:rows]
+    skipped, warmup = (0, 0) if window is None else window.rows(timestamps, interval)
+    return UsedRows(file.after(skipped), timestamps[skipped:], open_bars, skipped, warmup)
+
+
+@contextmanager
+def _rows_counted_from(timestamps: TimeArray, skipped: int) -> Iterator[None]:
+    try:
+        yield
+    except DataError as error:
+        if not skipped or not re.search(r"\brows? \d", error.message):
+            raise
+        begins = f"row 0 here is row {skipped:,} of the file, where data.window and its warm-up begin"
+        raise DataError(error.reason, f"{error.message} Counted from {iso_time(timestamps[0])}: {begins}.") from None
+
+
+def _columns(
+    file: ParquetColumns, timestamps: TimeArray, wanted: Sequence[str] | None, computable: Collection[str]
+) -> FeatureFile:
+    """The candles and the feature columns of the rows that are read."""
     names, left_out = own_columns(file) if wanted is None else (named_columns(file, wanted, computable), ())
-    timestamps = _timestamps(file)
-    require_past(timestamps, file.name, now)
-    require_spacing(timestamps, interval, file.name)
     candles = _candles(file, timestamps)
     values, starts = np.empty((file.rows, len(names)), dtype=np.float32), []
     for column, name in enumerate(names):
@@ -110,12 +182,12 @@ def _with_values_only(file: FeatureFile, name: str, named: bool) -> FeatureFile:
     if named:
         raise no_value(empty[0], name)
     kept = [index for index, column in enumerate(file.names) if column not in empty]
-    return FeatureFile(
-        file.candles,
-        tuple(file.names[index] for index in kept),
-        np.ascontiguousarray(file.values[:, kept]),
-        tuple(file.starts[index] for index in kept),
-        file.left_out + tuple(LeftOut(column, "no value in any row") for column in empty),
+    return replace(
+        file,
+        names=tuple(file.names[index] for index in kept),
+        values=np.ascontiguousarray(file.values[:, kept]),
+        starts=tuple(file.starts[index] for index in kept),
+        left_out=file.left_out + tuple(LeftOut(column, "no value in any row") for column in empty),
     )
 
 
@@ -124,7 +196,8 @@ def no_value(column: str, name: str) -> DataError:
     return DataError(reasons.NOT_FINITE, f"Column {column!r} of {name} has no value in any row.")
 
 
-def _require_columns(file: ParquetColumns, names: Sequence[str]) -> None:
+def require_columns(file: ParquetColumns, names: Sequence[str]) -> None:
+    """Raises DataError("MissingColumn") where the file lacks one of these."""
     for name in names:
         if name not in file.types:
             advice = f" `retrain import {file.name}` makes the file that a run reads." if name == "timestamp" else ""
@@ -142,10 +215,15 @@ def timestamp_type_error(kind: pa.DataType, first: Any, name: str) -> DataError:
     )
 
 
-def _timestamps(file: ParquetColumns) -> TimeArray:
+def require_times(file: ParquetColumns) -> None:
+    """Raises DataError("TimestampType") where column `timestamp` holds something else."""
     kind = file.types["timestamp"]
     if not pa.types.is_timestamp(kind):
         raise timestamp_type_error(kind, file.first_value("timestamp"), file.name)
+
+
+def _timestamps(file: ParquetColumns) -> TimeArray:
+    require_times(file)
     timestamps, missing = file.read_timestamps("timestamp")
     if missing is not None:
         raise missing_time(missing, file.name)

@@ -117,17 +117,6 @@ def _bar(candles: Candles, row: int) -> str:
     return ", ".join(f"{name} {values[row]:.10g}" for name, values in known.items() if values is not None)
 
 
-def forming_warning(timestamps: TimeArray, interval: Interval, now: int | None = None) -> tuple[str, ...]:
-    """A sentence where the last bar had not closed by `now`: its prices will still change."""
-    clock = time.time_ns() if now is None else now
-    if not len(timestamps) or timestamps[-1] + interval.nanoseconds <= clock:
-        return ()
-    return (
-        f"The last bar ({iso_time(timestamps[-1])}) closes at {iso_time(int(timestamps[-1]) + interval.nanoseconds)}, "
-        "so it was still forming: its prices are not final. Leave it out of the file.",
-    )
-
-
 def is_forming(timestamps: TimeArray, interval: Interval, now: int) -> bool:
     """Whether the last bar closes later than `now` and CLOSED_TOLERANCE."""
     return bool(len(timestamps) and timestamps[-1] + interval.nanoseconds > now + CLOSED_TOLERANCE)

@@ -39,7 +39,19 @@ def candles(rows: int = 600, interval: str = "1min", start: pd.Timestamp = FIRST
     )
 
 
-def load(folder: Path, table: pd.DataFrame, interval: str = "1m", lookback: int = 5, now: str | None = None) -> Dataset:
+def last_closed(now: str) -> str:
+    """The last minute that had closed."""
+    return (pd.Timestamp(now) - pd.Timedelta("1min")).floor("1min").strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def load(
+    folder: Path,
+    table: pd.DataFrame,
+    interval: str = "1m",
+    lookback: int = 5,
+    now: str | None = None,
+    until: str | None = None,
+) -> Dataset:
     path = folder / NAME
     table.to_parquet(path, index=False)
     return load_dataset(
@@ -49,6 +61,7 @@ def load(folder: Path, table: pd.DataFrame, interval: str = "1m", lookback: int 
         windows=Windows(lookback, Split()),
         features=None,
         now=None if now is None else pd.Timestamp(now).value,
+        until=None if until is None else pd.Timestamp(until).value,
     )
 
 
@@ -87,7 +100,7 @@ class TestBarsOfTheFuture:
     )
     def test_a_clock_may_be_five_minutes_behind(self, tmp_path, now, reason):
         if reason is None:
-            assert load(tmp_path, candles(), now=now).last_bar == "2025-03-10T09:59:00Z"
+            assert load(tmp_path, candles(), now=now).last_bar == min("2025-03-10T09:59:00Z", last_closed(now))
         else:
             assert refusal(tmp_path, candles(), now=now).reason == reason
 
@@ -96,12 +109,10 @@ class TestBarsOfTheFuture:
         assert "114 bars in the future: row 486 (2025-03-10T08:06:00Z)" in message
         assert "local times must be converted first" in message
 
-    def test_a_bar_that_is_still_forming_is_told(self, tmp_path):
-        closed = load(tmp_path, candles(), now="2025-03-10T10:00:00Z")
-        forming = load(tmp_path, candles(), now="2025-03-10T09:59:59Z")
-        assert not any("forming" in warning for warning in closed.warnings)
-        assert sum("was still forming" in warning for warning in forming.warnings) == 1
-        np.testing.assert_array_equal(closed.values, forming.values)
+    def test_whatever_until_says(self, tmp_path):
+        table = candles()
+        table.loc[599, "timestamp"] = pd.Timestamp("2150-01-01T00:00:00Z")
+        assert refusal(tmp_path, table, until="2025-03-10T05:00:00Z").reason == "BarInFuture"
 
 
 class TestClosesOutsideTheirBars:
