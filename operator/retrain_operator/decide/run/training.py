@@ -22,6 +22,7 @@ from retrain_operator.manifests.tasks import train_task
 from retrain_operator.state.effects import Steps, deletions
 from retrain_operator.state.view import Outcome
 
+from .evaluating import MANY_SYMBOLS, times_shown
 from .standing import has_model, unreachable
 
 
@@ -83,10 +84,11 @@ def _assess(context: Context, known: SymbolStatus, held: bool) -> _Symbol:
     done, failed = has_model(known), held or known.failed_key == memory
     task = partial(train_task, context.run, symbol, context.as_of)
     job = phase_job(context, Work("train", key, task, accept, symbol, done=done, failed=failed))
-    return _Symbol(known if held else known.model_copy(update=_update(known, job, memory)), job)
+    symbols = len(context.run.spec.symbols)
+    return _Symbol(known if held else known.model_copy(update=_update(known, job, memory, symbols)), job)
 
 
-def _update(known: SymbolStatus, job: PhaseJob[TrainResult], memory: str) -> dict[str, Any]:
+def _update(known: SymbolStatus, job: PhaseJob[TrainResult], memory: str, symbols: int) -> dict[str, Any]:
     """What changes in the symbol's status. An earlier failure is forgotten with the next attempt."""
     attempts = max(job.job.attempts if job.job else 0, known.attempts)
     progress = (job.job.progress if job.job else None) or known.progress
@@ -99,7 +101,7 @@ def _update(known: SymbolStatus, job: PhaseJob[TrainResult], memory: str) -> dic
         case Waiting(reason, message):
             return at_work | {"state": "Queued", "reason": reason, "message": message}
         case Result(outcome):
-            done = {"state": "Trained", "result": _result(outcome), "reason": None, "message": None}
+            done = {"state": "Trained", "result": _result(outcome, symbols), "reason": None, "message": None}
             return at_work | done | {"progress": None, "checked_key": None}
         case Failed(reason, message):
             why = {"reason": reason, "message": message, "failed_key": memory, "attempts": attempts}
@@ -107,16 +109,24 @@ def _update(known: SymbolStatus, job: PhaseJob[TrainResult], memory: str) -> dic
     return {}
 
 
-def _result(outcome: TrainResult) -> SymbolResult:
+def _result(outcome: TrainResult, symbols: int) -> SymbolResult:
     return SymbolResult(
+        **times_shown(outcome, symbols),
         model=ModelRef(uri=outcome.model.uri, sha256=outcome.model.sha256),
         epochs=outcome.epochs,
         best_epoch=outcome.best_epoch,
         duration_seconds=outcome.duration_seconds,
         resumed_epochs=outcome.resumed_epochs or None,
         data=DataRef(**outcome.data.model_dump(exclude={"uri", "sha256"}), sha256=outcome.data.sha256[:32]),
-        features=FeaturesRef(**outcome.features.model_dump()) if outcome.features else None,
+        features=_features(outcome, symbols),
     )
+
+
+def _features(outcome: TrainResult, symbols: int) -> FeaturesRef | None:
+    """What was learnt from, in short. Of many symbols the cards alone say so: a full status has no room for both it and the times."""
+    if outcome.features is None or symbols > MANY_SYMBOLS:
+        return None
+    return FeaturesRef(**outcome.features.model_dump())
 
 
 def _awaiting_its_turn(known: SymbolStatus) -> SymbolStatus:
