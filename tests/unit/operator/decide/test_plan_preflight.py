@@ -9,7 +9,7 @@ from support.planning import KILLED, Cluster, at_phase, failed, run_document, ta
 from support.pod_status import Ended
 
 from retrain_api.documents.results import PreflightResult, Refusal
-from retrain_api.documents.tasks import PreflightTask
+from retrain_api.documents.tasks import EvaluateTask, PreflightTask, TrainTask
 from retrain_api.run import parse_run
 from retrain_api.status.condition import Condition
 from retrain_api.status.lateness import Late
@@ -86,6 +86,18 @@ def test_what_passes_is_trained_at_once() -> None:
     status = cluster.to_the_end().status
     assert status.state == "Promoted" and len(cluster.of_phase("preflight")) == 1
     assert not any(entry.checked_key for entry in status.symbols)  # 64 of them have no room for it beside their figures
+
+
+def test_it_goes_by_its_own_clock_and_the_trainings_by_a_time_after_it() -> None:
+    """It may wait for bars, which are to be learnt from."""
+    cluster = checking()
+    cluster.later(600)
+    answer(cluster)
+    cluster.to_the_end()
+    tasks = [task_of(one) for one in cluster.manifests.values()]
+    assert [task.as_of for task in tasks if isinstance(task, PreflightTask)] == [None]
+    times = {task.as_of for task in tasks if isinstance(task, TrainTask | EvaluateTask)}
+    assert times == {cluster.run.status.as_of} and None not in times
 
 
 def test_never_asks_for_none() -> None:
