@@ -9,7 +9,7 @@ from pydantic import Field
 from retrain_api.measurement import Stored
 from retrain_api.wire import Lenient, Measured
 
-from .references import DataPin, FeatureSet, FileRef, LookAheadRef
+from .references import DataPin, FeatureSet, FileRef, LookAheadRef, Restated
 
 
 class Result(Lenient):
@@ -35,6 +35,7 @@ class TrainResult(Result):
     warnings: tuple[str, ...] = ()
     features: FeatureSet | None = None
     look_ahead: LookAheadRef | None = None
+    restated: Restated | None = None
 
 
 class EvaluateResult(Result):

@@ -131,6 +131,7 @@ def _milestones(status: RetrainRunStatus) -> Iterable[ConditionDraft]:
         reasons.ALL_TRAINED if trained == total > 0 else reasons.NOT_ALL_TRAINED,
         "" if trained == total else f"{trained} of {counted(total, 'symbol')} trained.",
     )
+    yield from _restated(status)
     measured = sum(entry.state == "Evaluated" for entry in status.symbols)
     yield ConditionDraft(
         "Evaluated",
@@ -156,6 +157,14 @@ def _milestones(status: RetrainRunStatus) -> Iterable[ConditionDraft]:
             reasons.COPIED if status.backups.ok else reasons.NOT_COPIED,
             status.backups.message,
         )
+
+
+def _restated(status: RetrainRunStatus) -> Iterable[ConditionDraft]:
+    found = [(one.symbol, one.result.restated) for one in status.symbols if one.result and one.result.restated]
+    if found:
+        places = "; ".join(f"{symbol} {place}" for symbol, place in found)
+        message = f"Other values than an earlier training read, from this day and column on: {places}."
+        yield ConditionDraft(reasons.DATA_RESTATED, "True", reasons.DATA_RESTATED, message)
 
 
 def _has_model(status: RetrainRunStatus, index: int) -> bool:

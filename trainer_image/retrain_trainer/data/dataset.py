@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,9 @@ from .files.symbol_column import symbol_warning
 from .labels import Labels, label
 from .split import Split, split_rows
 from .windows import window_ends
+
+OnRows: TypeAlias = Callable[[FeatureFile], None]
+"""Is shown the rows of a file as they were read."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +82,16 @@ def load_dataset(
     built_in: bool | None = None,
     now: int | None = None,
     until: int | None = None,
+    since: int | None = None,
+    columns: Collection[str] | None = None,
+    on_rows: OnRows | None = None,
 ) -> Dataset:
     """Read a feature file, or candles from which the built-in features are computed; label and split it.
 
     `features` and `built_in` are `data.features` and `data.builtIn`; an evaluation passes the features of the model's file.
     `now` is the clock that no bar may be ahead of, in nanoseconds UTC; None takes this machine's. Bars that had not closed by
-    `until` are left out, as if the file did not have them; None takes the clock.
+    `until` are left out, as if the file did not have them; None takes the clock. Bars that open before
+    `since` are left out in the same way, and so are all columns but `columns`, where they are given. `on_rows` is shown the rows as they were read, before anything is computed from them.
 
     Raises NotFoundError for a missing file and DataError for data that would make a training wrong: the reasons of
     `read_features` and `split_rows`, and here OneClass, NoWindows and AllConstant.
@@ -91,7 +99,9 @@ def load_dataset(
     stored, wish = open_parquet(path), Wish(features, built_in)
     now = time.time_ns() if now is None else now
     until = now if until is None else until
-    file = _read(stored, question.interval, wish, now, until)
+    file = _read(stored if columns is None else stored.only(columns), question.interval, wish, now, until, since)
+    if on_rows is not None and len(file.candles.timestamps):
+        on_rows(file)
     with _fewer_rows_explained(file.left_open):
         found = select(file, question.interval, wish, lambda rows: split_rows(rows, windows, question.horizon).train)
         dataset = _labelled(symbol, question, windows, found, file_sha256(path))
@@ -151,9 +161,9 @@ def _fewer_rows_explained(left_open: str) -> Iterator[None]:
         raise DataError(error.reason, f"{error.message} {left_open}") from None
 
 
-def _read(file: ParquetColumns, interval: Interval, wish: Wish, now: int, until: int) -> FeatureFile:
+def _read(file: ParquetColumns, interval: Interval, wish: Wish, now: int, until: int, since: int | None) -> FeatureFile:
     try:
-        return read_features(file, interval, wish.features, wish.computable, now, until)
+        return read_features(file, interval, wish.features, wish.computable, now, until, since)
     except DataError as error:
         forbidden = [name for name in wish.features or () if wish.built_in is False and name in BUILT_IN_NAMES]
         if error.reason != reasons.MISSING_FEATURE or not forbidden:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,14 +19,23 @@ from numpy.typing import NDArray
 
 from retrain_api import reasons
 from retrain_api.documents.encoding import encode
-from retrain_api.documents.references import DataPin, FeatureSet, FileRef
+from retrain_api.documents.references import FeatureSet, FileRef
 from retrain_api.documents.results import TrainResult
 from retrain_api.documents.tasks import TrainTask
 from retrain_api.errors import SoftwareError
 from retrain_api.keys import digest as digest_of
-from retrain_api.names import card_file, model_file, run_folder
+from retrain_api.names import PIN_FILE, card_file, model_file, run_folder
 from retrain_trainer.data.dataset import Dataset
-from retrain_trainer.data.pinning import fetch, pin_of, read_pin, write_pin
+from retrain_trainer.data.files.candles import FeatureFile
+from retrain_trainer.data.pinning import (
+    Span,
+    StoredPin,
+    fetch,
+    pin_of,
+    read_pin,
+    require_pinned_rows,
+    write_pin,
+)
 from retrain_trainer.measure.leaks.find import Leaks, find_leaks
 from retrain_trainer.model.calibration import Calibration, probability
 from retrain_trainer.model.calibration import fit as fit_calibration
@@ -42,11 +52,11 @@ from retrain_trainer.train.learner import Learner, new_learner
 from retrain_trainer.train.loop import Hooks, State, Stopped, fit
 from retrain_trainer.train.training_data import PreparedData, TrainingData, prepare_file, training_data_on
 
+from . import kept_rows
 from .interruption import Stop
+from .kept_rows import Rows
 from .known import RESULT, earlier_result, model_key, result_of_another_uid
 from .log_format import epoch_line, progress_line, resuming_line
-
-PIN = "data.json"
 
 TRAIN_SAMPLE = 16_384
 """Number of evenly spread train windows that the train accuracy in model file and card is measured on."""
@@ -92,7 +102,7 @@ def run(task: TrainTask, environ: Mapping[str, str], log: Log, stop: Stop) -> Tr
         return known
     context = TrainContext(task, store, folder, choose_device(task.device, "train"), environ, log, stop)
     pin, prepared = prepare_data(context)
-    restored = result_of_another_uid(task, store, pin, log)
+    restored = result_of_another_uid(task, store, pin.reference, log)
     if restored is not None:
         store.write(folder + RESULT, encode(restored).encode())
         return restored
@@ -103,20 +113,38 @@ def run(task: TrainTask, environ: Mapping[str, str], log: Log, stop: Stop) -> Tr
     return result
 
 
-def prepare_data(context: TrainContext) -> tuple[DataPin, PreparedData]:
+def prepare_data(context: TrainContext) -> tuple[StoredPin, PreparedData]:
     """Download, pin, load and scale the data; none of it is left on the disk."""
-    task, place = context.task, context.folder + PIN
+    task, place = context.task, context.folder + PIN_FILE
     pinned = read_pin(context.store, place)
     with TemporaryDirectory(prefix="train-") as scratch:
         own = environ_for("data", context.environ)
         path, digest, version = fetch(task.data_uri, own, pinned, Path(scratch), task.symbol, task.interval)
-        prepared = prepare_file(task, path)
-    pin = pinned or pin_of(task.data_uri, prepared.dataset, digest, version)
-    if pinned is None:
-        write_pin(context.store, place, pin)
-    for warning in (prepared.dataset.feature_line, *prepared.dataset.warnings):
+        if pinned is None:
+            pin, prepared = first_start(context, path, digest, version)
+        else:
+            lookup = partial(kept_rows.kept, context.store, task.symbol, pinned)
+            require_pinned_rows(path, digest, pinned, task.question.interval, lookup)
+            pin, prepared = pinned, prepare_file(task, path, Span.of(pinned))
+    told = () if pin.restated is None else (pin.restated.sentence,)
+    for warning in (prepared.dataset.feature_line, *prepared.dataset.warnings, *told):
         context.log(f"{task.symbol}: {warning}")
     return pin, prepared
+
+
+def first_start(context: TrainContext, path: Path, digest: str, version: str | None) -> tuple[StoredPin, PreparedData]:
+    """Load a file that nothing pins yet, and pin its rows. The pin of another pod that did so at this moment wins."""
+    task, rows, log = context.task, list[Rows](), context.log
+
+    def look(file: FeatureFile) -> None:
+        rows.append(kept_rows.look_at(file, task.question.interval, context.store, task.symbol, None, log))
+
+    prepared = prepare_file(task, path, on_rows=look)
+    (found,) = rows
+    kept_rows.keep(context.store, task.symbol, found, log)
+    pin = pin_of(task.data_uri, prepared.dataset, digest, version, found.pin)
+    named = pin.model_copy(update={"as_of": found.as_of, "restated": found.restated})
+    return write_pin(context.store, context.folder + PIN_FILE, named), prepared
 
 
 def look_for_leaks(context: TrainContext, dataset: Dataset) -> Leaks:
@@ -127,7 +155,7 @@ def look_for_leaks(context: TrainContext, dataset: Dataset) -> Leaks:
     return leaks
 
 
-def train(context: TrainContext, prepared: PreparedData, pin: DataPin) -> Trained:
+def train(context: TrainContext, prepared: PreparedData, pin: StoredPin) -> Trained:
     """Fit, starting from the newest usable checkpoint; every epoch leaves one.
 
     Raises Interrupted once a request to stop has been answered with a checkpoint.
@@ -187,7 +215,9 @@ def hooks(context: TrainContext, save: Callable[[State], None]) -> Hooks:
     return Hooks(epoch=epoch, step=step if asked else None, stop=context.stop)
 
 
-def finish(context: TrainContext, prepared: PreparedData, pin: DataPin, trained: Trained, leaks: Leaks) -> TrainResult:
+def finish(
+    context: TrainContext, prepared: PreparedData, pin: StoredPin, trained: Trained, leaks: Leaks
+) -> TrainResult:
     """Write model file, card and result, in this order, and then remove the checkpoints.
 
     The result is written last, because a training with a result counts as finished.
@@ -200,18 +230,24 @@ def finish(context: TrainContext, prepared: PreparedData, pin: DataPin, trained:
         symbol=task.symbol,
         train_key=task.train_key,
         model=reference,
-        data=pin,
+        data=pin.reference,
         epochs=state.finished,
         best_epoch=best.epoch,
         duration_seconds=round(state.seconds, 1),
         resumed_epochs=trained.resumed,
         validation_loss=best.validation_loss,
         validation_accuracy=best.validation_accuracy,
-        warnings=(*prepared.dataset.warnings, *leaks.suspicions, *leaks.warnings),
+        warnings=(
+            *prepared.dataset.warnings,
+            *((pin.restated.sentence,) if pin.restated else ()),
+            *leaks.suspicions,
+            *leaks.warnings,
+        ),
         features=feature_set(prepared.dataset),
         look_ahead=leaks.reference(),
+        restated=pin.restated,
     )
-    card = model_card(task, prepared.dataset, pin, model, state, result, context.environ, leaks.as_document())
+    card = model_card(task, prepared.dataset, pin.reference, model, state, result, context.environ, leaks.as_document())
     context.store.write(card_file(model_key(reference)), card.encode())
     context.store.write(context.folder + RESULT, encode(result).encode())
     checkpoint.remove(context.store, context.folder, context.log)

@@ -23,6 +23,9 @@ from retrain_operator.manifests.tasks import train_task
 from retrain_operator.state.effects import Steps, deletions
 from retrain_operator.state.view import Outcome
 
+RESTATED_TOLD = 8
+"""Symbols whose restated data a status names."""
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -63,7 +66,7 @@ def advance(context: Context) -> Trained:
         free -= bool(one.job.create) and turn
         steps += Steps(create=one.job.create if turn else ())
         known.append(one.known if turn else _awaiting_its_turn(one.known))
-    return Trained(tuple(known), steps, settled=not any(one.unfinished for one in assessed))
+    return Trained(_first_restated(known), steps, settled=not any(one.unfinished for one in assessed))
 
 
 def _removed_symbols(context: Context) -> Steps:
@@ -128,7 +131,19 @@ def _result(outcome: TrainResult) -> SymbolResult:
         resumed_epochs=outcome.resumed_epochs or None,
         data=DataRef(**outcome.data.model_dump(exclude={"uri", "sha256"}), sha256=outcome.data.sha256[:32]),
         features=FeaturesRef(**outcome.features.model_dump()) if outcome.features else None,
+        restated=outcome.restated.place if outcome.restated and not outcome.restated.late else None,
     )
+
+
+def _first_restated(known: Sequence[SymbolStatus]) -> tuple[SymbolStatus, ...]:
+    """The symbols, with what was restated of the first few alone: a status of 64 symbols has no room for more."""
+    found = [one.symbol for one in known if one.result is not None and one.result.restated]
+    return tuple(_not_restated(one) if one.symbol in found[RESTATED_TOLD:] else one for one in known)
+
+
+def _not_restated(known: SymbolStatus) -> SymbolStatus:
+    result = known.result and known.result.model_copy(update={"restated": None})
+    return known.model_copy(update={"result": result})
 
 
 def _awaiting_its_turn(known: SymbolStatus) -> SymbolStatus:

@@ -20,7 +20,7 @@ from retrain_trainer.data.columns.column_values import as_float32, require_finit
 from retrain_trainer.data.columns.rolling import FloatArray
 from retrain_trainer.data.columns.time_causes import type_advice
 from retrain_trainer.data.columns.timeline import TimeArray, require_spacing, row_name
-from retrain_trainer.data.period import closed_rows, left_open
+from retrain_trainer.data.period import closed_rows, earlier_rows, left_open
 
 from .own_columns import Column, LeftOut, listed, named_columns, near, own_columns, read_column, require_numeric
 from .parquet import ParquetColumns, open_parquet
@@ -79,13 +79,15 @@ def read_features(
     computable: Collection[str] = (),
     now: int | None = None,
     until: int | None = None,
+    since: int | None = None,
 ) -> FeatureFile:
     """Read the candle columns and the feature columns of a parquet file, and no others.
 
     `wanted` names the feature columns, which may include candle columns, in the order to return them; wanted names that
     the file lacks and that are `computable` are left to the caller. None takes every numeric column that is not a candle
     column, not known from exchanges' files and not without any value. No bar may open after `now`, in nanoseconds UTC (None: this
-    machine's clock). Bars that had not closed by `until` are left out before anything else is read of them; None reads all. Raises DataError for everything in the file that would make a training wrong.
+    machine's clock). Bars that had not closed by `until` are left out before anything else is read of them; None reads all. Nor are
+    bars read that open before `since`. Raises DataError for everything in the file that would make a training wrong.
     """
     _require_columns(file, ("timestamp", "close"))
     timestamps, open_bars = _timestamps(file), ""
@@ -96,6 +98,9 @@ def read_features(
         rows = closed_rows(timestamps, interval, until)
         open_bars = left_open(timestamps, rows, until)
         file, timestamps = file.first(rows), timestamps[:rows]
+    if since is not None:
+        earlier = earlier_rows(timestamps, since)
+        file, timestamps = file.after(earlier), timestamps[earlier:]
     names, left_out = own_columns(file) if wanted is None else (named_columns(file, wanted, computable), ())
     require_spacing(timestamps, interval, file.name)
     candles = _candles(file, timestamps)

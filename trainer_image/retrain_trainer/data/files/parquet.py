@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +32,8 @@ _BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
 class ParquetColumns:
     """An open file. `types` maps each top-level column to its Arrow type; `rows` is the number of rows.
 
-    An index of times that pandas stored under another name is column `timestamp`; `index` is the name it has in the file.
+    An index of times that pandas stored under another name is column `timestamp`; `index` is the name it has in the file. `skipped` rows
+    before its own are not of it.
     """
 
     name: str
@@ -40,10 +41,19 @@ class ParquetColumns:
     types: dict[str, pa.DataType]
     file: pq.ParquetFile
     index: str | None = None
+    skipped: int = 0
+
+    def after(self, rows: int) -> ParquetColumns:
+        """The same file, as if it began after so many rows."""
+        return replace(self, skipped=self.skipped + rows, rows=self.rows - rows)
 
     def first(self, rows: int) -> ParquetColumns:
         """The same file, as if it ended after so many rows."""
         return replace(self, rows=rows)
+
+    def only(self, columns: Collection[str]) -> ParquetColumns:
+        """The same file, as if it had no other columns beside the times, and these in this order."""
+        return replace(self, types={name: self.types[name] for name in (_TIME, *columns) if name in self.types})
 
     def is_numeric(self, column: str) -> bool:
         """Whether a column holds integers, floats, decimals or booleans."""
@@ -63,7 +73,7 @@ class ParquetColumns:
     def read_table(self, columns: Sequence[str]) -> pa.Table:
         """Columns as they are, of any type. Raises DataError for a damaged file."""
         with _damage_named(self.name):
-            return self.file.read(columns=list(columns), use_threads=False).slice(0, self.rows)
+            return self.file.read(columns=list(columns), use_threads=False).slice(self.skipped, self.rows)
 
     def is_text(self, column: str) -> bool:
         """Whether a column holds text, dictionary-encoded or not."""
@@ -122,17 +132,19 @@ class ParquetColumns:
     def read_all(self) -> pa.Table:
         """All columns under the names of `types`. Raises DataError for a damaged file."""
         with _damage_named(self.name):
-            table = self.file.read().slice(0, self.rows)
+            table = self.file.read().slice(self.skipped, self.rows)
         return table.rename_columns([_TIME if name == self.index else name for name in table.column_names])
 
     def _chunks(self, column: str) -> Iterator[pa.Array]:
         stored = self.index if self.index is not None and column == _TIME else column
-        left, groups = self.rows, iter(range(self.file.num_row_groups))
-        while left > 0 and (group := next(groups, None)) is not None:
-            with _damage_named(self.name):
-                table = self.file.read_row_group(group, columns=[stored], use_threads=False)
-            yield from table.column(stored).slice(0, left).chunks
-            left -= table.num_rows
+        begin, stop, row = self.skipped, self.skipped + self.rows, 0
+        for group in range(self.file.num_row_groups):
+            rows = self.file.metadata.row_group(group).num_rows
+            if row < stop and begin < row + rows:
+                with _damage_named(self.name):
+                    table = self.file.read_row_group(group, columns=[stored], use_threads=False)
+                yield from table.column(stored).slice(max(begin - row, 0), stop - max(begin, row)).chunks
+            row += rows
 
 
 def as_nanoseconds(times: pa.Array, column: str, name: str, first_row: int = 0) -> NDArray[np.int64]:
