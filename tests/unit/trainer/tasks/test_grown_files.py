@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -168,6 +168,23 @@ def test_other_values_stop_a_retry_with_one_sentence(
     with pytest.raises(RetrainError, match=words) as caught:
         trained(setup)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("first_start", [True, False])
+def test_a_file_that_is_cut_while_it_is_read_is_one_sentence(
+    setup: TrainingSetup, first_start: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = None if first_start else trained(setup)
+    appended(setup)
+
+    def chunks(path: Path) -> Iterator[bytes]:
+        data = path.read_bytes()
+        yield data[: len(data) // 2] if path == setup.file else data
+
+    monkeypatch.setattr("retrain_trainer.store.file.file_chunks", chunks)
+    with pytest.raises(DataError, match="its end is missing") as caught:
+        trained(setup) if result is None else evaluated(setup, result)
+    assert caught.value.reason == "Truncated"
 
 
 def test_without_the_digests_of_its_days_a_change_is_told_without_the_place(setup: TrainingSetup) -> None:
