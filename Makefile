@@ -4,7 +4,8 @@
 install:   ## .venv with all that the demo and the tests need
 	./scripts/install.sh
 
-demo: install   ## retrain BTC, ETH and SOL on real candles, without a cluster
+demo:   ## retrain BTC, ETH and SOL on real candles, without a cluster
+	./scripts/install.sh demo
 	.venv/bin/retrain run -f examples/01-quickstart.yaml || [ $$? -eq 3 ]   # 3: rejected, as it should be
 
 test: install   ## lint, types and all tests; those on a kind cluster need Docker

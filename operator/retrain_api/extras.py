@@ -10,6 +10,7 @@ from .errors import ConfigurationError
 EXTRAS: dict[str, tuple[str, ...]] = {
     "trainer": ("torch", "numpy", "pyarrow", "boto3", "botocore", "matplotlib"),
     "operator": ("kopf", "kubernetes", "aiohttp", "prometheus_client"),
+    "completion": ("shtab",),
 }
 """The modules of each extra, as far as this project imports them."""
 

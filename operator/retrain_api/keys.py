@@ -14,9 +14,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from retrain_api.spec.data import Split
 from retrain_api.spec.run import RetrainRunSpec
 
 from .names import data_file_uri
+from .time import Duration
 
 _LENGTH = 16
 
@@ -65,7 +67,8 @@ def train_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) -> st
             "features": None if features is None else sorted(features),
             "builtIn": spec.data.built_in,
             "label": changed(spec.label),
-            "split": changed(spec.split),
+            "window": _minutes(spec.data.window),
+            "split": _split(spec.split),
             "model": changed(spec.model),
             "training": changed(training.model_copy(update={"loss": type(training.loss)()})),
             "loss": loss,
@@ -73,6 +76,17 @@ def train_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) -> st
             "rerun": rerun,
         }
     )
+
+
+def _split(split: Split) -> dict[str, Any]:
+    """What differs from the default; 336h and 14d are one length."""
+    return changed(split) | {
+        part: _minutes(length) for part in ("validation", "test") if (length := getattr(split, part))
+    }
+
+
+def _minutes(length: str | None) -> int | None:
+    return None if length is None else Duration.parse(length).nanoseconds // Duration.parse("1m").nanoseconds
 
 
 def evaluate_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None, champion: str | None = None) -> str:

@@ -17,7 +17,8 @@ from .errors import ConfigurationError
 Ties: TypeAlias = Literal["Drop", "Down"]
 """A bar whose close is unchanged after the horizon has no label (Drop), or counts as not up (Down)."""
 
-_UNITS = {"m": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000}
+UNITS = {"m": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000}
+"""Nanoseconds of each unit."""
 _INTERVAL = re.compile(r"[1-9][0-9]{0,3}[mhd]")
 # Five digits of days are 8.6e18 ns, which an int64 just holds.
 _DURATION = re.compile(r"[1-9][0-9]{0,4}[mhd]")
@@ -65,6 +66,11 @@ class Duration(_Length):
         return timedelta(microseconds=self.nanoseconds // 1000)
 
 
+def duration(text: str | None) -> Duration | None:
+    """The duration of a field that may be unset."""
+    return None if text is None else Duration.parse(text)
+
+
 @dataclass(frozen=True)
 class Question:
     """What a model predicts: is the close higher, `horizon` bars of `interval` after the last bar of a window?"""
@@ -88,7 +94,10 @@ class Question:
 
 
 class Shares(Protocol):
-    """Shares of the rows, in percent: `spec.split` has them. Train is the rest."""
+    """Sizes of the parts: shares of the rows in percent, or lengths of time in their place. Train is the rest.
+
+    `spec.split` has them.
+    """
 
     @property
     def validation_percent(self) -> int: ...
@@ -96,14 +105,24 @@ class Shares(Protocol):
     @property
     def test_percent(self) -> int: ...
 
+    @property
+    def validation(self) -> str | None: ...
+
+    @property
+    def test(self) -> str | None: ...
+
 
 @dataclass(frozen=True)
 class Windows:
-    """How rows become windows: `lookback` bars in each, and each whole in one part of the split."""
+    """How rows become windows: `lookback` bars in each, and each whole in one part of the split.
+
+    `window` is `data.window`: the length of time before the close of the last bar that the rows are taken from.
+    """
 
     lookback: int
     split: Shares
+    window: Duration | None = None
 
 
 def _nanoseconds(text: str) -> int:
-    return int(text[:-1]) * _UNITS[text[-1]]
+    return int(text[:-1]) * UNITS[text[-1]]

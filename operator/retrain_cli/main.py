@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from retrain_api import reasons
@@ -20,8 +20,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("runs.run", "run a RetrainRun on this machine"),
     "init": ("init.init", "look at candles and GPU here, and write a run to start from"),
     "doctor": ("doctor.doctor", "check data, store, credentials, GPU and disk before a run starts"),
+    "explain": ("runs.explain", "say what a field of a run is: type, bounds, default"),
     "ls": ("results.ls", "list the runs of this machine, or of a cluster"),
     "status": ("results.status", "show how a run stands"),
+    "logs": ("results.logs", "print what the tasks of a run wrote"),
     "report": ("results.report", "print, write or open the report of a run"),
     "rerun": ("runs.rerun", "train all of a run anew, on its data as it is now"),
     "retry": ("runs.retry", "try again what failed, and keep what succeeded"),
@@ -34,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("results.compare", "compare the measured models of several runs"),
     "history": ("results.history", "show what was judged and promoted, for a run or a symbol"),
     "gate": ("results.gate", "judge stored measurements again, by the same gate or another"),
+    "completion": ("shell.completion", "print the script by which a shell completes commands"),
 }
 
 
@@ -75,14 +78,16 @@ def _named(problem: Exception, command: str) -> str:
 
 def _run(given: Sequence[str]) -> int:
     """Raises ConfigurationError("BadOptions") for a command or an option that there is not."""
-    parser, commands = _parser(given)
     used = _used(given)
+    parser, commands = parser_of({used} & COMMANDS.keys())
     if used is not None and used not in COMMANDS:
         raise _unknown("command", used, COMMANDS)
     args, unknown = parser.parse_known_args(given)
     if unknown:
         kind = "option" if unknown[0].startswith("-") else "argument"
         raise _unknown(kind, unknown[0], commands[args.command]._option_string_actions, f" {args.command}")
+    # Commands stand below this module; the one that prints a completion for all of them is given their parser.
+    args.parser_of_all = lambda: parser_of(COMMANDS)[0]
     return int(_module(args.command).run(args))
 
 
@@ -118,17 +123,16 @@ def _module(command: str) -> Any:
     return importlib.import_module(f".commands.{COMMANDS[command][0]}", __package__)
 
 
-def _parser(given: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    """The parser and those of the commands; only the command in use adds its arguments, so that the others need not be
+def parser_of(used: Collection[str | None]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser and those of the commands; only commands in use add their arguments, so that the others need not be
     loaded.
     """
     parser = argparse.ArgumentParser(prog="retrain", description="Retrain, measure honestly, promote only what passes.")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the release")
     adding = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands = {name: adding.add_parser(name, help=text) for name, (_, text) in COMMANDS.items()}
-    used = _used(given)
-    if used in COMMANDS:
-        _module(used).add_arguments(commands[used])
+    for name in COMMANDS.keys() & used:
+        _module(name).add_arguments(commands[name])
     return parser, commands
 
 

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 from retrain_api.status.run import RetrainRunStatus
 
+from .tasks import TaskRun
+
 
 class RunHandle(Protocol):
     """A run that was found."""
@@ -44,6 +46,12 @@ class RunHandle(Protocol):
 
         Raises SoftwareError("JudgementChanged") where it is not.
         """
+
+    def tasks(self) -> list[TaskRun]:
+        """The last process or pod of each of its tasks, as far as they are still there."""
+
+    def log(self, task: TaskRun) -> str | None:
+        """What a task wrote until now; None where its log is gone."""
 
     def next_step(self) -> str:
         """When an annotation takes effect, in a sentence for the person who set it."""

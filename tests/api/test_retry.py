@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from support.commands import retrain
 from support.containers import Fate
-from support.fates import Fates, fails
+from support.fates import Fates, fails, succeeds
 from support.life import NAME, Life
+from support.results import trained
 
 REFUSED = "The store refuses the key."
 TOKEN = "retrain.crpbot.dev/retry"
@@ -112,6 +113,27 @@ def test_runs_of_a_cluster_are_listed_and_shown(life: Life, tmp_path: Path) -> N
     assert listed.stdout.splitlines()[1].split()[:4] == [life.namespace, NAME, "Promoted", "1/1"]
     shown = retrain(life.plane, tmp_path, "admin", "status", NAME, "-n", life.namespace)
     assert shown.stdout.startswith(f"{NAME}: Promoted\n  BTC-USD: Pass   accuracy ")
+
+
+def test_the_logs_of_pods_are_printed_by_the_name_of_the_run(life: Life, tmp_path: Path) -> None:
+    def logs(*more: str) -> tuple[int, str, str]:
+        said = retrain(life.plane, tmp_path, "admin", "logs", NAME, *more, "-n", life.namespace)
+        return said.returncode, said.stdout, said.stderr
+
+    life.kubelet.fate = Fates(train=lambda task: succeeds(trained(task), log=(f"WARNING {task.symbol} has 3 gaps",)))
+    life.create(symbols=["BTC-USD", "ETH-USD"])
+    life.ends("Promoted")
+    assert logs("BTC-USD", "--phase", "train") == (0, "WARNING BTC-USD has 3 gaps\n", "")
+    both = "".join(f"[{symbol}] WARNING {symbol} has 3 gaps\n" for symbol in ("BTC-USD", "ETH-USD"))
+    assert logs("--phase", "train") == (0, both, "")
+    assert logs("BTC-USD") == (0, "", f"{NAME} wrote nothing in the phase evaluate.\n")
+    assert logs("BTC-USDT")[2] == f"retrain: {NAME} has no symbol BTC-USDT; did you mean BTC-USD?\n"
+    life.plane.kubectl("-n", life.namespace, "delete", "pods", "--all", "--wait=true")
+    assert logs() == (
+        1,
+        "",
+        f"retrain: There is no log of {NAME}: it is gone. `retrain status {NAME}` says what became of it.\n",
+    )
 
 
 def test_where_nothing_failed_nothing_is_written(life: Life, tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ def test_a_stop_saves_and_the_same_command_goes_on(local: LocalRun, number: sign
     running.send_signal(number)
     out, err = running.communicate(timeout=60)
     assert (running.returncode, err) == (130, "")
-    assert out.endswith("Stopped; everything done so far is kept. The same command continues from there.\n")
+    kept = "BTC-USD has 2 of 4 epochs, ETH-USD has 2 of 4 epochs"
+    assert out.endswith(f"Stopped; everything done so far is kept: {kept}. The same command goes on from there.\n")
     assert {line["who"] for line in local.journal(what="stopped")} == set(TWO), "each was asked, none was killed"
     workers_gone(local)
     assert local.status()["state"] != "Failed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -24,6 +25,10 @@ class Screen:
         fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
         os.set_blocking(self.ours, False)
         self.text = ""
+
+    def shrink(self, columns: int) -> None:
+        """A person makes the window narrower."""
+        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
 
     def read(self) -> str:
         """All that was written until now."""
@@ -51,10 +56,17 @@ def test_a_terminal_shows_a_row_for_each_symbol_as_it_moves(local: LocalRun) -> 
     assert "Epoch 1/3" not in screen.text, "the table says it"
     assert warning in screen.text
     local.let_go()
-    until(lambda: "nightly: Promoted" in screen.read(), "the verdict")
+    until(lambda: "Status: .retrain" in screen.read(), "the verdict")
     assert running.wait(60) == 0
     assert "Training Summary" in screen.text
     assert "Evaluated" in screen.text
+    closing = screen.text[screen.text.index("nightly: ") :].splitlines()
+    assert "\x1b[32mPromoted\x1b[0m" in closing[0]
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in closing]
+    assert plain[1].split() == ["SYMBOL", "VERDICT", "ACCURACY", "MAJORITY", "CALIBRATION", "PNL", "TRADES", "BARS"]
+    assert "\x1b[32mPass" in closing[2]
+    assert plain[2].split()[:4] == ["BTC-USD", "Pass", "71", "%"]
+    assert max(map(len, plain[1:4])) < 80
 
 
 def test_elsewhere_a_line_comes_as_the_trainer_said_it_after_its_symbol(local: LocalRun) -> None:
@@ -81,6 +93,20 @@ def test_progress_is_in_the_status_while_it_trains(local: LocalRun) -> None:
         "learningRate": 0.001,
     }
     local.let_go()
+    assert running.wait(60) == 0
+
+
+def test_a_clock_and_what_is_done_are_there_before_the_first_epoch(local: LocalRun) -> None:
+    local.script = {"BTC-USD": {"hold": "start"}}
+    screen = Screen()
+    local.environ = {"TERM": "xterm-256color"}
+    running = local.start(stdout=screen.theirs)
+    until(lambda: "0:01  Training: 0 of 1 symbol trained, 1 training." in screen.read(), "the clock")
+    assert "0/50" in screen.text, "no epoch yet"
+    screen.shrink(40)
+    until(lambda: "\x1b[J" in screen.read(), "what a narrower terminal folded is taken away")
+    local.let_go()
+    until(lambda: "Status: .retrain" in screen.read(), "the end")
     assert running.wait(60) == 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -169,3 +170,49 @@ def _winner(stores: list[Store], key: str, word: str, **condition: Any) -> Any:
     found = stores[0].read(key)
     assert won == [(found.data, found.etag)]
     return found
+
+
+LETTERS = bytes(range(256)) * 40
+
+
+@pytest.mark.parametrize(
+    ("start", "length", "expected"),
+    [
+        (0, 4, LETTERS[:4]),
+        (100, 1_000, LETTERS[100:1_100]),
+        (len(LETTERS) - 3, 10, LETTERS[-3:]),
+        (len(LETTERS), 10, b""),
+        (len(LETTERS) + 7, 10, b""),
+        (-4, 4, LETTERS[-4:]),
+        (-1_000_000, 1_000_000, LETTERS),
+    ],
+)
+def test_a_range_is_a_part_of_the_object(store: Store, start: int, length: int, expected: bytes) -> None:
+    store.write("a/b c/x", LETTERS)
+    found = store.read_range("a/b c/x", start, length)
+    assert (found.data, found.of.size) == (expected, len(LETTERS))
+    assert store.read_range("a/b c/x", 5, 5, found.of).data == LETTERS[5:10]
+
+
+@pytest.mark.parametrize("start", [0, -8])
+def test_an_empty_object_has_empty_ranges(store: Store, start: int) -> None:
+    store.write("empty", b"")
+    found = store.read_range("empty", start, 8)
+    assert (found.data, found.of.size) == (b"", 0)
+
+
+@pytest.mark.parametrize("start", [0, 9_000])
+@pytest.mark.parametrize("later", [LETTERS[::-1], LETTERS + b"more", b"cut"], ids=["other", "longer", "shorter"])
+def test_a_range_of_an_object_that_was_replaced_is_a_conflict(store: Store, later: bytes, start: int) -> None:
+    store.write("x", LETTERS)
+    first = store.read_range("x", -8, 8)
+    time.sleep(1.1)  # rclone tells times apart by the second
+    store.write("x", later)
+    with pytest.raises(Conflict, match=r"x was changed by another writer"):
+        store.read_range("x", start, 8, first.of)
+
+
+def test_a_range_of_what_is_not_there_is_not_found(store: Store) -> None:
+    with pytest.raises(NotFoundError, match="does not exist") as caught:
+        store.read_range("nothing", -8, 8)
+    assert caught.value.reason == "ObjectNotFound"

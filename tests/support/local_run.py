@@ -102,15 +102,23 @@ class LocalRun:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Any other command of `retrain`, without a cluster to find."""
+        process = self.start_command(*arguments)
+        out, err = process.communicate(timeout=PATIENCE)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def start_command(self, *arguments: str) -> subprocess.Popen[str]:
+        """The same, and not to its end."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("RETRAIN_", "AWS_", "KUBE"))}
-        return subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-m", "retrain_cli.main", *arguments],
             cwd=self.folder,
             env=clean | {"HOME": str(self.folder), "LOGNAME": "ada"} | self.environ,
             text=True,
-            capture_output=True,
-            timeout=PATIENCE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
+        self.started.append(process)
+        return process
 
     def status(self) -> dict[str, Any]:
         """status.json as it is now."""

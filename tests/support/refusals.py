@@ -20,6 +20,8 @@ Node = Mapping[str, Any]
 _INSTEAD: dict[str, Document] = {
     "serviceAccountName": {"serviceAccountName": "trainer"},
     "rcloneConfigSecretName": {"rcloneConfigSecretName": "rclone"},
+    "validation": {"validation": "7d"},
+    "test": {"test": "14d"},
     "atMost": {"metric": "maxDrawdown", "atMost": 0.3},
 }
 """Fields that WHOLE can't have beside others, and the object that has them."""
@@ -196,6 +198,16 @@ RULES: tuple[tuple[Steps, str, str, Steps, tuple[Any, ...]], ...] = (
         "spec.split.testPercent",
         ("split",),
         ({"validationPercent": 41, "testPercent": 40},),
+    ),
+    *(
+        (
+            ("split",),
+            f"{part} and",
+            f"spec.split.{part}Percent",
+            ("split",),
+            ({part: "14d", f"{part}Percent": 20}, {part: "14d", f"{part}Percent": 1}),
+        )
+        for part in ("validation", "test")
     ),
     (_WEIGHT, "must be Auto", field(_WEIGHT), _WEIGHT, ("auto", "-1", "0", 0, -3, 1000000, "1e3", "")),
     (_THRESHOLD, "must be at least 0.5", field(_THRESHOLD), _THRESHOLD, (0,)),

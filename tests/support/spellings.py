@@ -8,6 +8,9 @@ _SYMBOL_FORM = (
 )
 _INTERVAL = "; an interval is a number and m, h or d"
 _INTERVAL_FORM = "must be a number and m, h or d, such as 1m, 4h or 1d"
+_DURATION = "; a duration is a number and m, h or d"
+_DURATION_FORM = "must be a number and m, h or d, such as 90m, 36h or 180d"
+_NO_MONTH = "months and years have no fixed length; write days, such as 180d, and minutes with a small m"
 _NAME = "small letters, digits, - and ., with a letter or digit at both ends"
 _LABEL = "small letters, digits and -, with a letter or digit at both ends"
 _VARIABLE = "; a variable is letters, digits and _"
@@ -48,6 +51,21 @@ SPELLINGS: dict[str, dict[str, str]] = {
         "0m": _INTERVAL_FORM,
         "1.5h": _INTERVAL_FORM,
         "hourly": _INTERVAL_FORM,
+    },
+    "duration": {
+        "2w": f"weeks are written in days: 14d is two weeks{_DURATION}",
+        "2 weeks": f"weeks are written in days: 14d is two weeks{_DURATION}",
+        "90s": f"seconds are not read{_DURATION}",
+        "6M": _NO_MONTH,
+        "1y": _NO_MONTH,
+        "180 days": f"write 180d{_DURATION}",
+        "36H": f"write 36h{_DURATION}",
+        "14": f"write 14d for days{_DURATION}",
+        "0d": _DURATION_FORM,
+        "014d": _DURATION_FORM,
+        "1.5d": _DURATION_FORM,
+        "1d12h": _DURATION_FORM,
+        "P14D": _DURATION_FORM,
     },
     "day": {
         "2025-05-31T00:00:00Z": "write 2025-05-31: the day alone",

@@ -19,6 +19,10 @@ WHOLE: dict[str, Any] = {
         "interval": "5m",
         "features": ["rsi", "atr"],
         "builtIn": True,
+        "maxAge": "2h",
+        "minNewBars": 1,
+        "waitFor": "30m",
+        "window": "180d",
         "credentials": SECRET,
     },
     "label": {"horizonBars": 5, "ties": "Down"},
@@ -47,6 +51,7 @@ WHOLE: dict[str, Any] = {
     "promotion": {
         "policy": "Manual",
         "requireImprovement": True,
+        "expiresAfter": "21d",
         "baseline": {"uri": "s3://bucket/old.pt", "lookbackBars": 30, "trainedUntil": "2025-05-31"},
     },
     "artifacts": {"uri": "s3://bucket/models/", "credentials": SECRET},

@@ -13,6 +13,8 @@ trade on another model than the one that was measured.
 bar's close; with `ties: Drop` it is that probability given that the close does change. What training refuses in a file, a
 prediction refuses in the same words, and it refuses a bar that is still forming: training never saw one.
 
+A model that `promotion.expiresAfter` has let expire is refused by `load_promoted`; `allow_expired=True` loads it all the same.
+
 `predictor.predict(candles, max_age=timedelta(minutes=5))` refuses bars that closed longer ago as well, and `up.far` names the
 features that are far outside what was learnt from: there the model extrapolates.
 
@@ -38,6 +40,7 @@ from numpy.typing import NDArray
 from retrain_api import reasons
 from retrain_api.errors import DataError, NotFoundError
 from retrain_api.spec.forms import SYMBOL
+from retrain_api.wire import timestamp
 from retrain_trainer.data.features.built_in import WARMUP_ROWS, compute
 from retrain_trainer.data.files.bars import read_candles, read_feature, read_times
 from retrain_trainer.data.files.plausible import is_forming, require_closed, require_recent
@@ -46,7 +49,7 @@ from retrain_trainer.data.windows import window_ends
 from retrain_trainer.model.calibration import probability
 from retrain_trainer.model.file import ModelFile, load_model
 from retrain_trainer.model.inference import logits
-from retrain_trainer.model.pointer import read_pointer
+from retrain_trainer.model.pointer import Pointer, read_pointer
 from retrain_trainer.store.locate import open_artifacts, read_if_there
 
 FAR = 20.0
@@ -194,13 +197,20 @@ def load(file: str | Path | bytes, calibrated: bool = True) -> Predictor:
     return Predictor(model, sha256(data).hexdigest())
 
 
-def load_promoted(artifacts_uri: str, symbol: str, environ: Mapping[str, str] = process_environ) -> Predictor:
+def load_promoted(
+    artifacts_uri: str,
+    symbol: str,
+    environ: Mapping[str, str] = process_environ,
+    *,
+    allow_expired: bool = False,
+    now: datetime | None = None,
+) -> Predictor:
     """The model of `symbol` that is promoted today, from the artifacts folder of its runs: a URI, or a path on this machine.
 
     Credentials are the AWS_* variables in `environ`, or whatever else boto3 finds. The bytes are compared with
     the pointer's sha256, and the probability is calibrated as it was when the model was measured. Raises
-    NotFoundError where no model is promoted or its file is missing, DataError where the file has other bytes, and
-    what the store raises.
+    NotFoundError where no model is promoted or its file is missing, DataError where the file has other bytes or the model has
+    expired by `now`, this machine's clock where it is unset (Expired, unless `allow_expired`), and what the store raises.
     """
     uri = artifacts_uri if "://" in artifacts_uri else Path(artifacts_uri).resolve().as_uri()
     store, locate = open_artifacts(uri, environ)
@@ -211,6 +221,8 @@ def load_promoted(artifacts_uri: str, symbol: str, environ: Mapping[str, str] = 
             reasons.NOT_PROMOTED, f"No model of {symbol} is promoted in {store.uri}{f': {answer}' if answer else ''}."
         )
     pointer = pointed.pointer
+    if not allow_expired:
+        _require_unexpired(pointer, _aware(now) if now else datetime.now(UTC))
     source = locate(pointer.model.uri)
     stored = read_if_there(source.store, source.key)
     if stored is None:
@@ -220,9 +232,23 @@ def load_promoted(artifacts_uri: str, symbol: str, environ: Mapping[str, str] = 
     return load(stored.data, calibrated=pointer.calibration == "Platt")
 
 
+def _require_unexpired(pointer: Pointer, now: datetime) -> None:
+    """Raises DataError("Expired") for a model whose time is over."""
+    if pointer.is_expired(now):
+        tested = timestamp(pointer.tested_end.astimezone(UTC))
+        raise DataError(
+            reasons.EXPIRED,
+            f"The promoted model of {pointer.symbol} expired at {pointer.expires_at}, and was tested up to {tested}; promote a newer "
+            "one, or pass allow_expired=True to load it all the same.",
+        )
+
+
+def _aware(now: datetime) -> datetime:
+    return now if now.tzinfo else now.replace(tzinfo=UTC)
+
+
 def _clock(now: datetime | None) -> int:
     """`now` in nanoseconds UTC; UTC where it has no time zone, as the bars are, and this machine's clock where it is None."""
     if now is None:
         return time.time_ns()
-    aware = now if now.tzinfo else now.replace(tzinfo=UTC)
-    return (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+    return (_aware(now) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000

@@ -11,14 +11,24 @@ import base64
 import zlib
 from collections.abc import Iterator
 from itertools import chain
+from typing import TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 
 from retrain_api import reasons
 from retrain_api.errors import ConfigurationError
 
-from .results import AnyResult, DeliverResult, EvaluateResult, PublishResult, Result, TaskFailure, TrainResult
-from .tasks import AnyTask, DeliverTask, EvaluateTask, PublishTask, Task, TrainTask
+from .results import (
+    AnyResult,
+    DeliverResult,
+    EvaluateResult,
+    PreflightResult,
+    PublishResult,
+    Result,
+    TaskFailure,
+    TrainResult,
+)
+from .tasks import AnyTask, DeliverTask, EvaluateTask, PreflightTask, PublishTask, Task, TrainTask
 
 TASK_VARIABLE = "RETRAIN_TASK"
 
@@ -42,12 +52,14 @@ _VARIABLE_LIMIT = 100_000
 _PACKED = "zlib:"
 
 
-_TASKS: TypeAdapter[TrainTask | EvaluateTask | PublishTask | DeliverTask] = TypeAdapter(AnyTask)
+KnownTask: TypeAlias = PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask
+KnownResult: TypeAlias = PreflightResult | TrainResult | EvaluateResult | PublishResult | DeliverResult | TaskFailure
 
 
-_RESULTS: TypeAdapter[TrainResult | EvaluateResult | PublishResult | DeliverResult | TaskFailure] = TypeAdapter(
-    AnyResult
-)
+_TASKS: TypeAdapter[KnownTask] = TypeAdapter(AnyTask)
+
+
+_RESULTS: TypeAdapter[KnownResult] = TypeAdapter(AnyResult)
 
 
 def encode(document: Task | Result) -> str:
@@ -72,7 +84,7 @@ def _unpacked(text: str) -> str:
         return ""
 
 
-def decode_task(text: str) -> TrainTask | EvaluateTask | PublishTask | DeliverTask:
+def decode_task(text: str) -> KnownTask:
     """The task in `text`. Raises ConfigurationError("BadTask") for one that this release can't read."""
     try:
         return _TASKS.validate_json(_unpacked(text))
@@ -104,6 +116,9 @@ def _shortened(result: Result, room: int) -> Result:
     match result:
         case TaskFailure():
             return result.model_copy(update={"message": _cut(result.message, room)})
+        case PreflightResult():
+            refused = tuple(one.model_copy(update={"message": _cut(one.message, room)}) for one in result.refused)
+            return result.model_copy(update={"refused": refused})
         case TrainResult():
             return result.model_copy(update={"warnings": ()})
         case EvaluateResult():
@@ -145,9 +160,7 @@ def _cut(sentence: str, room: int) -> str:
     return sentence if len(sentence) <= room else sentence[:room] + " ..."
 
 
-def decode_message(
-    text: str | None,
-) -> TrainResult | EvaluateResult | PublishResult | DeliverResult | TaskFailure | None:
+def decode_message(text: str | None) -> KnownResult | None:
     """The result in a termination message; None where there is none (lost, truncated, or not from a task of ours)."""
     if not text:
         return None

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from retrain_api.measurement import Stored
+from retrain_api.model_times import Times
 from retrain_api.wire import Lenient, Measured
 
 from .references import DataPin, FeatureSet, FileRef, LookAheadRef, Restated
@@ -18,7 +19,24 @@ class Result(Lenient):
     schema_version: Literal[1] = 1
 
 
-class TrainResult(Result):
+class Refusal(Lenient):
+    """A symbol that is not to be trained, and why. `skipped`: nothing is wrong with it, there is only nothing new to learn."""
+
+    symbol: str
+    reason: str
+    message: str
+    skipped: bool = False
+
+
+class PreflightResult(Result):
+    """The symbols that a training would fail for or learn nothing new from; one that is not named may be trained."""
+
+    kind: Literal["preflight"] = "preflight"
+    preflight_key: str
+    refused: tuple[Refusal, ...] = ()
+
+
+class TrainResult(Times, Result):
     """A trained model."""
 
     kind: Literal["train"] = "train"
@@ -38,7 +56,7 @@ class TrainResult(Result):
     restated: Restated | None = None
 
 
-class EvaluateResult(Result):
+class EvaluateResult(Times, Result):
     """A measured model; `details` is its evaluation document: curves, intervals, equity."""
 
     kind: Literal["evaluate"] = "evaluate"
@@ -107,5 +125,6 @@ class TaskFailure(Result):
 
 
 AnyResult: TypeAlias = Annotated[
-    TrainResult | EvaluateResult | PublishResult | DeliverResult | TaskFailure, Field(discriminator="kind")
+    PreflightResult | TrainResult | EvaluateResult | PublishResult | DeliverResult | TaskFailure,
+    Field(discriminator="kind"),
 ]

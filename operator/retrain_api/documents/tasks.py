@@ -15,7 +15,7 @@ from retrain_api.spec.data import Label, Split
 from retrain_api.spec.evaluation import Evaluation
 from retrain_api.spec.gate import Baseline
 from retrain_api.spec.training import Model, Training
-from retrain_api.time import Question, Windows
+from retrain_api.time import Question, Windows, duration
 from retrain_api.wire import Lenient
 
 from .references import DataPin, FileRef, RunRef
@@ -30,7 +30,11 @@ class Task(Lenient):
 
 
 class TrainTask(Task):
-    """Train one symbol's model."""
+    """Train one symbol's model.
+
+    `max_age` is `data.maxAge` as it was written, and `recipe` (`retrain_api.keys.recipe`) says whose newest measured run the
+    `min_new_bars` are counted from; empty in tasks of older releases, which are never skipped.
+    """
 
     kind: Literal["train"] = "train"
     symbol: str
@@ -39,11 +43,15 @@ class TrainTask(Task):
     interval: str
     features: tuple[str, ...] | None = None
     built_in: bool | None = None
+    window: str | None = None
     label: Label
     split: Split
     model: Model
     training: Training
     device: Literal["GPU", "CPU"]
+    max_age: str | None = None
+    min_new_bars: int = 0
+    recipe: str = ""
 
     @property
     def question(self) -> Question:
@@ -52,8 +60,64 @@ class TrainTask(Task):
 
     @property
     def windows(self) -> Windows:
+        """Which rows are used, and how they become windows and parts."""
+        return Windows(self.model.lookback_bars, self.split, duration(self.window))
+
+
+PREFLIGHT_SYMBOLS = 8
+"""Symbols of one index of a preflight Job: eight refusals fit one message, the 64 of the largest run don't."""
+
+
+class PreflightItem(Lenient):
+    """One symbol to look at before it is trained. `recipe` says whose newest measured run its new bars are counted from."""
+
+    symbol: str
+    train_key: str
+    recipe: str
+    data_uri: str
+
+
+class PreflightTask(Task):
+    """Look at data and store before anything is trained; each index looks at eight symbols (JOB_COMPLETION_INDEX).
+
+    What stops a symbol is a line of the result, whatever its cause: a preflight that ends without a result stops nobody.
+    Times and lengths are written as in the spec: `until` RFC 3339, the others "2h" or "180d".
+    """
+
+    kind: Literal["preflight"] = "preflight"
+    preflight_key: str
+    items: tuple[PreflightItem, ...]
+    interval: str
+    features: tuple[str, ...] | None = None
+    built_in: bool | None = None
+    label: Label
+    split: Split
+    lookback_bars: int
+    as_of: str | None = None
+    until: str | None = None
+    window: str | None = None
+    max_age: str | None = None
+    min_new_bars: int = 0
+    wait_for: str | None = None
+
+    @property
+    def indexes(self) -> int:
+        """How many indexes its Job has."""
+        return -(-len(self.items) // PREFLIGHT_SYMBOLS)
+
+    def items_of(self, index: int) -> tuple[PreflightItem, ...]:
+        """The symbols that an index of the Job looks at; none where it has no such index."""
+        return self.items[index * PREFLIGHT_SYMBOLS : (index + 1) * PREFLIGHT_SYMBOLS] if index >= 0 else ()
+
+    @property
+    def question(self) -> Question:
+        """What the models are to predict. Raises ConfigurationError("BadInterval")."""
+        return Question.parse(self.interval, self.label.horizon_bars, self.label.ties)
+
+    @property
+    def windows(self) -> Windows:
         """How the rows become windows and parts."""
-        return Windows(self.model.lookback_bars, self.split)
+        return Windows(self.lookback_bars, self.split)
 
 
 class EvaluateItem(Lenient):
@@ -80,6 +144,7 @@ class EvaluateTask(Task):
     items: tuple[EvaluateItem, ...]
     interval: str
     features: tuple[str, ...] | None = None
+    window: str | None = None
     label: Label
     split: Split
     lookback_bars: int
@@ -127,6 +192,7 @@ class PublishTask(Task):
     spec: dict[str, Any]
     approved_by: str | None = None
     override: bool = False
+    expires_after: str | None = None
     started: str | None = None
 
 
@@ -148,4 +214,6 @@ class DeliverTask(Task):
     git: dict[str, Any] | None = None
 
 
-AnyTask: TypeAlias = Annotated[TrainTask | EvaluateTask | PublishTask | DeliverTask, Field(discriminator="kind")]
+AnyTask: TypeAlias = Annotated[
+    PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask, Field(discriminator="kind")
+]

@@ -4,6 +4,7 @@ from .reason import bad
 
 BAD_YAML = bad("BadYaml", "The file is not YAML that kubectl would take.", "Correct the line that the message names.")
 NOT_ONE_RUN = bad("NotOneRun", "The file has no run, or more than one.", "Give a file with exactly one.")
+NO_LOGS = bad("NoLogs", "Nothing of the run has written a log yet, or its logs are gone.", "Look at its state.")
 RUN_NOT_FOUND = bad("RunNotFound", "There is no such run, here or in the cluster.", "Check name and namespace.")
 NOT_FOUND = bad("NotFound", "The cluster has no such object.", "Check name, namespace and context.")
 NO_CLUSTER = bad("NoCluster", "The kubeconfig names no cluster.", "Correct it, or give `--context`.")
@@ -33,6 +34,7 @@ REPORT_NOT_FOUND = bad("ReportNotFound", "The report is not in the store any mor
 NO_PAGE = bad("NoPage", "The report has no HTML page.", "Print it with `retrain report NAME`.")
 NO_BROWSER = bad("NoBrowser", "No browser can be started here.", "Open the page that the message names.")
 BAD_SYMBOL = bad("BadSymbol", "A symbol is written in another way here.", "Write the name that the message gives.")
+BAD_DURATION = bad("BadDuration", "An option is no duration.", "Write a number and m, h or d, such as 90m, 36h or 21d.")
 BAD_OPTIONS = bad("BadOptions", "These options exclude each other.", "Leave one out.")
 FILE_EXISTS = bad("FileExists", "The output file is there already.", "Give another name, or `--force`.")
 CANNOT_WRITE = bad("CannotWrite", "The output file can't be written.", "Check folder and mode.")

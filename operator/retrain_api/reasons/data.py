@@ -1,6 +1,6 @@
 """What is wrong with a feature file, or with what the run expects of it."""
 
-from .reason import bad
+from .reason import bad, neutral
 
 _MEND_DATA = "Mend the data, then [retry](#try-again-what-failed)."
 
@@ -21,6 +21,11 @@ BAD_PIN = bad(
     "Set a new rerun token, to train on the file that is there now.",
 )
 BAD_INTERVAL = bad("BadInterval", "`data.interval` is no interval.", "Write a number and m, h or d, such as 4h.")
+BAD_DURATION = bad(
+    "BadDuration",
+    "A length of time in `data.window` or `split` is no whole number of bars, or shorter than lookback and horizon.",
+    "Write the length that the message names.",
+)
 WRONG_INTERVAL = bad(
     "WrongInterval",
     "The bars of the file are not `data.interval` apart.",
@@ -36,6 +41,16 @@ BAR_IN_FUTURE = bad(
     "BarInFuture",
     "A bar opens later than the clock and five minutes; the message names the row and the likely cause.",
     "Correct or remove the bar: times are UTC, in one unit.",
+)
+DATA_STALE = bad(
+    "DataStale",
+    "The newest closed bar of the file is older than `data.maxAge` at the time as of which the run learns; the message has the figures.",
+    "Look at what writes the file, then [retry](#try-again-what-failed). `data.waitFor` waits for data that is only late.",
+)
+NO_NEW_BARS = neutral(
+    "NoNewBars",
+    "The file has fewer closed bars after the last one that was used than `data.minNewBars` asks for, so the symbol is skipped.",
+    "Nothing: there is too little new to learn from. The message has the figures.",
 )
 _FILE = (
     "The file is no parquet file that can be read in whole.",
@@ -78,6 +93,11 @@ _SHORT = (
 )
 TOO_FEW_ROWS = bad("TooFewRows", *_SHORT)
 NO_WINDOWS = bad("NoWindows", *_SHORT)
+WINDOW_NOT_COVERED = bad(
+    "WindowNotCovered",
+    "The file fills less than 95 % of `data.window`.",
+    "Give a longer file, or the shorter window that the message names.",
+)
 NO_LABELLED_BARS = bad("NoLabelledBars", "No test bar has a label.", "Use a longer test part.")
 TOO_FEW_BARS = bad("TooFewBars", "A prediction needs more bars without a gap.", "Give as many as the message names.")
 BAR_FORMING = bad(

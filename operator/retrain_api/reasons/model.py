@@ -1,6 +1,6 @@
 """Models, their measurements, the pointers to what is promoted, and going back."""
 
-from .reason import bad
+from .reason import bad, neutral
 
 _GONE = (
     "A model, or its evaluation, is not there any more.",
@@ -52,6 +52,12 @@ ROLLED_BACK = bad(
     "RolledBack",
     "This very model was rolled back from.",
     "Train again, or go back to it with `retrain rollback --to`.",
+)
+EXPIRED = neutral(
+    "Expired",
+    "The model is older than `promotion.expiresAfter` allows, so it is not promoted, or not loaded. As the reason of a Job's deletion: "
+    "it ended longer ago than `jobTTLSecondsAfterFinished`.",
+    "Train it again on newer data, or set a longer `promotion.expiresAfter`; of a Job, nothing.",
 )
 BAD_POINTER = bad(
     "BadPointer",

@@ -36,4 +36,3 @@ UNKNOWN_FIELDS = neutral(
 )
 
 SUPERSEDED = neutral("Superseded", "The Job's work is not asked for any more, so the Job is deleted.")
-EXPIRED = neutral("Expired", "The finished Job is older than `jobTtlSecondsAfterFinished`, so it is deleted.")

@@ -5,12 +5,15 @@ pydantic's own messages name Python types and model classes, which mean nothing 
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
 
+from retrain_api.names import GROUP, KIND, VERSION
+
+from .near import suggestion, writable
 from .units import in_its_unit
 
 _UNION_TAGS = frozenset({"int", "str", "float", "bool", "dict", "constrained-str"})
@@ -37,6 +40,9 @@ _TEMPLATES = {
     "model_attributes_type": "must be a mapping",
     "finite_number": "must be a finite number",
 }
+
+_WRITE = {"apiVersion": f": write {GROUP}/{VERSION}", "kind": f": write {KIND}"}
+"""What a required field with one value is to have."""
 
 
 def sentences(error: ValidationError, *root: str) -> list[str]:
@@ -80,7 +86,7 @@ def _complaint(detail: Any) -> str:
     template = _TEMPLATES.get(kind)
     complaint = template.format(**detail.get("ctx", {})) if template else str(detail["msg"])
     if kind == "missing":
-        return complaint
+        return complaint + _WRITE.get(path(detail["loc"]), "")
     unit = in_its_unit(path(detail["loc"]), value)
     return complaint + (f": write {unit}" if unit else "") + _shown(value)
 
@@ -97,35 +103,8 @@ def _shown(value: object) -> str:
 
 
 def _near(location: tuple[int | str, ...]) -> str:
-    """The field that was probably meant: by name where it is a sibling, else by path."""
+    """The field that was probably meant."""
     *parents, name = location
-    here = path(part for part in parents if isinstance(part, str)) if parents else ""
-    known = list(_fields())
-    siblings = [field.rpartition(".")[2] for field in known if field.rpartition(".")[0] == here]
-    close = [field for field in siblings if _letters(field) == _letters(str(name))]
-    close = close or difflib.get_close_matches(str(name), siblings, n=1)
-    if close:
-        return f"; did you mean {close[0]}?"
-    ends = {field.rpartition(".")[2]: field for field in reversed(known)}
-    close = difflib.get_close_matches(str(name), sorted(ends), n=1)
-    return f"; did you mean {ends[close[0]]}?" if close else ""
-
-
-def _letters(name: str) -> str:
-    """A name without what tells hidden_size and hidden-size from hiddenSize."""
-    return name.replace("_", "").replace("-", "").lower()
-
-
-def _fields() -> Iterator[str]:
-    """Paths of all fields that a YAML file may have."""
-    from .crd import spec_schema
-
-    yield from ("apiVersion", "kind", "metadata", "spec")
-    yield from _below(spec_schema(), "spec")
-
-
-def _below(node: dict[str, Any], where: str) -> Iterator[str]:
-    node = node.get("items", node)
-    for name, child in node.get("properties", {}).items():
-        yield f"{where}.{name}"
-        yield from _below(child, f"{where}.{name}")
+    here = re.sub(r"\[[0-9]+\]", "[]", path(parents)) if parents else ""
+    found = suggestion(here, str(name), writable())
+    return f"; {found}" if found else ""

@@ -49,14 +49,14 @@ def _table(node: Mapping[str, Any], path: str) -> str:
 
 
 def _row(path: str, node: Mapping[str, Any], required: bool) -> str:
-    default = "required" if required else _code(node["default"]) if _shows_default(node) else ""
+    default = "required" if required else default_of(node)
     text = str(node.get("description", "")).replace("|", "\\|")
     return f"| `{path}` | {kind(node)} | {default} | {text} |\n"
 
 
-def _shows_default(node: Mapping[str, Any]) -> bool:
-    """An object has no default of its own: its fields have rows, with theirs."""
-    return "default" in node and not isinstance(node["default"], Mapping)
+def default_of(node: Mapping[str, Any]) -> str:
+    """Its default. An object has none of its own: its fields have rows, with theirs."""
+    return _code(node["default"]) if "default" in node and not isinstance(node["default"], Mapping) else ""
 
 
 def kind(node: Mapping[str, Any]) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from retrain_api.wire import Strict, each_once, rule, validations
+from retrain_api.wire import FieldError, Strict, each_once, rule, validations
 
 from .credentials import Credentials
-from .forms import FILE_NAME, INTERVAL, Uri
+from .forms import FILE_NAME, INTERVAL, Length, Uri
 
 FeatureName: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
@@ -46,6 +46,29 @@ class Data(Strict):
         description="Whether the 31 built-in features are computed beside the features that are named or found. When unset, "
         "only those are computed that data.features names and the file lacks, or all where nothing else is left to learn from.",
     )
+    window: Length | None = Field(
+        None,
+        description="Only bars of this length before the close of the last used bar, such as 180d; all bars when unset. A "
+        "file that can't fill 95 percent of it is refused. The warm-up of features is taken from before it.",
+    )
+    max_age: Length | None = Field(
+        None,
+        description="How old the newest closed bar may be at the time as of which the run learns, counted from the bar's close, such "
+        "as 2h; an older file is refused (DataStale). Any age when unset.",
+    )
+    min_new_bars: int = Field(
+        0,
+        ge=0,
+        le=10_000_000,
+        description="How many closed bars a symbol's file must have after the last one that was used: by the newest measured model "
+        "of the same symbol and recipe in this store, or by the promoted one, whichever is later. With fewer the symbol is Skipped "
+        "(NoNewBars), which is no failure. What was never measured with this recipe is never skipped.",
+    )
+    wait_for: Length | None = Field(
+        None,
+        description="How long the preflight looks each minute for the bars that maxAge and minNewBars ask for, such as 2h, "
+        "before it says that they are missing. When unset it looks once.",
+    )
     credentials: Credentials | None = Field(
         None, description="Credentials for the data alone; the run's credentials when unset."
     )
@@ -75,13 +98,38 @@ _SPLIT_RULE = rule(
 )
 
 
+_PERCENT = 15
+
+
+def _once(part: str) -> dict[str, str]:
+    """The rule that a part has one size. The API server fills the percent in, so its default can't be told from none."""
+    return rule(
+        f"!has(self.{part}) || self.{part}Percent == {_PERCENT}",
+        f"{part} and {part}Percent both say how long this part is; leave {part}Percent out",
+        f".{part}Percent",
+    )
+
+
+_ONE_SIZE = {part: _once(part) for part in ("validation", "test")}
+
+
 class Split(Strict):
     """Train, validation and test, in time order, with lookbackBars + horizonBars left out at each border."""
 
-    model_config = {"json_schema_extra": validations(_SPLIT_RULE)}
+    model_config = {"json_schema_extra": validations(_SPLIT_RULE, *_ONE_SIZE.values())}
 
-    validation_percent: int = Field(15, ge=1, le=50, description="Share of the rows for validation, in percent.")
-    test_percent: int = Field(15, ge=1, le=50, description="Share of the rows for test, in percent; train is the rest.")
+    validation_percent: int = Field(_PERCENT, ge=1, le=50, description="Share of the rows for validation, in percent.")
+    test_percent: int = Field(
+        _PERCENT, ge=1, le=50, description="Share of the rows for test, in percent; train is the rest."
+    )
+    validation: Length | None = Field(
+        None, description="Length of the validation part in time, such as 14d, in place of validationPercent."
+    )
+    test: Length | None = Field(
+        None,
+        description="Length of the test part in time, such as 14d, in place of testPercent: the bars of this length before "
+        "the close of the last used bar.",
+    )
 
     @field_validator("test_percent", mode="after")
     @classmethod
@@ -90,3 +138,11 @@ class Split(Strict):
         if validation + test > 80:
             raise ValueError(_SPLIT_RULE["message"])
         return test
+
+    @model_validator(mode="after")
+    def _one_size_each(self) -> Self:
+        if self.validation and self.validation_percent != _PERCENT:
+            raise FieldError(_ONE_SIZE["validation"])
+        if self.test and self.test_percent != _PERCENT:
+            raise FieldError(_ONE_SIZE["test"])
+        return self

@@ -7,137 +7,15 @@ API server prints the pattern itself.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    StringConstraints,
-    ValidationInfo,
-)
-from pydantic_core import CoreSchema, core_schema
+from pydantic import BeforeValidator, Field, StringConstraints
 
-from retrain_api.wire import FieldError, Text, is_admission, rule
+from retrain_api.wire import Text, rule
 
-
-@dataclass(frozen=True)
-class Hint:
-    """An answer to one way of writing something wrong.
-
-    `found` is a pattern of the whole text, in the syntax that Python and RE2 share. In `sentence`, {} stands for the text as it
-    should have been written: with the letters of `case`, the replacements made in turn, and cut to `length` characters.
-    """
-
-    found: str
-    sentence: str
-    case: Literal["", "lower", "upper"] = ""
-    replace: tuple[tuple[str, str], ...] = ()
-    length: int = 0
-
-    def mended(self, text: str) -> str:
-        """The text as it should have been written."""
-        text = {"": text, "lower": text.lower(), "upper": text.upper()}[self.case]
-        for old, new in self.replace:
-            text = text.replace(old, new)
-        return text[: self.length] if self.length else text
-
-    def cel(self) -> str:
-        """The CEL expression of the sentence."""
-        mended = "self" + {"": "", "lower": ".lowerAscii()", "upper": ".upperAscii()"}[self.case]
-        mended += "".join(f".replace({_quoted(old)}, {_quoted(new)})" for old, new in self.replace)
-        mended += f".substring(0, {self.length})" if self.length else ""
-        return f" + {mended} + ".join(_quoted(part) for part in self.sentence.split("{}"))
-
-
-@dataclass(frozen=True)
-class Form:
-    """The form of a text: a pattern of the whole text, the sentence for any other text, and answers to the likely ones."""
-
-    pattern: str
-    sentence: str
-    hints: tuple[Hint, ...] = ()
-
-    def answer(self, text: str | int) -> str:
-        """What is wrong with the text; empty where it has the form, and for the numbers that some fields take as well."""
-        if not isinstance(text, str) or re.fullmatch(self.pattern, text):
-            return ""
-        hint = next((hint for hint in self.hints if re.fullmatch(hint.found, text)), None)
-        return hint.sentence.replace("{}", hint.mended(text)) if hint else self.sentence
-
-    @property
-    def rule(self) -> dict[str, str]:
-        """The CEL rule of a string field."""
-        entry = rule(_matches(self.pattern), self.sentence)
-        if not self.hints:
-            return entry
-        chosen = "".join(f"{_matches(hint.found)} ? {hint.cel()} : " for hint in self.hints)
-        return entry | {"messageExpression": chosen + _quoted(self.sentence)}
-
-    @property
-    def rule_of_text_or_integer(self) -> dict[str, str]:
-        """The CEL rule of a field that takes integers too."""
-        entry = self.rule
-        return entry | {"rule": f"type(self) != string || {entry['rule']}"}
-
-    @property
-    def check(self) -> Check:
-        """What makes a field of a model have this form, here and in the schema."""
-        return Check(self.rule, self.answer)
-
-    @property
-    def added_check(self) -> Check:
-        """The same of a form that is stricter than in the first release."""
-        return Check(self.rule, self.answer, added=True)
-
-
-@dataclass(frozen=True, eq=False)
-class Check:
-    """Annotates a field: its CEL rule for the API server, and the same check here.
-
-    `broken` gives the sentence for a wrong value, and an empty one for a right one. Where a rule came after the first release
-    (`added`), a run that is stored already may break it: only what is written now is held to it.
-    """
-
-    cel: dict[str, str]
-    broken: Callable[[Any], str]
-    added: bool = False
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.with_info_after_validator_function(self._checked, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        found = dict(handler(schema))
-        return found | {"x-kubernetes-validations": [*found.get("x-kubernetes-validations", ()), self.cel]}
-
-    def _checked(self, value: Any, info: ValidationInfo) -> Any:
-        answer = "" if self.added and not is_admission(info) else self.broken(value)
-        if answer:
-            raise FieldError(self.cel | {"message": answer})
-        return value
-
-
-def _matches(pattern: str) -> str:
-    return f"self.matches({_quoted(f'^({pattern})$')})"
-
-
-def _quoted(text: str) -> str:
-    """A CEL string literal."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return (
-        "'"
-        + escaped.replace("\t", "\\t")
-        .replace("\n", "\\n")
-        .replace("\v", "\\v")
-        .replace("\f", "\\f")
-        .replace("\r", "\\r")
-        + "'"
-    )
-
+from .form import Check as Check
+from .form import Form as Form
+from .form import Hint as Hint
 
 SYMBOL = Form(
     r"[A-Z0-9]{1,20}([.-][A-Z0-9]{1,20}){0,2}",
@@ -175,6 +53,22 @@ INTERVAL = Form(
             _SHORT_UNITS,
         ),
         Hint(r"[1-9][0-9]{0,3}", "write {}m for minutes; an interval is a number and m, h or d"),
+    ),
+)
+
+_DURATION = "a duration is a number and m, h or d"
+DURATION = Form(
+    r"[1-9][0-9]{0,4}(m|h|d)",
+    "must be a number and m, h or d, such as 90m, 36h or 180d",
+    (
+        Hint(r"[0-9]+ ?([wW]|weeks?)", f"weeks are written in days: 14d is two weeks; {_DURATION}"),
+        Hint(r"[0-9]+ ?(s|S|sec|second|seconds)", f"seconds are not read; {_DURATION}"),
+        Hint(
+            r"[0-9]+ ?(M|mo|month|months|y|Y|year|years)",
+            "months and years have no fixed length; write days, such as 180d, and minutes with a small m",
+        ),
+        Hint(rf"(?i:[1-9][0-9]{{0,4}} ?{_UNITS})", f"write {{}}; {_DURATION}", "lower", _SHORT_UNITS),
+        Hint(r"[1-9][0-9]{0,4}", f"write {{}}d for days; {_DURATION}"),
     ),
 )
 
@@ -330,6 +224,7 @@ QUANTITY = Form(
 FORMS: dict[str, Form] = {
     "symbol": SYMBOL,
     "interval": INTERVAL,
+    "duration": DURATION,
     "day": DAY,
     "location": URI,
     "name": NAME,
@@ -391,6 +286,8 @@ Symbol: TypeAlias = Annotated[str, StringConstraints(max_length=41), BeforeValid
 # 41 characters: with phase and hash they leave a Job's name six for the run.
 Uri: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=1024), URI.check, _ON_A_CLUSTER]
 ObjectName: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=253), NAME.check]
+Length: TypeAlias = Annotated[str, StringConstraints(max_length=16), DURATION.check]
+"""A duration in a spec; `retrain_api.time.Duration.parse` reads it."""
 
 Quantity: TypeAlias = Annotated[
     Annotated[int, Field(ge=0, le=2**63 - 1)] | Annotated[str, StringConstraints(max_length=32)],

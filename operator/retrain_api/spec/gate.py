@@ -11,7 +11,7 @@ from retrain_api.measurement import CRITERIA, LOWER_IS_BETTER, Metric
 from retrain_api.wire import FieldError, Strict, each_once, is_admission, rule, validations
 
 from .bounds import bar_answer, bar_rule, percent_sign_answer
-from .forms import DAY, Uri
+from .forms import DAY, Length, Uri
 
 _ONE_BOUND = rule("has(self.atLeast) != has(self.atMost)", "exactly one of atLeast and atMost must be given")
 _DIRECTION = rule(
@@ -137,3 +137,8 @@ class Promotion(Strict):
         False, description="A model must also be more accurate than the one promoted today, on the same test bars."
     )
     baseline: Baseline | None = Field(None, description="Another model file to compare every candidate with.")
+    expires_after: Length | None = Field(
+        None,
+        description="How long a promoted model is good for, such as 21d, counted from the time up to which it was tested. The "
+        "pointer says when that is over; then the model is not promoted any more, and `load_promoted` refuses it. Unset, never.",
+    )

@@ -6,7 +6,7 @@ from typing import Annotated, Self, TypeAlias
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from retrain_api.time import Question, Windows
+from retrain_api.time import Question, Windows, duration
 from retrain_api.wire import FieldError, Seconds, Strict, each_once, rule, validations
 
 from .credentials import Credentials
@@ -180,8 +180,8 @@ class RetrainRunSpec(Strict):
 
     @property
     def windows(self) -> Windows:
-        """How the rows become windows and parts."""
-        return Windows(self.model.lookback_bars, self.split)
+        """Which rows are used, and how they become windows and parts."""
+        return Windows(self.model.lookback_bars, self.split, duration(self.data.window))
 
     @property
     def required(self) -> int:

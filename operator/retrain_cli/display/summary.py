@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from retrain_api.formatting import measured
 from retrain_api.gate.caveats import caveats
@@ -15,41 +15,87 @@ from retrain_api.status.symbol import SymbolStatus
 from .failures import failed_work
 
 
-def training_summary(status: RetrainRunStatus) -> list[str]:
-    """Minutes per symbol and in total, for when no training is left to wait for."""
-    lines = ["Training Summary"]
-    total = 0.0
-    for entry in status.symbols:
-        result = entry.result
-        if result is None or result.model is None:
-            lines.append(f"  {entry.symbol}: no model ({entry.reason}: {entry.message})")
-            continue
-        seconds = result.duration_seconds or 0.0
-        total += seconds
-        resumed = f", {result.resumed_epochs} resumed" if result.resumed_epochs else ""
-        epochs = f"{result.epochs} epochs{resumed}, best {result.best_epoch}"
-        lines.append(f"  {entry.symbol}: {seconds / 60:.1f} minutes, {epochs}, {result.model.uri.rsplit('/', 1)[-1]}")
-    return [*lines, f"  Total: {total / 60:.1f} minutes of training"]
+def trained_models(status: RetrainRunStatus) -> dict[str, str]:
+    """The train keys of the symbols that have a model."""
+    return {entry.symbol: entry.train_key or "" for entry in status.symbols if entry.model_uri}
 
 
-def run_summary(name: str, status: RetrainRunStatus) -> list[str]:
-    """The verdict with its reasons, what was promoted, and where everything is."""
-    lines = [f"{name}: {status.state}", *_verdicts(status)]
+def training_summary(status: RetrainRunStatus, earlier: Mapping[str, str], seconds: float) -> list[str]:
+    """What was trained by now and not `earlier`, each with its minutes, after `seconds` on the clock; empty where nothing was.
+
+    A symbol that has no model is in it too.
+    """
+    now = [entry for entry in status.symbols if trained_models(status).get(entry.symbol) != earlier.get(entry.symbol)]
+    without = [entry for entry in status.symbols if not entry.model_uri]
+    if not now and not without:
+        return []
+    total = sum(entry.result.duration_seconds or 0.0 for entry in now if entry.result)
+    lines = [_trained(entry) for entry in status.symbols if entry in now or entry in without]
+    clock = f"  Total: {total / 60:.1f} minutes of training, in {seconds / 60:.1f} minutes on the clock"
+    return ["Training Summary", *lines, *([clock] if now else [])]
+
+
+def _trained(entry: SymbolStatus) -> str:
+    result = entry.result
+    if result is None or result.model is None:
+        return f"  {entry.symbol}: no model ({entry.reason}: {entry.message})"
+    resumed = f", {result.resumed_epochs} resumed" if result.resumed_epochs else ""
+    epochs = f"{result.epochs} epochs{resumed}, best {result.best_epoch}"
+    minutes = (result.duration_seconds or 0.0) / 60
+    return f"  {entry.symbol}: {minutes:.1f} minutes, {epochs}, {result.model.uri.rsplit('/', 1)[-1]}"
+
+
+def run_summary(name: str, status: RetrainRunStatus, page: str | None = None) -> list[str]:
+    """The verdict with its reasons, what was promoted, and where everything is; `page` is a nearer place of the report."""
+    return [f"{name}: {status.state}", *_verdicts(status), *closing(name, status, page)]
+
+
+def closing(name: str, status: RetrainRunStatus, page: str | None = None) -> list[str]:
+    """What follows the symbols: the gate's line, what was promoted, the report, what to do next."""
     if status.gate is not None:
-        lines += [f"Gate: {status.gate.verdict}, {status.gate.outcome}. {status.gate.summary}.", *_worth(status)]
-    elif status.message:
+        lines = [f"Gate: {status.gate.verdict}, {status.gate.outcome}. {status.gate.summary}.", *_worth(status)]
+    else:
         # The reasons are with their symbols, above.
-        lines += [status.message.split(". ", 1)[0].rstrip(".") + "."]
+        lines = [status.message.split(". ", 1)[0].rstrip(".") + "."] if status.message else []
     lines += _promotion(name, status)
-    if status.report is not None and status.report.markdown:
-        page = " --open" if status.report.html else ""
-        lines += [f"Report: {status.report.markdown}   (retrain report {shlex.quote(name)}{page})"]
+    lines += _report(name, status, page)
     if status.backups is not None and status.backups.message:
         lines += [f"Copies: {status.backups.message}"]
     if failed_work(status):
         how = f"retrain retry {shlex.quote(name)}"
         lines += [f"To try again what failed, once its cause is mended: {how}; then the same command again."]
     return lines
+
+
+def _report(name: str, status: RetrainRunStatus, page: str | None) -> list[str]:
+    report = status.report
+    if report is None or not report.markdown:
+        return []
+    how = f"(retrain report {shlex.quote(name)}{' --open' if report.html else ''})"
+    if not reports_today(status):
+        return [f"No report of this yet; the last one is of an earlier judgement: {report.markdown}   {how}"]
+    return [f"Report: {page or report.html or report.markdown}   {how}"]
+
+
+def reports_today(status: RetrainRunStatus) -> bool:
+    """Whether the last report is about how the run stands now: that of an earlier judgement must not be taken for it."""
+    report = status.report
+    written = report is not None and bool(report.markdown) and report.failed_key is None
+    return written and status.gate is not None and status.state != "Publishing"
+
+
+def kept(status: RetrainRunStatus) -> str:
+    """What a run that was stopped has kept of each symbol, in a line; empty where that is nothing yet."""
+    parts = []
+    for entry in status.symbols:
+        progress = entry.progress
+        if entry.result is not None and entry.result.metrics is not None:
+            parts.append(f"{entry.symbol} is measured")
+        elif entry.model_uri:
+            parts.append(f"{entry.symbol} is trained")
+        elif progress is not None:
+            parts.append(f"{entry.symbol} has {progress.epoch} of {progress.epochs} epochs")
+    return ", ".join(parts)
 
 
 def _worth(status: RetrainRunStatus) -> list[str]:
@@ -62,8 +108,12 @@ def _worth(status: RetrainRunStatus) -> list[str]:
 def _verdicts(status: RetrainRunStatus) -> Iterable[str]:
     for entry in status.symbols:
         yield f"  {entry.symbol}: {entry.verdict or entry.state}{figures(entry) or reached(entry)}"
-        for reason in entry.reasons or ((entry.message,) if entry.state == "Failed" and entry.message else ()):
-            yield f"      {reason}"
+        yield from (f"      {reason}" for reason in reasons_of(entry))
+
+
+def reasons_of(entry: SymbolStatus) -> tuple[str, ...]:
+    """Why a symbol has its verdict, or why it failed."""
+    return entry.reasons or ((entry.message,) if entry.state == "Failed" and entry.message else ())
 
 
 def reached(entry: SymbolStatus) -> str:

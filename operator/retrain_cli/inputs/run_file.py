@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -120,10 +121,13 @@ def load_run(path: str | Path) -> RetrainRun:
 
     Raises ConfigurationError with a sentence for everything that is wrong.
     """
-    found = [document for document in documents(read_text(path), str(path)) if _is_run(document)]
+    read = documents(read_text(path), str(path))
+    found = [document for document in read if _is_run(document)]
     if len(found) != 1:
         many = "no" if not found else str(len(found))
-        raise ConfigurationError(reasons.NOT_ONE_RUN, f"{path} has {many} {KIND}; exactly one is expected.")
+        meant = "" if found else _mistyped_kind(read)
+        sentence = f"{path}: {meant}" if meant else f"{path} has {many} {KIND}; exactly one is expected."
+        raise ConfigurationError(reasons.NOT_ONE_RUN, sentence)
     try:
         return parse_run(found[0])
     except ConfigurationError as error:
@@ -134,3 +138,12 @@ def load_run(path: str | Path) -> RetrainRun:
 def _is_run(document: Any) -> bool:
     """Whether a document is a RetrainRun, or a mapping without a kind."""
     return isinstance(document, dict) and document.get("kind", KIND) == KIND
+
+
+def _mistyped_kind(read: list[Any]) -> str:
+    """A sentence on a kind that was meant to be ours: kubectl takes retrainruns on its command line, and no file does."""
+    kinds = [document.get("kind") for document in read if isinstance(document, dict)]
+    near = (
+        kind for kind in kinds if isinstance(kind, str) and get_close_matches(kind.lower(), [KIND.lower()], 1, 0.75)
+    )
+    return next((f"there is no kind {kind}; did you mean {KIND}?" for kind in near), "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,6 +40,10 @@ class Cluster:
     def get(self, path: str) -> Body:
         """One object."""
         return self._request(lambda api: api.get(path))
+
+    def text(self, path: str, query: Mapping[str, str]) -> str:
+        """A log."""
+        return str(self._request(lambda api: api.text(path, query)))
 
     def merge(self, path: str, patch: Body) -> Body:
         """The object after a merge patch."""

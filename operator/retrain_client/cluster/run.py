@@ -14,9 +14,11 @@ from retrain_api.errors import DataError, SoftwareError
 from retrain_api.names import ANNOTATION_RERUN, ANNOTATION_RETRY
 from retrain_api.reasons.store import CONFLICT
 from retrain_api.status.run import RetrainRunStatus
+from retrain_client.tasks import TaskRun
 from retrain_operator.kube.paths import collection, one
 
 from .connection import Body, Cluster
+from .logs import cluster_tasks, read_log
 
 _MANAGERS = {ANNOTATION_RETRY: "retrain-retry", ANNOTATION_RERUN: "retrain-rerun"}
 
@@ -86,6 +88,14 @@ class ClusterRun:
                 break
             meta = body["metadata"]
         raise SoftwareError(reasons.JUDGEMENT_CHANGED, f"{self.name} has changed in the meantime; look at it again.")
+
+    def tasks(self) -> list[TaskRun]:
+        """The last pod of each task. Raises what `Cluster` raises."""
+        return cluster_tasks(self.cluster, self.namespace, self.name)
+
+    def log(self, task: TaskRun) -> str | None:
+        """From the pod's node. Raises what `Cluster` raises."""
+        return read_log(self.cluster, self.namespace, task.source)
 
     def next_step(self) -> str:
         """The operator acts on it by itself."""

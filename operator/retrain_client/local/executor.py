@@ -26,6 +26,7 @@ from retrain_operator.state.view import RunView
 
 from . import jobs as local_jobs
 from .jobs import JobRecord
+from .logs import drop_old_logs
 from .processes import TaskProcess, spawn
 from .state import RunFolder
 
@@ -69,6 +70,7 @@ class Executor:
         No process outlives this call, whatever goes wrong. Raises SoftwareError where the state can't be written.
         """
         self.jobs = {name: local_jobs.resumed(record, _now()) for name, record in self.folder.read_jobs().items()}
+        drop_old_logs(self.folder, self.jobs.values())
         try:
             return self._work()
         finally:
@@ -172,7 +174,7 @@ class Executor:
     def _start(self, record: JobRecord, index: int, threads: int) -> None:
         record = local_jobs.started(record, index)
         self._keep(record)
-        log = self.folder.log_path(record.name, index, record.indexes[index].starts)
+        log = self.folder.new_log(record.name, index, record.indexes[index].starts)
         message = self.folder.message_path(record.name, index)
         try:
             self.processes.append(spawn(record.manifest, index, threads, log, message, self.lock))

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from retrain_api import reasons
-from retrain_api.documents.encoding import decode_message
+from retrain_api.documents.encoding import TASK_VARIABLE, decode_message, decode_task
+from retrain_api.documents.tasks import EvaluateTask
 from retrain_api.names import ANNOTATION_KEY, ANNOTATION_QUEUE, ANNOTATION_TEMPLATE, LABEL_PHASE, LABEL_SYMBOL
 from retrain_api.status.progress import Progress
 from retrain_operator.state.view import JobView, PodView
@@ -57,6 +58,14 @@ class JobRecord:
     def symbol(self) -> str | None:
         """Its symbol, for a train Job."""
         return self.manifest["metadata"]["labels"].get(LABEL_SYMBOL)  # type: ignore[no-any-return]
+
+    def symbol_of(self, index: int) -> str | None:
+        """The symbol that an index works for, of a train or evaluate Job."""
+        if self.symbol or self.manifest["metadata"]["labels"][LABEL_PHASE] != "evaluate":
+            return self.symbol
+        environ = self.spec["template"]["spec"]["containers"][0]["env"]
+        task = decode_task(next(entry["value"] for entry in environ if entry["name"] == TASK_VARIABLE))
+        return task.items[index].symbol if isinstance(task, EvaluateTask) else None
 
     @property
     def spec(self) -> dict[str, Any]:

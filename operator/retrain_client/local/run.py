@@ -12,7 +12,9 @@ from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, DataError, NotFoundError
 from retrain_api.spec.forms import NAME
 from retrain_api.status.run import RetrainRunStatus
+from retrain_client.tasks import TaskRun
 
+from .logs import local_tasks, read_log
 from .state import RunFolder
 
 DEFAULT_STATE_DIR = Path(".retrain")
@@ -44,6 +46,14 @@ class LocalRun:
     def annotate(self, name: str, value: str) -> None:
         """Keep it beside the status; an answer to another judgement has no effect."""
         self.folder.write_answer(name, value)
+
+    def tasks(self) -> list[TaskRun]:
+        """The last process of each task. Raises SoftwareError("BadState")."""
+        return local_tasks(self.folder)
+
+    def log(self, task: TaskRun) -> str | None:
+        """From its file."""
+        return read_log(task.source)
 
     def next_step(self) -> str:
         """The next `retrain run` acts on it."""

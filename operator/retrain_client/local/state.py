@@ -107,20 +107,31 @@ class RunFolder:
     def read_jobs(self) -> dict[str, JobRecord]:
         """Every Job that was not deleted; a deletion that was under way is completed."""
         found = {}
-        for path in sorted((self.path / "jobs").glob("*.json")):
-            try:
-                record = from_json(self._read(f"jobs/{path.name}"))
-            except (KeyError, TypeError):
-                raise self._bad(f"jobs/{path.name}", "a Job of a run") from None
+        for record in self.records():
             if record.deleting:
                 self.forget_job(record.name)
             else:
                 found[record.name] = record
         return found
 
+    def records(self) -> list[JobRecord]:
+        """Every Job that is recorded. Nothing is changed: another command may be at work on the run."""
+        read = ((path.name, self._read(f"jobs/{path.name}")) for path in sorted((self.path / "jobs").glob("*.json")))
+        return [self._record(name, data) for name, data in read if data is not None]
+
+    def _record(self, name: str, data: Any) -> JobRecord:
+        try:
+            return from_json(data)
+        except (KeyError, TypeError):
+            raise self._bad(f"jobs/{name}", "a Job of a run") from None
+
     def log_path(self, job: str, index: int, start: int) -> Path:
-        """Where a process's output goes."""
-        return self._file(f"logs/{job}-{index}-{start}.log")
+        """Where a process's output goes. Nothing is made there: who reads a log must need no right to write."""
+        return self.path / "logs" / f"{job}-{index}-{start}.log"
+
+    def new_log(self, job: str, index: int, start: int) -> Path:
+        """The same, in a folder that is there."""
+        return self._file(f"logs/{self.log_path(job, index, start).name}")
 
     def message_path(self, job: str, index: int) -> Path:
         """Where a process leaves its termination message."""

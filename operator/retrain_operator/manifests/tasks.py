@@ -50,11 +50,15 @@ def train_task(run: RetrainRun, symbol: str) -> TrainTask:
         interval=spec.data.interval,
         features=spec.data.features,
         built_in=spec.data.built_in,
+        window=spec.data.window,
         label=spec.label,
         split=spec.split,
         model=spec.model,
         training=spec.training.model_copy(update={"scheduler": spec.training.scheduler.resolved()}),
         device=spec.train.device,
+        max_age=spec.data.max_age,
+        min_new_bars=spec.data.min_new_bars,
+        recipe=recipe(spec, symbol) if spec.data.min_new_bars else "",
     )
 
 
@@ -82,6 +86,7 @@ def evaluate_task(run: RetrainRun, items: Sequence[EvaluateItem]) -> EvaluateTas
         items=tuple(items),
         interval=spec.data.interval,
         features=spec.data.features,
+        window=spec.data.window,
         label=spec.label,
         split=spec.split,
         lookback_bars=spec.model.lookback_bars,
@@ -158,6 +163,7 @@ def publish_task(
         spec=to_wire(run.spec),
         approved_by=approved_by,
         override=override,
+        expires_after=run.spec.promotion.expires_after,
         started=run.status.start_time,
     )
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from retrain_api.documents.results import DeliverResult, EvaluateResult, PublishResult, TaskFailure, TrainResult
+from retrain_api.documents.encoding import KnownResult
 from retrain_api.status.progress import Progress
 
-Outcome: TypeAlias = TrainResult | EvaluateResult | PublishResult | DeliverResult | TaskFailure
+Outcome: TypeAlias = KnownResult
 PhaseName: TypeAlias = Literal["train", "evaluate", "publish", "deliver"]
 
 

@@ -6,6 +6,9 @@ import re
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -38,7 +41,7 @@ def files_of(spec: RetrainRunSpec) -> list[str]:
 
 def test_the_examples_are_numbered_and_in_the_readme() -> None:
     assert [path.name[:2] for path in FILES] == [f"{number:02}" for number in range(1, len(FILES) + 1)]
-    assert len(FILES) == 5
+    assert len(FILES) == 6
     readme = (EXAMPLES / "README.md").read_text()
     assert set(re.findall(r"\]\((\d\d-[\w-]+\.yaml)\)", readme)) == {path.name for path in FILES}
 
@@ -83,6 +86,22 @@ def test_the_candles_are_those_the_readme_tells_of_and_training_accepts_them(sym
     warmup = 60
     assert f"| {path.name} | {symbol[:3]}USDT | {dataset.rows + warmup:,} |" in (path.parent / "README.md").read_text()
     assert (dataset.gaps, len(dataset.names), dataset.dropped, dataset.warnings) == (0, 31, (), ())
+
+
+def test_the_weekly_example_learns_from_180_days_and_is_tested_on_14(tmp_path: Path) -> None:
+    spec = example(EXAMPLES / "06-window.yaml").spec
+    minutes = 1440 * 190
+    close = 100 + np.sin(np.arange(minutes) / 70) + np.random.default_rng(1).normal(0, 0.01, minutes)
+    opens = pa.array(np.datetime64("2026-01-01", "ms") + np.arange(minutes) * np.timedelta64(60_000, "ms"))
+    prices = {"open": close, "high": close * 1.001, "low": close * 0.999, "close": close, "volume": np.ones(minutes)}
+    path = tmp_path / "features_BTC-USD_1m_latest.parquet"
+    pq.write_table(pa.table({"timestamp": opens.cast(pa.timestamp("ms", tz="UTC")), **prices}), path)
+    features = ["return_1", "deviation_20"]
+    dataset = load_dataset(path, symbol="BTC-USD", question=spec.question, windows=spec.windows, features=features)
+    days = {name: (rows.stop - rows.start) / 1440 for name, rows in vars(dataset.split).items()}
+    purges = 2 * (60 + 15) / 1440
+    assert days == {"train": pytest.approx(180 - 28 - purges), "validation": 14, "test": 14}
+    assert (dataset.rows, dataset.last_bar) == (180 * 1440, "2026-07-09T23:59:00Z")
 
 
 def test_nothing_but_the_licensed_candles_is_copied() -> None:

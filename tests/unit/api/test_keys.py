@@ -55,6 +55,13 @@ def all_keys(spec: RetrainRunSpec) -> list[str]:
         ),
         ({}, {"evaluation": {"backtest": {"feeBps": 10.0}}}),
         ({}, {"model": {"dropout": 0.35}}),
+        ({}, {"data": {"uri": "s3://bucket/features/", "window": None}, "split": {"validation": None, "test": None}}),
+        ({"split": {"test": "14d"}}, {"split": {"test": "336h", "testPercent": 15}}),
+        ({"split": {"validation": "7d", "test": "1h"}}, {"split": {"validation": "168h", "test": "60m"}}),
+        (
+            {"data": {"uri": "s3://bucket/features/", "window": "180d"}},
+            {"data": {"uri": "s3://bucket/features/", "window": "4320h"}},
+        ),
         ({}, {"pods": {"env": [], "labels": {}}, "train": {"gpu": {"count": 1}}}),
     ],
     ids=[
@@ -70,6 +77,10 @@ def all_keys(spec: RetrainRunSpec) -> list[str]:
         "features in another order",
         "a whole fee as a fraction",
         "a default fraction",
+        "lengths that are unset",
+        "a test part in days or hours",
+        "two parts in other units",
+        "a window in days or hours",
         "empty lists and mappings",
     ],
 )
@@ -116,6 +127,30 @@ def test_built_in_features_are_other_work_where_they_are_asked_for_or_forbidden(
     ]
     assert len(set(keys)) == 3
     assert keys[0] == train_key(spec_of(data={"uri": "s3://bucket/", "builtIn": None}), "BTC-USD")
+
+
+LENGTHS: list[dict[str, Any]] = [
+    {},
+    {"window": "180d"},
+    {"window": "181d"},
+    {"test": "14d"},
+    {"validation": "14d"},
+    {"validation": "14d", "test": "14d"},
+    {"testPercent": 14},
+    {"validationPercent": 14, "test": "14d"},
+]
+
+
+def test_every_other_window_and_part_is_other_work() -> None:
+    specs = [
+        spec_of(
+            data={"uri": "s3://bucket/features/", "window": lengths.get("window")},
+            split={name: size for name, size in lengths.items() if name != "window"},
+        )
+        for lengths in LENGTHS
+    ]
+    for key in (train_key, evaluate_key, recipe):
+        assert len({key(spec, "BTC-USD") for spec in specs}) == len(LENGTHS)
 
 
 def test_each_symbol_is_work_of_its_own() -> None:

@@ -11,6 +11,7 @@ from support.publishing_case import NOW, measured, publish_item, publish_task
 from retrain_api.status.run import RetrainRunStatus
 from retrain_cli import main
 from retrain_cli.commands.results.history import of_run
+from retrain_trainer.model.pointer import read_pointer
 from retrain_trainer.promote.rollback import roll_back
 from retrain_trainer.store.base import Store
 from retrain_trainer.store.locate import locator
@@ -46,6 +47,27 @@ def store(tmp_path: Path) -> Store:
         publish(task, store, locator(store, task.artifacts_uri, {}), NOW, lambda line: None)
     roll_back(store, "BTC-USD", None, "ada", "bad fills", "2025-06-25T09:00:00Z")
     return store
+
+
+@pytest.mark.parametrize(
+    ("expires", "said"),
+    [
+        (None, []),
+        ("9999-01-01T00:00:00Z", ["Expires at 9999-01-01T00:00:00Z"]),
+        ("2025-07-01T00:00:00Z", ["Expires at 2025-07-01T00:00:00Z, so it is not to be used any more"]),
+    ],
+)
+def test_a_symbol_says_how_old_the_learning_in_service_is(
+    store: Store, capsys: pytest.CaptureFixture[str], expires: str | None, said: list[str]
+) -> None:
+    pointed = read_pointer(store, "BTC-USD")
+    assert pointed
+    times = {"trained_until": "2025-05-01T00:00:00Z", "tested_until": "2025-06-01T00:00:00Z", "expires_at": expires}
+    store.write("promoted/BTC-USD.json", pointed.pointer.model_copy(update=times).encode())
+    assert main.main(["history", "BTC-USD", "--artifacts", store.uri_of("")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "xpires" in line] == said
+    assert "It has learnt up to 2025-05-01T00:00:00Z, and was tested up to 2025-06-01T00:00:00Z" in lines
 
 
 def test_a_symbol_lists_its_judgements_and_its_pointer(store: Store, capsys: pytest.CaptureFixture[str]) -> None:

@@ -192,5 +192,9 @@ def test_the_command_says_what_it_did(store: Store, capsys: pytest.CaptureFixtur
     assert out.startswith("BTC-USD is back at lstm_BTC_USD_1m_") and "(accuracy 72 %, tested up to 2025-06-22" in out
     assert main.main(words) == 1
     assert "name the model to return to with --to" in capsys.readouterr().err
+    assert main.main([*words, "--to", today(store).previous.uri, "--expires-after", "3 days"]) == 2
+    assert "--expires-after: write 3d; a duration is a number and m, h or d." in capsys.readouterr().err
+    assert main.main([*words, "--to", today(store).previous.uri, "--expires-after", "3d"]) == 0
+    assert f"It expires at {today(store).expires_at}." in capsys.readouterr().out
     assert main.main([*words[:-1], " "]) == 2
     assert main.main(["rollback", SYMBOL, "--artifacts", "models", "--reason", "x"]) == 2

@@ -1,11 +1,11 @@
-"""What the live table shows on a narrow terminal, and how the time left reads."""
+"""What the live table shows on a narrow terminal, and how its times read."""
 
 from __future__ import annotations
 
 import pytest
 
 from retrain_api.status.progress import Step
-from retrain_cli.display.terminal import COLUMNS, fitting, time_left
+from retrain_cli.display.live_table import COLUMNS, clock, fitting, folded, time_left
 
 ROW = ["BTC-USD", "Training", "12/50", "████████░░░░", "0.6931", "0.6929", "0.512", "0.001000", "450", "12:34"]
 
@@ -28,3 +28,18 @@ def test_a_narrow_terminal_does_without_columns_and_cuts_none(width: int) -> Non
 @pytest.mark.parametrize(("rate", "said"), [(100.0, "1:40"), (1.0, "2h46m"), (0.0, "0:00")])
 def test_the_time_left_is_minutes_or_hours(rate: float, said: str) -> None:
     assert time_left(Step(epoch=1, epochs=1, windows=0, of_windows=10_000, rate=rate)) == said
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0, "0:00"), (42.9, "0:42"), (725, "12:05"), (3720, "1h02m")])
+def test_the_clock_is_minutes_or_hours(seconds: float, said: str) -> None:
+    assert clock(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("widths", "width", "more"),
+    [((), 80, 0), ((80, 80), 80, 0), ((0, 80), 80, 0), ((81, 80), 80, 1), ((120, 120, 10), 50, 4)],
+)
+def test_a_terminal_that_has_become_narrower_folds_what_does_not_fit(
+    widths: tuple[int, ...], width: int, more: int
+) -> None:
+    assert folded(widths, width) == more

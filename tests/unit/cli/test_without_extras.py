@@ -75,6 +75,7 @@ def folder(tmp_path: Path) -> Path:
         (("report", "nightly", "--context", "x"), "kubernetes", "operator"),
         (("retry", "nightly", "--kubeconfig", "config"), "kubernetes", "operator"),
         (("approve", "nightly", "--reason", "why", "--context", "x"), "kubernetes", "operator"),
+        (("completion", "bash"), "shtab", "completion"),
     ],
 )
 def test_a_command_that_needs_an_extra_names_it(

@@ -45,10 +45,16 @@ FIELDS: dict[str, tuple[Any, set[str]]] = {
     "data.interval": ("15m", TRAIN),
     "data.features": (["rsi"], TRAIN),
     "data.builtIn": (False, TRAIN),
+    "data.maxAge": ("3h", NOTHING),
+    "data.minNewBars": (2, NOTHING),
+    "data.waitFor": ("45m", NOTHING),
+    "data.window": ("90d", TRAIN),
     "label.horizonBars": (6, TRAIN),
     "label.ties": ("Drop", TRAIN),
     "split.validationPercent": (25, TRAIN),
     "split.testPercent": (25, TRAIN),
+    "split.validation": ("7d", TRAIN),
+    "split.test": ("21d", TRAIN),
     "model.hiddenSize": (32, TRAIN),
     "model.layers": (2, TRAIN),
     "model.dropout": (0.2, TRAIN),
@@ -81,6 +87,7 @@ FIELDS: dict[str, tuple[Any, set[str]]] = {
     "gate.maxLuckPercent": (4, JUDGE),
     "promotion.policy": ("Automatic", NOTHING),
     "promotion.requireImprovement": (True, JUDGE),
+    "promotion.expiresAfter": ("14d", NOTHING),
     "promotion.baseline.uri": ("s3://bucket/older.pt", MEASURE),
     "promotion.baseline.lookbackBars": (31, MEASURE),
     "promotion.baseline.trainedUntil": ("2025-06-30", MEASURE),
@@ -174,6 +181,8 @@ def document(where: str, value: Any) -> dict[str, Any]:
     if where.endswith(("serviceAccountName", "rcloneConfigSecretName")):
         parent, _, name = where.rpartition(".")
         return put(BASE, f"spec.{parent}", {name: value})
+    if where in ("split.validation", "split.test"):
+        return put(BASE, "spec.split", {where.removeprefix("split."): value})
     if where == "training.scheduler.type":
         return put(BASE, "spec.training.scheduler", {"type": value})
     return put(BASE, f"spec.{where}", value)
@@ -246,7 +255,7 @@ def effective(where: str) -> dict[str, Any]:
     return BASE
 
 
-@pytest.mark.parametrize("where", sorted(set(FIELDS) - {"gate.whenUnreachable"}))
+@pytest.mark.parametrize("where", sorted(set(FIELDS) - {"gate.whenUnreachable", "data.waitFor"}))
 def test_every_field_is_seen_in_a_task_a_job_a_verdict_or_a_decision(where: str) -> None:
     base = effective(where)
     value, _ = FIELDS[where]

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class Service:
     def uri(self) -> str:
         return f"file://{self.setup.root}/artifacts/"
 
-    def promote(self, model: FileRef, calibration: str = "Platt") -> None:
+    def promote(self, model: FileRef, calibration: str = "Platt", expires_at: str | None = None) -> None:
         period = TestPeriod(first_bar="2025-05-01T00:00:00Z", last_bar="2025-05-02T00:00:00Z")
         pointer = Pointer(
             symbol="BTC-USD",
@@ -53,6 +54,8 @@ class Service:
             test=period,
             calibration=calibration,
             promoted_at="2025-05-02T01:00:00Z",
+            expires_at=expires_at,
+            tested_until="2025-05-02T00:16:00Z" if expires_at else None,
         )
         self.setup.store.write("promoted/BTC-USD.json", pointer.encode())
 
@@ -286,6 +289,35 @@ def test_other_bytes_than_were_promoted_are_refused(promotions: Service) -> None
     with pytest.raises(DataError, match="has other bytes than were promoted; restore it") as caught:
         promotions.predictor()
     assert caught.value.reason == "ModelChanged"
+
+
+@pytest.mark.parametrize(
+    ("expires", "now", "refused"),
+    [
+        (None, None, False),
+        ("2025-05-23T00:16:00Z", None, True),
+        ("9999-01-01T00:00:00Z", None, False),
+        ("2025-05-23T00:16:00Z", datetime(2025, 5, 23, 0, 15, 59, tzinfo=UTC), False),
+        ("2025-05-23T00:16:00Z", datetime(2025, 5, 23, 0, 16, tzinfo=UTC), True),
+        ("2025-05-23T00:16:00Z", datetime(2025, 5, 23, 0, 16), True),
+        ("2025-05-23T00:16:00Z", datetime(2025, 5, 23, 2, 15, tzinfo=timezone(timedelta(hours=2))), False),
+    ],
+)
+def test_an_expired_model_is_refused_unless_it_is_asked_for(
+    promotions: Service, expires: str | None, now: datetime | None, refused: bool
+) -> None:
+    promotions.promote(promotions.result.model, expires_at=expires)
+    assert load_promoted(promotions.uri, "BTC-USD", {}, allow_expired=True, now=now).sha256
+    if not refused:
+        assert load_promoted(promotions.uri, "BTC-USD", {}, now=now).sha256
+        return
+    with pytest.raises(DataError) as caught:
+        load_promoted(promotions.uri, "BTC-USD", {}, now=now)
+    assert (caught.value.reason, caught.value.message) == (
+        "Expired",
+        "The promoted model of BTC-USD expired at 2025-05-23T00:16:00Z, and was tested up to 2025-05-02T00:16:00Z; promote a newer "
+        "one, or pass allow_expired=True to load it all the same.",
+    )
 
 
 def test_a_missing_promoted_file_is_an_error(promotions: Service) -> None:

@@ -20,7 +20,8 @@ from retrain_api.time import Interval, Question, Windows
 from .columns.column_values import only_grows
 from .columns.target_names import target_warning
 from .columns.time_causes import HOUR, changes_of_summer_time
-from .columns.timeline import iso_time
+from .columns.timeline import TimeArray, iso_time
+from .features.built_in import WARMUP_ROWS
 from .features.feature_line import cut_warning, feature_line, left_out_of
 from .features.selection import BUILT_IN_NAMES, Selection, Wish, select
 from .files.candles import Candles, FeatureFile, read_features
@@ -29,7 +30,8 @@ from .files.parquet import ParquetColumns, open_parquet
 from .files.plausible import Jump, find_jumps, jump_warning, open_warning
 from .files.symbol_column import symbol_warning
 from .labels import Labels, label
-from .split import Split, split_rows
+from .period import Window, require_filled
+from .split import Split, require_whole_bars, split_rows
 from .windows import window_ends
 
 OnRows: TypeAlias = Callable[[FeatureFile], None]
@@ -47,6 +49,7 @@ class Dataset:
     that are built in, and that are columns of the file beside the candles. left_out: what the file has and is not used.
     feature_line: one line that says all this. jumps: closes that are unlikely to follow the one before. until: the time, in
     nanoseconds UTC, by which every bar of it had closed. left_open: a sentence where the file has bars that had not.
+    window: what every bar of it lies in.
     """
 
     symbol: str
@@ -70,6 +73,7 @@ class Dataset:
     jumps: tuple[Jump, ...] = ()
     until: int = 0
     left_open: str = ""
+    window: Window | None = None
 
 
 def load_dataset(
@@ -90,20 +94,26 @@ def load_dataset(
 
     `features` and `built_in` are `data.features` and `data.builtIn`; an evaluation passes the features of the model's file.
     `now` is the clock that no bar may be ahead of, in nanoseconds UTC; None takes this machine's. Bars that had not closed by
-    `until` are left out, as if the file did not have them; None takes the clock. Bars that open before
-    `since` are left out in the same way, and so are all columns but `columns`, where they are given. `on_rows` is shown the rows as they were read, before anything is computed from them.
+    `until` are left out, as if the file did not have them; None takes the clock. So are bars that open before `since`, and all
+    columns but `columns`, where those are given. `on_rows` is shown the rows as read, before anything is computed from them.
 
-    Raises NotFoundError for a missing file and DataError for data that would make a training wrong: the reasons of
-    `read_features` and `split_rows`, and here OneClass, NoWindows and AllConstant.
+    Raises NotFoundError for a missing file, ConfigurationError("BadDuration"), and DataError for data that would make a training
+    wrong: the reasons of `read_features` and `split_rows`, and here OneClass, NoWindows and AllConstant.
     """
+    require_whole_bars(windows, question)
     stored, wish = open_parquet(path), Wish(features, built_in)
     now = time.time_ns() if now is None else now
     until = now if until is None else until
-    file = _read(stored if columns is None else stored.only(columns), question.interval, wish, now, until, since)
+    window = None if windows.window is None else Window(windows.window, WARMUP_ROWS)
+    read = stored if columns is None else stored.only(columns)
+    file = _read(read, question.interval, wish, now, until, since, window)
     if on_rows is not None and len(file.candles.timestamps):
         on_rows(file)
-    with _fewer_rows_explained(file.left_open):
-        found = select(file, question.interval, wish, lambda rows: split_rows(rows, windows, question.horizon).train)
+    times = file.candles.timestamps
+    with fewer_rows_explained(file.left_open):
+        found = select(file, question.interval, wish, lambda cut: split_rows(times[cut:], windows, question).train)
+        if window is not None and found.blank is not None:
+            require_filled(found.candles.timestamps, question.interval, window, found.blank[0], path.name)
         dataset = _labelled(symbol, question, windows, found, file_sha256(path))
     candles, jumps = found.candles, find_jumps(found.candles, question.interval)
     return replace(
@@ -112,10 +122,11 @@ def load_dataset(
         jumps=jumps,
         until=until,
         left_open=file.left_open,
+        window=window,
         warnings=open_warning(file.candles, path.name)
-        + symbol_warning(stored.first(len(file.candles.timestamps)), symbol)
-        + jump_warning(jumps, candles.timestamps, found.cut, vars(dataset.split))
-        + cut_warning(found)
+        + symbol_warning(stored.after(file.skipped).first(len(times)), symbol)
+        + jump_warning(jumps, candles.timestamps, file.skipped + found.cut, vars(dataset.split))
+        + cut_warning(found, file.skipped, file.warmup)
         + _growth_warning(found, wish)
         + target_warning(found.own)
         + _gap_warning(candles, question.interval)
@@ -127,8 +138,9 @@ def _labelled(symbol: str, question: Question, windows: Windows, found: Selectio
     """What was selected with its labels and its split. Raises DataError: TooFewRows, NoWindows, OneClass."""
     candles = found.candles
     labels = label(candles.close, candles.timestamps, question)
-    split = split_rows(len(candles.close), windows, question.horizon)
-    _require_windows(candles, question, windows.lookback, split, labels)
+    split = split_rows(candles.timestamps, windows, question)
+    require_windows(candles.timestamps, question, windows.lookback, split, labels)
+    _require_both_classes(candles.timestamps, question, windows.lookback, split.train, labels)
     return Dataset(
         symbol=symbol,
         question=question,
@@ -151,7 +163,7 @@ def _labelled(symbol: str, question: Question, windows: Windows, found: Selectio
 
 
 @contextmanager
-def _fewer_rows_explained(left_open: str) -> Iterator[None]:
+def fewer_rows_explained(left_open: str) -> Iterator[None]:
     """Says with TooFewRows how many bars were left out."""
     try:
         yield
@@ -161,9 +173,24 @@ def _fewer_rows_explained(left_open: str) -> Iterator[None]:
         raise DataError(error.reason, f"{error.message} {left_open}") from None
 
 
-def _read(file: ParquetColumns, interval: Interval, wish: Wish, now: int, until: int, since: int | None) -> FeatureFile:
+def _read(
+    file: ParquetColumns,
+    interval: Interval,
+    wish: Wish,
+    now: int,
+    until: int,
+    since: int | None,
+    window: Window | None,
+) -> FeatureFile:
+    with forbidden_explained(wish):
+        return read_features(file, interval, wish.features, wish.computable, now, until, window, since)
+
+
+@contextmanager
+def forbidden_explained(wish: Wish) -> Iterator[None]:
+    """Says with MissingFeature which of the missing are built in, and may not be computed."""
     try:
-        return read_features(file, interval, wish.features, wish.computable, now, until, since)
+        yield
     except DataError as error:
         forbidden = [name for name in wish.features or () if wish.built_in is False and name in BUILT_IN_NAMES]
         if error.reason != reasons.MISSING_FEATURE or not forbidden:
@@ -178,21 +205,25 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _require_windows(candles: Candles, question: Question, lookback: int, split: Split, labels: Labels) -> None:
+def require_windows(times: TimeArray, question: Question, lookback: int, split: Split, labels: Labels) -> None:
+    """Raises DataError("NoWindows") for a part without a window that has a label at its end."""
     for part, rows in vars(split).items():
-        ends = window_ends(candles.timestamps, question.interval, lookback, rows, labels.values)
-        if len(ends) == 0:
-            raise _no_windows(candles, question, lookback, part, rows)
-        if part == "train" and (labels.values[ends] == labels.values[ends[0]]).all():
-            direction = "up" if labels.values[ends[0]] == 1 else "not up"
-            raise DataError(
-                reasons.ONE_CLASS, f"All {len(ends):,} train labels are {direction}: there is nothing to learn."
-            )
+        if len(window_ends(times, question.interval, lookback, rows, labels.values)) == 0:
+            raise _no_windows(times, question, lookback, part, rows)
 
 
-def _no_windows(candles: Candles, question: Question, lookback: int, part: str, rows: slice) -> DataError:
+def _require_both_classes(times: TimeArray, question: Question, lookback: int, train: slice, labels: Labels) -> None:
+    ends = window_ends(times, question.interval, lookback, train, labels.values)
+    if (labels.values[ends] == labels.values[ends[0]]).all():
+        direction = "up" if labels.values[ends[0]] == 1 else "not up"
+        raise DataError(
+            reasons.ONE_CLASS, f"All {len(ends):,} train labels are {direction}: there is nothing to learn."
+        )
+
+
+def _no_windows(timestamps: TimeArray, question: Question, lookback: int, part: str, rows: slice) -> DataError:
     """Why a part holds no usable window: its longest run without a gap is too short, or none has a label at its end."""
-    times, needed = candles.timestamps[rows.start : rows.stop + question.horizon], lookback + question.horizon
+    times, needed = timestamps[rows.start : rows.stop + question.horizon], lookback + question.horizon
     breaks = np.flatnonzero(np.diff(times) != question.interval.nanoseconds) + 1
     run = int(np.diff(np.concatenate([[0], breaks, [len(times)]])).max())
     if run >= needed:

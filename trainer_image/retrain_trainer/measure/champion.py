@@ -20,6 +20,7 @@ from retrain_api import reasons
 from retrain_api.documents.references import FileRef
 from retrain_api.errors import DataError, NotFoundError, RetrainError
 from retrain_api.measurement import CHAMPION_DIGITS, Champion
+from retrain_api.model_times import parsed, times_in
 from retrain_api.names import card_file, file_name, model_file
 from retrain_api.spec.evaluation import Evaluation
 from retrain_api.spec.gate import Baseline
@@ -36,6 +37,9 @@ from .figures.score import probabilities, rows_for
 from .predictions.answers import Answers, Compared, compared
 
 Integers: TypeAlias = NDArray[np.int64]
+
+_SECOND = 1_000_000_000
+"""In nanoseconds."""
 
 FEWEST_BARS = 100
 """With fewer bars in common there is no comparison."""
@@ -77,23 +81,27 @@ def promoted_today(
 
 
 def _tested_until(store: Store, symbol: str, model: FileRef) -> int:
-    """The last bar, ns since 1970, of the test that the model passed: it was chosen for its figures on these bars.
+    """When the last outcome of the test that the model passed was decided, ns since 1970: it was chosen by what came before.
 
-    The pointer says so of the model in service, and the card beside a promoted file of any other. 0 where neither does.
+    The pointer says so of the model in service, and the card beside a promoted file of any other. Where they have no testedUntil
+    it is the time after the test's last bar; 0 where they have neither.
     """
     pointed = read_pointer(store, symbol)
     if pointed and pointed.pointer.model.sha256.startswith(model.sha256):
         # A test that ends after its own promotion is a mistake, and would rule out every comparison for years.
-        return _ns(pointed.pointer.test) if pointed.pointer.test_is_credible else 0
+        return _decided(pointed.pointer.tested_until, pointed.pointer.test) if pointed.pointer.test_is_credible else 0
     stored = read_if_there(store, f"promoted/{card_file(file_name(model.uri))}")
     try:
-        return _ns(TestPeriod.model_validate(json.loads(stored.data)["evaluation"]["test"])) if stored else 0
+        card = json.loads(stored.data) if stored else {}
+        return _decided(times_in(card).tested_until, TestPeriod.model_validate(card["evaluation"]["test"]))
     except (ValueError, KeyError, TypeError):
         return 0
 
 
-def _ns(test: TestPeriod) -> int:
-    return int(test.end.timestamp()) * 1_000_000_000
+def _decided(until: str | None, test: TestPeriod) -> int:
+    """A bar that opens then, or later, is new to the model. The last bar of a test is not."""
+    time = parsed(until or "")
+    return int(time.timestamp()) * _SECOND if time else int(test.end.timestamp()) * _SECOND + 1
 
 
 def _model_to_beat(store: Store, comparison: Comparison, met: str | None) -> FileRef | None:
@@ -157,20 +165,20 @@ def compare(model: ModelFile, digest: str, comparison: Comparison, tested: int =
     """Compare accuracies on those of the challenger's labelled test bars that the other model has not seen.
 
     Bars up to the end of its validation part plus its horizon are left out, because their outcomes were in its training, and so
-    are those up to `tested` (ns), the last bar of the test that it was chosen by: there its accuracy flatters it.
+    are those that opened before `tested` (ns), when the test was over that it was chosen by: there its accuracy flatters it.
     Blocks of the interval cover the longer of both lookbacks, because the answers of both models are resampled together.
     """
     dataset, labelled, question = comparison.predictions.dataset, comparison.predictions.labelled, model.question
     if question != dataset.question:
         note = f"it predicts something else ({question}, while this run predicts {dataset.question})"
         return Compared(Champion(sha256=digest, note=note))
-    candles, scaled = rows_for(model, comparison.path, dataset.until)
+    candles, scaled = rows_for(model, comparison.path, dataset.until, dataset.window)
     learnt = model.validation_end + question.horizon_nanoseconds
     ends = window_ends(candles.timestamps, question.interval, model.lookback, slice(0, len(candles.timestamps)))
     times, ours, theirs = np.intersect1d(
         dataset.candles.timestamps[labelled], candles.timestamps[ends], assume_unique=True, return_indices=True
     )
-    fresh = times > max(learnt, tested)
+    fresh = (times > learnt) & (times >= tested)
     rows, ends = labelled[ours[fresh]], ends[theirs[fresh]]
     if rows.size < FEWEST_BARS:
         return Compared(Champion(sha256=digest, bars=int(rows.size), note=_too_few(rows.size, learnt, tested)))

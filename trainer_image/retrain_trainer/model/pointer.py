@@ -12,8 +12,10 @@ from retrain_api.documents.references import FileRef, RunRef
 from retrain_api.documents.results import NotPromoted, Promoted
 from retrain_api.errors import DataError
 from retrain_api.measurement import Metrics
+from retrain_api.model_times import Times, parsed
 from retrain_api.names import promoted_pointer
-from retrain_api.wire import Lenient
+from retrain_api.time import Duration
+from retrain_api.wire import Lenient, timestamp
 from retrain_trainer.store.base import Store
 from retrain_trainer.store.locate import read_if_there
 
@@ -51,7 +53,7 @@ class RolledBack(Lenient):
     from_: FileRef = Field(alias="from")
 
 
-class Pointer(Lenient):
+class Pointer(Times):
     """Contents of promoted/<SYMBOL>.json."""
 
     schema_version: int = 1
@@ -64,6 +66,8 @@ class Pointer(Lenient):
     test: TestPeriod
     calibration: str = "None"
     promoted_at: str
+    expires_at: str | None = None
+    """From then on the model is not to be used; None where it never expires."""
     approved_by: str | None = None
     override: bool = False
     """Promoted although the gate or the rules of promotion said no; `approved_by` says by whom, and why."""
@@ -85,6 +89,16 @@ class Pointer(Lenient):
         promoted = promoted if promoted.tzinfo else promoted.replace(tzinfo=UTC)
         return self.test.end <= promoted + timedelta(days=7)
 
+    @property
+    def tested_end(self) -> datetime:
+        """When the last outcome of its test was decided; the last bar of the test where the pointer says no more."""
+        return parsed(self.tested_until or "") or self.test.end
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether the model is not to be used any more at `now`, an aware time."""
+        end = parsed(self.expires_at or "")
+        return end is not None and end <= now
+
     def as_previous(self) -> Previous:
         """This pointer's model as the next pointer's `previous`."""
         return Previous(
@@ -97,8 +111,14 @@ class Pointer(Lenient):
         )
 
     def encode(self) -> bytes:
-        """The file's bytes: indented JSON, missing values as null."""
-        return self.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
+        """The file's bytes: indented JSON, missing values as null; of the times and the expiry only those that are known."""
+        unknown = {name for name in (*Times.model_fields, "expires_at") if getattr(self, name) is None}
+        return self.model_dump_json(by_alias=True, indent=2, exclude=unknown).encode() + b"\n"
+
+
+def expiry(begin: datetime, after: str | None) -> str | None:
+    """When a model expires that is good for a duration, such as 21d, from `begin`; None where it never does."""
+    return None if after is None else timestamp(begin.astimezone(UTC) + Duration.parse(after).as_timedelta)
 
 
 @dataclass(frozen=True)
@@ -129,9 +149,17 @@ def read_pointer(store: Store, symbol: str) -> Pointed | None:
     try:
         pointer = Pointer.model_validate_json(stored.data)
         pointer.test.end  # noqa: B018 - an unreadable time must fail here, not at the comparison
+        _require_times(pointer)
     except (ValidationError, ValueError):
         raise DataError(
             reasons.BAD_POINTER,
             f"{store.uri_of(key)} is not a pointer to a promoted model; restore it or move it away.",
         ) from None
     return Pointed(pointer, stored.etag)
+
+
+def _require_times(pointer: Pointer) -> None:
+    """Raise ValueError for a time that is none: an expiry that can't be read would otherwise never come."""
+    for text in (pointer.tested_until, pointer.expires_at):
+        if text is not None and parsed(text) is None:
+            raise ValueError(text)

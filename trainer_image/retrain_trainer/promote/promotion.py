@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,7 +23,9 @@ from retrain_api.documents.references import FileRef
 from retrain_api.documents.results import NotPromoted, Promoted
 from retrain_api.errors import DataError, StoreUnreachable
 from retrain_api.measurement import CHAMPION_DIGITS
+from retrain_api.model_times import parsed
 from retrain_api.names import card_file, file_name, promoted_pointer
+from retrain_api.wire import timestamp
 from retrain_trainer.model.pointer import Pointed, Pointer, Promotion, read_pointer
 from retrain_trainer.store.base import Conflict, Store
 from retrain_trainer.store.locate import Located, read_if_there
@@ -77,14 +80,17 @@ def decide(store: Store, candidate: Pointer, champion: str | None = None) -> Pro
 def settled_by(candidate: Pointer, today: Pointed | None, champion: str | None = None) -> Promoted | NotPromoted | None:
     """The outcome that the pointer `today` settles, or None when the candidate should take its place.
 
-    Promoted where it names the candidate already; NotPromoted where the candidate was rolled back from, was tested on older
-    bars than the model promoted today (unless that one claims bars after its own promotion), or was measured against another champion. The last comes last, because measuring
-    again would not cure the others. An override by a person settles all of them in the candidate's favour.
+    Promoted where it names the candidate already; NotPromoted where the candidate has expired, was rolled back from, was tested
+    on older bars than the model promoted today (unless that one claims bars after its own promotion), or was measured against
+    another champion. The last comes last, because measuring again would not cure the others. An override by a person settles all
+    of them in the candidate's favour but the first: nobody could load what it put in service.
     """
+    if today is not None and today.pointer.model.sha256 == candidate.model.sha256:
+        return None if _expires_otherwise(candidate, today.pointer) else _promoted(today.pointer)
+    if (refused := _expired(candidate)) is not None:
+        return refused
     if today is None:
         return _champion_changed(candidate, None, champion)
-    if today.pointer.model.sha256 == candidate.model.sha256:
-        return _promoted(today.pointer)
     if candidate.override:
         return None
     if candidate.model.sha256 in today.pointer.withdrawn:
@@ -101,6 +107,29 @@ def settled_by(candidate: Pointer, today: Pointed | None, champion: str | None =
             f"to {today.pointer.test.last_bar}; train it again on newer data.",
         )
     return _champion_changed(candidate, today.pointer.model, champion)
+
+
+def _expires_otherwise(candidate: Pointer, today: Pointer) -> bool:
+    """Whether the model in service gets another expiry. One that a rollback gave stays: a person chose that model and its time."""
+    return candidate.expires_at != today.expires_at and today.rolled_back is None
+
+
+def _expired(candidate: Pointer) -> NotPromoted | None:
+    """The refusal of a candidate whose time is over when it would be promoted.
+
+    By the clock of the promotion, which is the one that `promotedAt` is from: whoever loads the model asks the clock, too, and a
+    model as of last week that nobody may load is no model in service.
+    """
+    now = parsed(candidate.promoted_at)
+    if now is None or candidate.expires_at is None or not candidate.is_expired(now):
+        return None
+    tested = timestamp(candidate.tested_end.astimezone(UTC))
+    return NotPromoted(
+        symbol=candidate.symbol,
+        reason=reasons.EXPIRED,
+        message=f"It expired at {candidate.expires_at}, before it could be promoted at {candidate.promoted_at}: promotion.expiresAfter "
+        f"counts from {tested}, up to when it was tested; train it again on newer data, or set a longer promotion.expiresAfter.",
+    )
 
 
 def _champion_changed(candidate: Pointer, in_service: FileRef | None, champion: str | None) -> NotPromoted | None:
@@ -152,7 +181,7 @@ def flip(store: Store, candidate: Pointer, champion: str | None = None) -> Promo
         settled = settled_by(candidate, today, champion)
         if settled is not None:
             return settled
-        pointer = candidate if today is None else candidate.model_copy(update=_carried_over(candidate, today.pointer))
+        pointer = candidate if today is None else _following(candidate, today.pointer)
         try:
             store.write(key, pointer.encode(), if_match=today.etag if today else None, if_absent=today is None)
         except Conflict:
@@ -164,10 +193,12 @@ def flip(store: Store, candidate: Pointer, champion: str | None = None) -> Promo
     )
 
 
-def _carried_over(candidate: Pointer, today: Pointer) -> dict[str, Any]:
-    """The fields that a pointer takes over from the one it replaces."""
+def _following(candidate: Pointer, today: Pointer) -> Pointer:
+    """The pointer that replaces today's: with what it takes over from it or, of the same model, today's with another expiry."""
+    if candidate.model.sha256 == today.model.sha256:
+        return today.model_copy(update={"expires_at": candidate.expires_at})
     withdrawn = tuple(sha256 for sha256 in today.withdrawn if sha256 != candidate.model.sha256)
-    return {"previous": today.as_previous(), "withdrawn": withdrawn}
+    return candidate.model_copy(update={"previous": today.as_previous(), "withdrawn": withdrawn})
 
 
 def _promoted(pointer: Pointer) -> Promoted:

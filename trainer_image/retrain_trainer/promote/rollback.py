@@ -8,6 +8,7 @@ replaced is withdrawn: its run does not promote it again unless a person overrid
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,14 +18,21 @@ from pydantic import ValidationError
 from retrain_api import reasons
 from retrain_api.documents.references import FileRef
 from retrain_api.errors import ConfigurationError, DataError, NotFoundError, SoftwareError
+from retrain_api.model_times import times_in
 from retrain_api.names import card_file, file_name, promoted_pointer
-from retrain_trainer.model.pointer import Pointed, Pointer, RolledBack, read_pointer
+from retrain_api.wire import to_wire
+from retrain_trainer.model.pointer import Pointed, Pointer, RolledBack, expiry, read_pointer
 from retrain_trainer.store.base import Conflict, Store
 from retrain_trainer.store.locate import read_if_there
 
 
-def roll_back(store: Store, symbol: str, to: str | None, by: str, reason: str, at: str) -> Pointer:
+def roll_back(
+    store: Store, symbol: str, to: str | None, by: str, reason: str, at: str, expires_after: str | None = None
+) -> Pointer:
     """Roll back and return the new pointer. `to` is a file in promoted/; None means the model promoted before. `at` is ISO 8601.
+
+    The model goes back into service for as long again as it was promoted for, from `at`, or for `expires_after`, such as 3d: what
+    was left of its first time may be over, and nobody could load what was rolled back to.
 
     Raises NotFoundError("NothingPromoted", "NoPrevious", "ModelNotFound"), ConfigurationError("AlreadyPromoted"),
     DataError("BadCard", "ModelChanged"), SoftwareError("PointerChanged"), and what the store raises.
@@ -33,7 +41,7 @@ def roll_back(store: Store, symbol: str, to: str | None, by: str, reason: str, a
     if today is None:
         raise NotFoundError(reasons.NOTHING_PROMOTED, f"No model of {symbol} is promoted in {store.uri}.")
     file = file_name(to) if to else _previous(store, today.pointer)
-    old = pointer_from_card(store, symbol, file)
+    old = pointer_from_card(store, symbol, file, at, expires_after)
     if old.model.sha256 == today.pointer.model.sha256:
         raise ConfigurationError(reasons.ALREADY_PROMOTED, f"{symbol} is already at {file}.")
     require_bytes(store, old.model)
@@ -56,14 +64,14 @@ def _previous(store: Store, today: Pointer) -> str:
     return file_name(today.previous.uri)
 
 
-def pointer_from_card(store: Store, symbol: str, file: str) -> Pointer:
-    """The pointer to a promoted file, from the card beside it. Raises NotFoundError and DataError("BadCard")."""
+def pointer_from_card(store: Store, symbol: str, file: str, at: str, expires_after: str | None = None) -> Pointer:
+    """The pointer to a promoted file, from the card beside it, that is good from `at`. Raises NotFoundError and DataError("BadCard")."""
     stored = read_if_there(store, f"promoted/{card_file(file)}")
     if stored is None:
         raise NotFoundError(reasons.MODEL_NOT_FOUND, f"{store.uri_of('promoted/' + file)} and its card are not there.")
     try:
         card = json.loads(stored.data)
-        pointer = _pointer(card, store.uri_of(f"promoted/{file}"))
+        pointer = _pointer(card, store.uri_of(f"promoted/{file}"), datetime.fromisoformat(at), expires_after)
     except (ValueError, KeyError, TypeError, ValidationError):
         pointer = None
     if pointer is None or pointer.symbol != symbol:
@@ -73,8 +81,8 @@ def pointer_from_card(store: Store, symbol: str, file: str) -> Pointer:
     return pointer
 
 
-def _pointer(card: dict[str, Any], uri: str) -> Pointer:
-    evaluation = card["evaluation"]
+def _pointer(card: dict[str, Any], uri: str, begin: datetime, expires_after: str | None) -> Pointer:
+    evaluation, after = card["evaluation"], expires_after or card.get("expiresAfter")
     return Pointer.model_validate(
         {
             "symbol": card["symbol"],
@@ -86,6 +94,8 @@ def _pointer(card: dict[str, Any], uri: str) -> Pointer:
             "test": evaluation["test"],
             "calibration": evaluation.get("calibration") or card["calibration"]["method"],
             "promotedAt": "",
+            **to_wire(times_in(card)),
+            "expiresAt": expiry(begin, after),
         }
     )
 

@@ -52,7 +52,13 @@ def _line(rule: Rule, known: Sequence[MeasuredModel]) -> str | None:
     if not found:
         return None
     models = listed([f"{symbol} ({shown})" if shown else symbol for symbol, shown in found])
-    now = [f"{code(path)} {value}" for path in rule.fields if (value := known[0].field(path)) is not None]
+    values = {path: value for path in rule.fields if (value := known[0].field(path)) is not None}
+    # The percentage beside a part's length in time is the default of the schema, and means nothing.
+    now = [
+        f"{code(path)} {value}"
+        for path, value in values.items()
+        if path.removesuffix("Percent") not in values.keys() - {path}
+    ]
     current = f" Now: {', '.join(now)}." if now else ""
     return f"**{rule.cause}**: {models}. {rule.steps}{current}"
 
@@ -116,9 +122,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "The market changed between validation and test",
         causes.drifted,
-        "Train on newer data, or hold back less of it with `split.validationPercent` and `split.testPercent`, so that "
-        "the train part ends closer to today.",
-        ("split.validationPercent", "split.testPercent"),
+        "Train on newer data, or hold back less of it with `split.validation` and `split.test` (or their percentages), so "
+        "that the train part ends closer to today.",
+        ("split.validation", "split.validationPercent", "split.test", "split.testPercent"),
     ),
     Rule(
         "Not calibrated",
@@ -130,14 +136,14 @@ RULES: tuple[Rule, ...] = (
         "Not calibrated",
         causes.uncalibrated,
         "The calibration fitted on the validation bars does not hold on the test bars. Use more validation bars "
-        "(`split.validationPercent`) or newer data.",
-        ("split.validationPercent",),
+        "(`split.validation` or `split.validationPercent`) or newer data.",
+        ("split.validation", "split.validationPercent"),
     ),
     Rule(
         "Too few test bars to be sure",
         causes.too_few_bars,
-        "Use a longer file, or raise `split.testPercent`.",
-        ("split.testPercent",),
+        "Use a longer file, or raise `split.test` or `split.testPercent`.",
+        ("split.test", "split.testPercent"),
     ),
     Rule(
         "These test bars were used often",

@@ -35,6 +35,14 @@ class Head:
     version_id: str | None
 
 
+@dataclass(frozen=True)
+class Range:
+    """Bytes of a part of an object, and the object that they are of, for the next `read_range` of the same."""
+
+    data: bytes
+    of: Head
+
+
 class Conflict(SoftwareError):
     """A conditional write was refused: the object has changed since it was read, or it already exists."""
 
@@ -64,6 +72,15 @@ class Store(Protocol):
         """The bytes under the key, or one version of them. Raises NotFoundError "ObjectNotFound", "VersionNotFound"."""
         ...
 
+    def read_range(self, key: str, start: int, length: int, of: Head | None = None) -> Range:
+        """At most `length` bytes from `start` on; a negative `start` counts from the end. Fewer where the object ends before.
+
+        With `of`, from an earlier range, only of that very object: raises Conflict where another has taken its place. The etag
+        in `of` serves for nothing else, because a file's real one would have to be computed from all of its bytes. Raises NotFoundError as
+        `read` does.
+        """
+        ...
+
     def write(self, key: str, data: bytes, *, if_match: str | None = None, if_absent: bool = False) -> str:
         """Write the bytes and return their etag.
 
@@ -87,6 +104,16 @@ class Store(Protocol):
     def list(self, prefix: str) -> list[str]:
         """Every key that starts with `prefix`, sorted. The prefix may end in the middle of a name."""
         ...
+
+
+def changed_meanwhile(uri: str) -> Conflict:
+    """The error for an object that somebody else has replaced."""
+    return Conflict(reasons.CONFLICT, f"{uri} was changed by another writer in the meantime; read it again.")
+
+
+def first_byte(start: int, size: int) -> int:
+    """Where a range of an object of `size` bytes begins, counted from the front."""
+    return start if start >= 0 else max(size + start, 0)
 
 
 def checked_key(key: str) -> str:

@@ -11,7 +11,16 @@ from pathlib import Path
 from retrain_api import reasons
 from retrain_api.errors import NotFoundError
 
-from .base import LOCK_SUFFIX, TEMPORARY_SUFFIX, Conflict, Head, Stored, checked_key
+from .base import (
+    LOCK_SUFFIX,
+    TEMPORARY_SUFFIX,
+    Head,
+    Range,
+    Stored,
+    changed_meanwhile,
+    checked_key,
+    first_byte,
+)
 from .disk import disk_errors, file_chunks, file_sha256, locked, write_file
 
 
@@ -41,6 +50,19 @@ class FileStore:
         data = b"".join(self._chunks(key, version_id))
         return Stored(data, hashlib.sha256(data).hexdigest(), None)
 
+    def read_range(self, key: str, start: int, length: int, of: Head | None = None) -> Range:
+        path = self._path(key)
+        try:
+            with disk_errors("read", path), path.open("rb") as file:
+                found = _marked(file.fileno())
+                file.seek(first_byte(start, found.size))
+                data = file.read(length)
+                if _marked(file.fileno()) != (of or found):
+                    raise changed_meanwhile(self.uri_of(key))
+        except NotFoundError as error:
+            raise NotFoundError(reasons.OBJECT_NOT_FOUND, f"{self.uri_of(key)} does not exist.") from error
+        return Range(data, found)
+
     def write(self, key: str, data: bytes, *, if_match: str | None = None, if_absent: bool = False) -> str:
         def allowed() -> bool:
             found = self.head(key) if if_absent or if_match is not None else None
@@ -50,10 +72,7 @@ class FileStore:
 
         def check() -> None:
             if not allowed():
-                raise Conflict(
-                    reasons.CONFLICT,
-                    f"{self.uri_of(key)} was changed by another writer in the meantime; read it again.",
-                )
+                raise changed_meanwhile(self.uri_of(key))
 
         return write_file(self._path(key), [data], check)
 
@@ -87,6 +106,12 @@ class FileStore:
             yield from file_chunks(path)
         except NotFoundError as error:
             raise NotFoundError(reasons.OBJECT_NOT_FOUND, f"{uri} does not exist.") from error
+
+
+def _marked(descriptor: int) -> Head:
+    """What tells one state of a file from another without reading it. Whoever replaces or writes a file changes one of these."""
+    found = os.fstat(descriptor)
+    return Head(found.st_size, f"{found.st_dev}-{found.st_ino}-{found.st_mtime_ns}-{found.st_ctime_ns}", None)
 
 
 def _files(folder: Path) -> Iterator[Path]:

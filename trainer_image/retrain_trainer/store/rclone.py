@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, NotFoundError, RetrainError, SoftwareError
 
-from .base import Head, Stored, checked_key
+from .base import Head, Range, Stored, changed_meanwhile, checked_key, first_byte
 from .disk import file_chunks, write_file
 from .patience import Patience, Temporary
 from .rclone_errors import Target
@@ -55,6 +55,23 @@ class RcloneStore:
         def attempt() -> Stored:
             found = self._found(key, version_id)
             return Stored(b"".join(self._chunks(key, found)), _etag(found), None)
+
+        return self._retry(attempt)
+
+    def read_range(self, key: str, start: int, length: int, of: Head | None = None) -> Range:
+        """A document without a size, such as Google's own formats, is read whole, since rclone can't read a part of it."""
+
+        def attempt() -> Range:
+            before = self._as_head(key)
+            first = first_byte(start, before.size)
+            data = self._part(key, first, min(length, before.size - first)) if 0 <= first < before.size else b""
+            if before.size < 0:
+                data = b"".join(self._chunks(key, {"Size": -1}))
+                data = data[first_byte(start, len(data)) :][:length]
+            # Asked once more after the bytes, so that they are of this file and of no later one.
+            if before != (of or before) or before != self._as_head(key):
+                raise changed_meanwhile(self.uri_of(key))
+            return Range(data, before)
 
         return self._retry(attempt)
 
@@ -106,6 +123,17 @@ class RcloneStore:
 
     def _retry(self, attempt: Callable[[], T]) -> T:
         return self.patience.retry(attempt, f"The rclone remote {self.remote}")
+
+    def _as_head(self, key: str) -> Head:
+        found = self._found(key)
+        return Head(found["Size"], _etag(found), None)
+
+    def _part(self, key: str, first: int, count: int) -> bytes:
+        part = (f"--offset={first}", f"--count={count}")
+        data = b"".join(self.program.stream(self._target(key), "cat", *part, self._at(key)))
+        if len(data) != count:
+            raise Temporary("the file was cut off, or changed while it was being read")
+        return data
 
     def _stat(self, key: str, *flags: str) -> _Found | None:
         """A file's metadata, or None where there is no such file. Buckets report a missing file as a folder."""

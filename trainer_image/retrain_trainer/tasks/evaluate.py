@@ -25,11 +25,13 @@ from retrain_api.documents.results import EvaluateResult
 from retrain_api.documents.tasks import EvaluateItem, EvaluateTask
 from retrain_api.errors import ConfigurationError, DataError, NotFoundError, RetrainError
 from retrain_api.measurement import Measurement
+from retrain_api.model_times import times_in
 from retrain_api.names import EVALUATION_FILE, PIN_FILE, PREDICTIONS_FILE, run_folder
-from retrain_api.time import Windows
+from retrain_api.time import Windows, duration
 from retrain_api.wire import significant, to_wire
 from retrain_trainer.data.dataset import Dataset, load_dataset
 from retrain_trainer.data.pinning import Span, StoredPin, download, read_pin, require_pinned_rows
+from retrain_trainer.data.times import times_of
 from retrain_trainer.data.windows import window_ends
 from retrain_trainer.measure.assess import Predictions, assess, measurement, windows_of_test
 from retrain_trainer.measure.champion import Comparison, baseline, promoted_today
@@ -87,7 +89,7 @@ def run(task: EvaluateTask, environ: Mapping[str, str], log: Log) -> EvaluateRes
     named = FileRef(uri=store.uri_of(folder + PREDICTIONS_FILE), sha256=sha256(behind).hexdigest())
     data = json.dumps(document | {"predictions": to_wire(named)}, allow_nan=False, separators=(",", ":")).encode()
     store.write(place, data)
-    return _result(item, document["measurement"], FileRef(uri=store.uri_of(place), sha256=sha256(data).hexdigest()))
+    return _result(item, document, FileRef(uri=store.uri_of(place), sha256=sha256(data).hexdigest()))
 
 
 def item_of(task: EvaluateTask, index: str) -> EvaluateItem:
@@ -106,7 +108,7 @@ def stored_result(data: bytes, item: EvaluateItem, uri: str) -> EvaluateResult |
         document = json.loads(data)
         if document["model"]["sha256"] != item.model.sha256:
             return None
-        return _result(item, document["measurement"], FileRef(uri=uri, sha256=sha256(data).hexdigest()))
+        return _result(item, document, FileRef(uri=uri, sha256=sha256(data).hexdigest()))
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -141,6 +143,7 @@ def evaluate(context: EvaluateContext, log: Log) -> tuple[dict[str, Any], bytes]
             "symbol": item.symbol,
             "measurement": to_wire(measured),
             "restated": to_wire(pin.restated) if pin and pin.restated else None,
+            **to_wire(times_of(predictions.dataset, model.lookback)),
             "luck": None if tries is None else luck_document(predictions, assessment, luck, tries),
             "validation": validation,
             **{name: None if compared is None else to_wire(compared.champion) for name, compared in others.items()},
@@ -252,7 +255,7 @@ def load(context: EvaluateContext, model: ModelFile, path: Path, span: Span | No
         path,
         symbol=context.item.symbol,
         question=task.question,
-        windows=Windows(model.lookback, task.split),
+        windows=Windows(model.lookback, task.split, duration(task.window)),
         features=model.features,
         until=span.until(task.question.interval) if span else None,
         since=span.first if span else None,
@@ -294,11 +297,12 @@ def versions() -> dict[str, str]:
         return found
 
 
-def _result(item: EvaluateItem, measured: Any, where: FileRef) -> EvaluateResult:
+def _result(item: EvaluateItem, document: Mapping[str, Any], where: FileRef) -> EvaluateResult:
     return EvaluateResult(
         symbol=item.symbol,
         evaluate_key=item.evaluate_key,
         model_sha256=item.model.sha256,
-        measurement=Measurement.model_validate(measured),
+        measurement=Measurement.model_validate(document["measurement"]),
         details=where,
+        **dict(times_in(document)),
     )

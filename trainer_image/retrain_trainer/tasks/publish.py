@@ -21,10 +21,11 @@ from retrain_api.documents.results import PublishResult
 from retrain_api.documents.tasks import PublishItem, PublishTask
 from retrain_api.errors import DataError, NotFoundError, SoftwareError
 from retrain_api.gate.judgement import Judgement
+from retrain_api.model_times import times_in
 from retrain_api.names import card_file, report_folder
 from retrain_api.unforeseen import place_of
 from retrain_api.wire import to_wire
-from retrain_trainer.model.pointer import Pointer, Previous, TestPeriod, read_pointer
+from retrain_trainer.model.pointer import Pointer, Previous, TestPeriod, expiry, read_pointer
 from retrain_trainer.promote.promotion import Candidate, promote
 from retrain_trainer.report.facts import Facts
 from retrain_trainer.report.sections import render
@@ -175,7 +176,9 @@ def _candidate(store: Store, facts: Facts, item: PublishItem, locate: Locate) ->
         )
     document = facts.evaluations[item.symbol]
     file = item.model.uri.rsplit("/", 1)[-1]
+    after, times = facts.task.expires_after, times_in(document)
     pointer = Pointer(
+        **dict(times),
         symbol=item.symbol,
         model=FileRef(uri=store.uri_of(f"promoted/{file}"), sha256=item.model.sha256),
         run=facts.task.run,
@@ -188,13 +191,15 @@ def _candidate(store: Store, facts: Facts, item: PublishItem, locate: Locate) ->
         approved_by=facts.task.approved_by,
         override=facts.task.override,
     )
+    pointer = pointer.model_copy(update={"expires_at": expiry(pointer.tested_end, after)})
     evaluation = {
         "measurement": to_wire(item.measurement),
         "test": document["test"],
         "evaluateKey": item.evaluate_key,
         "calibration": pointer.calibration,
     }
-    return Candidate(item.model, pointer, {"evaluation": evaluation}, item.champion), locate(item.model.uri)
+    card = {"evaluation": evaluation, **to_wire(times), **({"expiresAfter": after} if after else {})}
+    return Candidate(item.model, pointer, card, item.champion), locate(item.model.uri)
 
 
 def _finished(store: Store, marker: str) -> PublishResult | None:

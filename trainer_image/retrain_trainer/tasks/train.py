@@ -36,6 +36,7 @@ from retrain_trainer.data.pinning import (
     require_pinned_rows,
     write_pin,
 )
+from retrain_trainer.data.times import times_of
 from retrain_trainer.measure.leaks.find import Leaks, find_leaks
 from retrain_trainer.model.calibration import Calibration, probability
 from retrain_trainer.model.calibration import fit as fit_calibration
@@ -246,6 +247,7 @@ def finish(
         features=feature_set(prepared.dataset),
         look_ahead=leaks.reference(),
         restated=pin.restated,
+        **dict(times_of(prepared.dataset, task.model.lookback_bars)),
     )
     card = model_card(task, prepared.dataset, pin.reference, model, state, result, context.environ, leaks.as_document())
     context.store.write(card_file(model_key(reference)), card.encode())

@@ -51,6 +51,7 @@ def model_card(
         | {"interval": str(dataset.question.interval), "gaps": dataset.gaps, "warnings": list(result.warnings)},
         "restated": to_wire(result.restated) if result.restated else None,
         "split": periods(dataset),
+        **to_wire(result.times),
         "label": to_wire(task.label),
         "architecture": asdict(model.network.architecture) | {"lookbackBars": model.lookback},
         "features": list(model.features),

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from retrain_api import reasons
@@ -123,9 +124,19 @@ def _pointer(store: Any, symbol: str) -> Iterator[str]:
     pointer = pointed.pointer
     override = ", by override and not by the gate" if pointer.override else ""
     yield f"Promoted now: {file_name(pointer.model.uri)}, since {pointer.promoted_at}, by {pointer.approved_by}{override}"
+    yield from _of_age(pointer)
     if pointer.rolled_back is not None:
         record = pointer.rolled_back
         yield f"Rolled back from {file_name(record.from_.uri)} at {record.at} by {record.by}: {record.reason}"
     if pointer.previous is not None:
         accuracy = measured("accuracy", pointer.previous.metrics.accuracy)
         yield f"Before it: {file_name(pointer.previous.uri)} (accuracy {accuracy})"
+
+
+def _of_age(pointer: Any) -> Iterator[str]:
+    """How old its learning is, and until when it is good; nothing of a model of before that was written down."""
+    if pointer.trained_until:
+        yield f"It has learnt up to {pointer.trained_until}, and was tested up to {pointer.tested_until}"
+    if pointer.expires_at:
+        over = ", so it is not to be used any more" if pointer.is_expired(datetime.now(UTC)) else ""
+        yield f"Expires at {pointer.expires_at}{over}"

@@ -7,21 +7,25 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 from retrain_api.extras import require
 from retrain_api.names import ANNOTATION_RERUN
 from retrain_api.run import RetrainRun
+from retrain_api.status.run import RetrainRunStatus
 from retrain_api.wire import to_wire
-from retrain_cli.display.summary import run_summary
+from retrain_cli.display.closing_table import print_closing
+from retrain_cli.display.summary import kept, reports_today, run_summary
 from retrain_cli.display.terminal import open_display
 from retrain_cli.inputs.locations import resolve_locations
 from retrain_cli.inputs.run_file import load_run
 from retrain_client.handle import new_token
 from retrain_client.local.executor import Executor, is_done
-from retrain_client.local.state import open_folder, take_lock
+from retrain_client.local.state import RunFolder, open_folder, take_lock
 
 from .done import digest_of, nothing_to_do
 
@@ -97,13 +101,39 @@ def run(args: argparse.Namespace) -> int:
     with open_display(identified, out) as display:
         status = Executor(identified, folder, display, lambda: stop.requested, lock.workers).work()
     if stop.requested:
-        print("Stopped; everything done so far is kept. The same command continues from there.", file=out)
+        print(f"Stopped; everything done so far is kept{_kept(status)}. The same command goes on from there.", file=out)
         return STOPPED
-    lines = ["", *run_summary(loaded.metadata.name, status), f"Status: {folder.path / 'status.json'}"]
-    print("\n".join(lines), file=out)
+    _print_end(loaded.metadata.name, status, folder, out)
     if args.json:
         print(json.dumps({"ran": not done, **to_wire(status)}, indent=2))
     return WAS_DONE if done and args.fail_if_done else EXIT_CODES[status.state]
+
+
+def _kept(status: RetrainRunStatus) -> str:
+    found = kept(status)
+    return f": {found}" if found else ""
+
+
+def _print_end(name: str, status: RetrainRunStatus, folder: RunFolder, out: TextIO) -> None:
+    page = near_page(status, folder)
+    if out.isatty():
+        print_closing(name, status, page, out)
+    else:
+        print("\n".join(["", *run_summary(name, status, page)]), file=out)
+    print(f"Status: {folder.path / 'status.json'}", file=out)
+
+
+def near_page(status: RetrainRunStatus, folder: RunFolder) -> str | None:
+    """A short path to the HTML report, a link beside the status; None where the report is not on this machine."""
+    html = status.report.html if status.report and reports_today(status) else None
+    if html is None or not html.startswith("file://"):
+        return None
+    link = folder.path / "report.html"
+    with suppress(OSError):  # a file system without links: the report's own path does as well
+        link.unlink(missing_ok=True)
+        link.symlink_to(html.removeprefix("file://"))
+        return str(link)
+    return None
 
 
 def _load(path: str) -> RetrainRun:

@@ -122,9 +122,12 @@ def _by_the_gate(run: RetrainRun, judgement: Judgement, agreed: str) -> Decision
 
 
 def publish_basis(run: RetrainRun, agreed: str, symbols: Sequence[SymbolStatus]) -> str:
-    """Digest of what a report shows (the judgement and the measurements behind it) and of where it is written."""
+    """Digest of what a report shows (the judgement and the measurements behind it), of where it is written, and of how long
+    what it promotes is good for.
+    """
     measured = {entry.symbol: entry.result.evaluate_key for entry in symbols if entry.result}
-    return digest({"gate": agreed, "measured": measured, "artifacts": folder(run.spec.artifacts.uri)})
+    basis = {"gate": agreed, "measured": measured, "artifacts": folder(run.spec.artifacts.uri)}
+    return digest(basis | {"expiresAfter": run.spec.promotion.expires_after})
 
 
 def publish_key(shown: str, decision: Decision) -> str:

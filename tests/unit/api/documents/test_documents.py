@@ -18,20 +18,24 @@ from retrain_api.documents.encoding import (
     encode_message,
     encode_task,
 )
-from retrain_api.documents.references import DataPin, FileRef
+from retrain_api.documents.references import DataPin, FileRef, RunRef
 from retrain_api.documents.results import (
     Delivered,
     DeliverResult,
     EvaluateResult,
     NotPromoted,
+    PreflightResult,
     Promoted,
     PublishResult,
+    Refusal,
     Result,
     TaskFailure,
     TrainResult,
 )
+from retrain_api.documents.tasks import PREFLIGHT_SYMBOLS, PreflightItem, PreflightTask
 from retrain_api.errors import ConfigurationError
 from retrain_api.measurement import METRICS, Baselines, Champion, Measurement, Metrics
+from retrain_api.spec.data import Label, Split
 
 # A character of four bytes, one that JSON writes with six, and two of its own.
 AWKWARD = ["x", "ü", "\N{OUTBOX TRAY}", "\x1b", "\x00", '"', "\\", "\n"]
@@ -80,7 +84,31 @@ def publish(**parts: Any) -> PublishResult:
     )
 
 
+def refusals(count: int, message: str = "s3://data/f.parquet is not there.") -> tuple[Refusal, ...]:
+    return tuple(
+        Refusal(symbol=f"{'B' * 14}{number}-USD", reason="NotFound", message=message) for number in range(count)
+    )
+
+
+def preflight(symbols: int) -> PreflightTask:
+    items = tuple(
+        PreflightItem(symbol=f"S{number}", train_key="k" * 16, recipe="r" * 16, data_uri=f"s3://data/{number}")
+        for number in range(symbols)
+    )
+    return PreflightTask(
+        run=RunRef(namespace="ns", name="weekly", uid="u"),
+        artifacts_uri="s3://artifacts/",
+        preflight_key="p" * 16,
+        items=items,
+        interval="1m",
+        label=Label(),
+        split=Split(),
+        lookback_bars=60,
+    )
+
+
 RESULTS: list[Result] = [
+    PreflightResult(preflight_key="k" * 16, refused=refusals(2)),
     train(warnings=("two features are constant",), validation_loss=0.61, resumed_epochs=3),
     evaluate(suspicions=("too good",)),
     publish(
@@ -106,6 +134,28 @@ def test_a_result_comes_back_as_it_went(result: Result) -> None:
 def test_unknown_fields_of_a_newer_release_are_ignored(result: Result) -> None:
     newer = json.loads(encode(result)) | {"somethingNew": {"a": [1]}}
     assert decode_message(json.dumps(newer)) == result
+
+
+def test_a_preflight_comes_back_as_it_went() -> None:
+    task = preflight(9).model_copy(update={"as_of": "2026-11-28T12:00:00Z", "max_age": "2h", "min_new_bars": 60})
+    assert decode_task(encode_task(task)) == task
+
+
+@pytest.mark.parametrize(("symbols", "indexes"), [(1, [1]), (8, [8]), (9, [8, 1]), (64, [8] * 8)])
+def test_an_index_of_a_preflight_looks_at_eight_symbols(symbols: int, indexes: list[int]) -> None:
+    task = preflight(symbols)
+    parts = [task.items_of(index) for index in range(task.indexes)]
+    assert [len(part) for part in parts] == indexes and sum(parts, ()) == task.items
+    assert task.items_of(task.indexes) == () and task.items_of(-1) == ()
+
+
+@given(message=st.text(st.sampled_from(AWKWARD), min_size=1, max_size=2000))
+def test_the_refusals_of_one_index_fit_a_message(message: str) -> None:
+    result = PreflightResult(preflight_key="k" * 16, refused=refusals(PREFLIGHT_SYMBOLS, message))
+    text = encode_message(result)
+    found = decode_message(text)
+    assert len(text.encode()) <= MESSAGE_LIMIT and isinstance(found, PreflightResult)
+    assert [one.symbol for one in found.refused] == [one.symbol for one in result.refused]
 
 
 def test_unknown_fields_of_a_newer_task_are_ignored() -> None:

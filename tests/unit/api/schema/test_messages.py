@@ -176,6 +176,8 @@ ACROSS: dict[str, tuple[str, Any, str]] = {
     "one file for several symbols": ("spec.data.filename", "all.parquet", f"spec.data.filename: {NO_SYMBOL}"),
     "a quorum of more than there are": ("spec.gate.minPassed", 4, "spec.gate.minPassed: minPassed must not be greater than the number of symbols"),
     "nothing left to train on": ("spec.split", {"validationPercent": 41, "testPercent": 40}, f"spec.split.testPercent: {SHARES}, is 40"),
+    "a test part by two sizes": ("spec.split", {"test": "14d", "testPercent": 20}, "spec.split.testPercent: test and testPercent both say how long this part is; leave testPercent out"),
+    "a validation part by two sizes": ("spec.split", {"validation": "14d", "validationPercent": 20}, "spec.split.validationPercent: validation and validationPercent both say how long this part is; leave validationPercent out"),
     "a constant rate with restarts": (SCHEDULER, {"type": "Constant", "t0": 5}, f"{SCHEDULER}: {CONSTANT}"),
     "a constant rate with a factor": (SCHEDULER, {"type": "Constant", "tMult": 5}, f"{SCHEDULER}: {CONSTANT}"),
     "a constant rate with a lowest one": (SCHEDULER, {"type": "Constant", "etaMin": 0.0}, f"{SCHEDULER}: {CONSTANT}"),
@@ -240,7 +242,7 @@ UNKNOWN: dict[str, tuple[str, Any, str]] = {
     "of the run": ("spec.modle", {}, "; did you mean model?"),
     "of a section": ("spec.training.epoch", 5, "; did you mean epochs?"),
     "in the words of Python": ("spec.training.learning_rate", 5, "; did you mean learningRate?"),
-    "of another section": ("spec.seed", 5, "; did you mean spec.training.seed?"),
+    "of another section": ("spec.seed", 5, "; seed belongs in spec.training"),
     "of an entry": ("spec.backups[0].url", "x", "; did you mean uri?"),
     "like no other": ("spec.xyzzy", 5, ""),
     "without a value": ("spec.xyzzy", None, ""),
@@ -298,6 +300,10 @@ def test_a_key_in_two_spellings_is_refused() -> None:
 DOCUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "another kind": ({"kind": "Run"}, "kind: must be 'RetrainRun', is 'Run'"),
     "another version": ({"apiVersion": "v1"}, "apiVersion: must be 'retrain.crpbot.dev/v1alpha1', is 'v1'"),
+    "no kind": ({"kind": None}, "kind: is required: write RetrainRun"),
+    "no version": ({"apiVersion": None}, "apiVersion: is required: write retrain.crpbot.dev/v1alpha1"),
+    "a part of the spec": ({"symbols": ["BTC-USD"]}, "symbols: unknown field; symbols belongs in spec"),
+    "a part of the metadata": ({"name": "nightly"}, "name: unknown field; name belongs in metadata"),
     "no spec": ({"spec": None}, "spec: is required"),
     "a name that Kubernetes refuses": (
         {"metadata": {"name": "No"}},

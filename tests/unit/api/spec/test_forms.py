@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.spellings import SPELLINGS
 
-from retrain_api.spec import forms
+from retrain_api.spec import form, forms
 from retrain_api.spec.amounts import amount
 from retrain_api.spec.bounds import bar_answer, percent_sign_answer, plain, range_of
 from retrain_api.spec.forms import FORMS, Form, Hint
@@ -18,6 +18,7 @@ from retrain_api.spec.forms import FORMS, Form, Hint
 RIGHT: dict[str, list[str]] = {
     "symbol": ["BTC-USD", "A-B", "1INCH-USDT", "AAPL", "BRK.B", "BRK-B", "BTCUSDT", "BTC-USDT-SWAP", "RDS.A-L"],
     "interval": ["1m", "15m", "1h", "4h", "1d", "9999m"],
+    "duration": ["90m", "36h", "180d", "1d", "99999d"],
     "day": ["2025-05-31", "2024-02-29", "2000-02-29", "2023-02-28", "2025-11-30", "1999-12-31"],
     "location": [
         *("s3://bucket", "s3://bucket/", "s3://my.bucket-1/a/b", "file:///data", "file://./x", "file://../x"),
@@ -92,7 +93,7 @@ def spelled(form: Form) -> st.SearchStrategy[tuple[Hint, str]]:
 
 @given(st.text(max_size=50))
 def test_a_rule_of_cel_holds_any_text_in_quotes(text: str) -> None:
-    quoted = forms._quoted(text)
+    quoted = form._quoted(text)
     assert quoted[0] == quoted[-1] == "'" and not re.search(r"[\t\n\v\f\r]", quoted)
     assert "'" not in re.sub(r"\\.", "", quoted[1:-1])
 

@@ -21,6 +21,7 @@ DEFAULTS: dict[str, Any] = {
         "uri": "s3://bucket/features/",
         "filename": "features_{symbol}_{interval}_latest.parquet",
         "interval": "1m",
+        "minNewBars": 0,
     },
     "label": {"horizonBars": 15, "ties": "Drop"},
     "split": {"validationPercent": 15, "testPercent": 15},

@@ -26,6 +26,7 @@ TRAININGS = ["train BTC-USD", "train ETH-USD", "train SOL-USD"]
         ({"gate": {"minPassed": 3}}, ["publish"]),
         ({"gate": {"criteria": [{"metric": "accuracy", "atLeast": 0.7}]}}, ["publish"]),
         ({"promotion": {"requireImprovement": True}}, []),
+        ({"promotion": {"expiresAfter": "21d"}}, ["publish"]),
         ({"promotion": {"baseline": {"uri": "s3://bucket/old.pt"}}}, ["evaluate", "publish"]),
         ({"evaluation": {"calibrationBins": 10}}, ["evaluate", "publish"]),
         ({"evaluation": {"backtest": {"feeBps": 5}}}, ["evaluate", "publish"]),

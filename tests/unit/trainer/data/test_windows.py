@@ -61,11 +61,12 @@ def test_no_two_parts_touch_the_same_bar(seed, lookback, horizon, percents, more
     """Bars of all windows and all labels of a part, against those of the other parts."""
     validation, test = percents
     windows = Windows(lookback, Split(validation_percent=validation, test_percent=test))
-    rows = rows_needed(windows, horizon) + more
+    question = Question(INTERVAL, horizon, "Down")
+    rows = rows_needed(windows, question) + more
     generator = np.random.default_rng(seed)
     timestamps = times(np.where(generator.random(rows - 1) < gap_share, 4, 1).tolist())
-    labels = label(generator.integers(1, 4, rows).astype(float), timestamps, Question(INTERVAL, horizon, "Down"))
-    split = split_rows(rows, windows, horizon)
+    labels = label(generator.integers(1, 4, rows).astype(float), timestamps, question)
+    split = split_rows(timestamps, windows, question)
     touched = []
     for part in (split.train, split.validation, split.test):
         ends = window_ends(timestamps, INTERVAL, lookback, part, labels.values)

@@ -23,12 +23,15 @@ from retrain_api.documents.references import DataPin, FileRef
 from retrain_api.documents.results import EvaluateResult
 from retrain_api.documents.tasks import EvaluateItem, EvaluateTask
 from retrain_api.errors import ConfigurationError, CredentialsError, DataError, NoDeviceError, NotFoundError
+from retrain_api.model_times import times_in
 from retrain_api.spec.data import Label, Split
 from retrain_api.spec.evaluation import Evaluation
 from retrain_api.spec.gate import Baseline
 from retrain_api.time import Question, Windows
 from retrain_api.wire import to_wire
+from retrain_trainer.data.columns.timeline import iso_time
 from retrain_trainer.data.dataset import load_dataset
+from retrain_trainer.data.times import decided_after, times_of
 from retrain_trainer.data.windows import fit_scaling
 from retrain_trainer.measure.assess import windows_of_test
 from retrain_trainer.measure.tries.try_record import decode
@@ -152,6 +155,16 @@ def test_a_model_that_knows_the_hint_is_measured_as_right_as_the_hint_is(stage: 
     assert "torch" in document["versions"]
 
 
+def test_result_and_document_say_up_to_when_it_was_judged(stage: Stage) -> None:
+    """Flat bars have no label, so the last judged outcome may lie before the last row's."""
+    result, data = run(stage.task(stage.put(stage.model()))), stage.dataset
+    assert result.times == times_of(data, LOOKBACK) == times_in(stage.document(result))
+    _, labelled = windows_of_test(data, LOOKBACK)
+    decided = int(data.candles.timestamps[labelled[-1]]) + decided_after(data.question)
+    assert result.tested_until == iso_time(decided)
+    assert run(stage.task(stage.put(stage.model()))) == result, "as it is read from the store"
+
+
 def test_flat_bars_are_traded_but_not_measured(stage: Stage) -> None:
     measured = run(stage.task(stage.put(stage.model()))).measurement
     test = stage.dataset.split.test
@@ -169,6 +182,19 @@ def test_without_calibration_only_the_loss_weight_is_taken_off(stage: Stage) -> 
     assert plain.measurement.metrics.brier == pytest.approx(truth * (2 / 3) ** 2 + (1 - truth) / 9, abs=1e-3)
     assert platt.measurement.metrics.brier == pytest.approx(0.25, abs=1e-3)
     assert stage.document(plain)["calibration"]["method"] == "None"
+
+
+def test_bars_before_the_window_change_no_measurement_and_no_comparison(stage: Stage) -> None:
+    stage.promote(stage.put(stage.model(hint=0.5, lookback=LOOKBACK + 3), "older.pt"))
+    model = stage.put(stage.model())
+    plain = run(stage.task(model))
+    older = table().assign(timestamp=lambda bars: bars["timestamp"] - pd.Timedelta(minutes=ROWS))
+    older.loc[: ROWS - 100, ["close", "hint"]] = [-1.0, np.inf]
+    pd.concat([older, table()]).to_parquet(stage.data, index=False)
+    within = run(stage.task(model, window=f"{ROWS}m").model_copy(update={"run": other_run()}))
+    assert plain.measurement.champion and plain.measurement.champion.bars > 500
+    assert within.measurement == plain.measurement
+    assert stage.document(within)["test"] == stage.document(plain)["test"]
 
 
 def other_run() -> Any:

@@ -14,6 +14,7 @@ from support.training_case import ROWS, TrainingSetup
 
 from retrain_api.documents.results import EvaluateResult, TrainResult
 from retrain_api.errors import CredentialsError, DataError, Interrupted, RetrainError
+from retrain_trainer.store.disk import file_chunks
 from retrain_trainer.store.file import FileStore
 from retrain_trainer.tasks import train as training_task
 from retrain_trainer.tasks.interruption import Stop
@@ -178,7 +179,7 @@ def test_a_file_that_is_cut_while_it_is_read_is_one_sentence(
     appended(setup)
 
     def chunks(path: Path) -> Iterator[bytes]:
-        data = path.read_bytes()
+        data = b"".join(file_chunks(path))
         yield data[: len(data) // 2] if path == setup.file else data
 
     monkeypatch.setattr("retrain_trainer.store.file.file_chunks", chunks)

@@ -21,6 +21,7 @@ from retrain_api.documents.encoding import encode
 from retrain_api.documents.results import TrainResult
 from retrain_api.documents.tasks import TrainTask
 from retrain_api.errors import ConfigurationError, DataError, Interrupted, NoDeviceError, NotFoundError
+from retrain_api.model_times import times_in
 from retrain_api.spec.training import EarlyStopping, Model
 from retrain_trainer.data.dataset import Dataset
 from retrain_trainer.data.windows import fit_scaling, window_ends
@@ -182,6 +183,17 @@ def test_the_same_seed_gives_the_same_file_wherever_it_is_trained(setup: Trainin
         assert word.encode() not in data, word
 
 
+def test_a_window_of_a_longer_file_gives_the_file_of_the_short_one(setup: TrainingSetup, tmp_path: Path) -> None:
+    """With built-in features, whose warm-up is taken from before the window; and one as long as the file is none."""
+    longer, whole = TrainingSetup(tmp_path / "longer"), TrainingSetup(tmp_path / "whole")
+    table = candle_table()
+    longer.put(table)
+    whole.put(table[100:])
+    setup.put(table[100:])
+    results = (run(setup), run(whole, whole.task(window="600m")), run(longer, longer.task(window="540m")))
+    assert {(result.model.sha256, result.data.rows) for result in results} == {(results[0].model.sha256, 540)}
+
+
 def test_another_seed_gives_another_file(setup: TrainingSetup, tmp_path: Path) -> None:
     elsewhere = TrainingSetup(tmp_path / "elsewhere")
     assert run(setup).model.sha256 != run(elsewhere, elsewhere.task(seed=1)).model.sha256
@@ -255,6 +267,22 @@ def test_the_file_holds_what_the_card_says(setup: TrainingSetup) -> None:
     assert set(card["versions"]) >= {"torch", "numpy", "python"}
     assert card["split"]["test"]["rows"] == 60
     assert card["run"] == RUN.model_dump()
+
+
+def test_card_and_result_say_up_to_when_the_model_has_learnt_and_is_tested(setup: TrainingSetup) -> None:
+    result = run(setup)
+    card, split = setup.card(result), setup.card(result)["split"]
+    assert times_in(card) == result.times
+    ends = [result.trained_until, result.known_until, result.tested_until]
+    assert ends == sorted(filter(None, ends)) and len(set(ends)) == 3
+    # Bars of a minute and a horizon of one: what opens at 0:00 is decided by the close at 0:02.
+    assert result.known_until == after(split["validation"]["lastBar"], "2min")
+    assert str(result.trained_until) <= after(split["train"]["lastBar"], "2min")
+    assert str(result.tested_until) <= after(result.data.last_bar, "1min")
+
+
+def after(bar: str, span: str) -> str:
+    return (pd.Timestamp(bar) + pd.Timedelta(span)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def test_a_column_that_knows_later_bars_is_said_before_the_first_epoch_and_kept(setup: TrainingSetup) -> None:

@@ -20,14 +20,14 @@ def left_out_of(found: Selection) -> tuple[LeftOut, ...]:
     return found.left_out + tuple(LeftOut(name, "constant over the train rows") for name in found.dropped)
 
 
-def cut_warning(found: Selection) -> tuple[str, ...]:
-    """That rows are cut because a column has no value in them."""
+def cut_warning(found: Selection, skipped: int = 0, warmup: int = 0) -> tuple[str, ...]:
+    """That rows are cut because a column has no value in them; `skipped` and `warmup` as in FeatureFile."""
     if found.blank is None:
         return ()
     name, row = found.blank
     return (
-        f"The first {found.cut:,} rows are cut, as the warm-up of built-in features is: column {name!r} has no value "
-        f"before row {row:,}.",
+        f"The first {found.cut - warmup:,} rows{' of data.window' if warmup else ''} are cut, as the warm-up of built-in features is: column {name!r} has no value "
+        f"before row {skipped + row:,}.",
     )
 
 

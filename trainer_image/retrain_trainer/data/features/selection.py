@@ -26,7 +26,7 @@ from .built_in import BUILT_IN, WARMUP_ROWS, compute
 BUILT_IN_NAMES = tuple(definition.name for definition in BUILT_IN)
 
 TrainRows = Callable[[int], slice]
-"""The train part of so many rows. Raises DataError("TooFewRows")."""
+"""The train part of the rows from a row on, counted from there. Raises DataError("TooFewRows")."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Selection:
 
     computed: those of the names that are built in; the others are columns of the file. left_out: columns of the file that
     are not used. dropped: features that are constant over the train rows, of either kind. blank: the used column whose
-    first value comes last, and the row of that value; None where every used column has a value in row 0.
+    first value comes last, and the row of that value; None where every used column has a value in the first row of the window.
     """
 
     candles: Candles
@@ -107,19 +107,19 @@ def select(file: FeatureFile, interval: Interval, wish: Wish, train_rows: TrainR
     where no own column remains, the built-in features are computed unless the wish forbids them. Raises DataError: AllConstant,
     MissingFeature, TooFewRows, and what `compute` raises.
     """
-    rows = len(file.candles.timestamps)
     own = _Columns(file.names, file.values, file.starts, tuple(range(len(file.names))))
     built_in = _computed(file, interval, wish.computed(file.names))
+    warmup = file.warmup
     grown: list[str] = []
     dropped: list[str] = []
     while True:
-        cut = max(own.start, built_in.start)
+        cut = max(own.start, built_in.start, warmup)
         if not own.kept and not built_in.kept:
             if wish.features is not None or built_in.names:
                 raise _all_constant(dropped)
             built_in = _computed(file, interval, _fallback(file, wish, [*grown, *dropped]))
             continue
-        train = _train_rows(train_rows, rows, cut, own)
+        train = _train_rows(train_rows, cut, warmup, own)
         found = [] if wish.features is not None else _growing(own, cut)
         constant = [*_constant(own, cut, train), *_constant(built_in, cut, train)]
         if not found and not constant:
@@ -137,12 +137,23 @@ def select(file: FeatureFile, interval: Interval, wish: Wish, train_rows: TrainR
         left_out=left_out,
         dropped=tuple(dropped),
         cut=cut,
-        blank=own.last,
+        blank=own.last if own.start > warmup else None,
     )
 
 
 def _all_constant(dropped: Sequence[str]) -> DataError:
     return DataError(reasons.ALL_CONSTANT, f"Every feature is constant over the train rows: {', '.join(dropped[:12])}.")
+
+
+def least_cut(file: FeatureFile, interval: Interval, wish: Wish) -> int:
+    """How many rows at the start are cut at least, for the warm-up of what is computed whatever the values are.
+
+    Of `file` only names, columns and number of rows count. Raises what `select` raises for these.
+    """
+    names = wish.computed(file.names)
+    if not names and not file.names:
+        names = _fallback(file, wish, ())
+    return _computed(file, interval, names).start
 
 
 def rows_of(file: FeatureFile, interval: Interval, names: Sequence[str]) -> tuple[Candles, NDArray[np.float32]]:
@@ -184,15 +195,15 @@ def _computed(file: FeatureFile, interval: Interval, names: tuple[str, ...]) -> 
     return _Columns(found, values, (warmup,) * len(found), tuple(range(len(found))))
 
 
-def _train_rows(train_rows: TrainRows, rows: int, cut: int, own: _Columns) -> slice:
+def _train_rows(train_rows: TrainRows, cut: int, warmup: int, own: _Columns) -> slice:
     """The train part of the rows that are left, as rows of the file."""
     try:
-        train = train_rows(rows - cut)
+        train = train_rows(cut)
     except DataError as error:
-        if own.last is None or own.last[1] < cut:
+        if own.last is None or not own.start == cut > warmup:
             raise
         name, start = own.last
-        why = f"Column {name!r} has no value in the first {start:,} rows, which are cut; leave it out, or fill it in."
+        why = f"Column {name!r} has no value in the first {start - warmup:,} rows, which are cut; leave it out, or fill it in."
         raise DataError(error.reason, f"{error.message} {why}") from None
     return slice(cut + train.start, cut + train.stop)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,8 @@ from retrain_trainer.data.columns.column_names import CANDLE_COLUMNS as CANDLE_C
 from retrain_trainer.data.columns.column_values import as_float32, require_finite
 from retrain_trainer.data.columns.rolling import FloatArray
 from retrain_trainer.data.columns.time_causes import type_advice
-from retrain_trainer.data.columns.timeline import TimeArray, require_spacing, row_name
-from retrain_trainer.data.period import closed_rows, earlier_rows, left_open
+from retrain_trainer.data.columns.timeline import TimeArray, iso_time, require_spacing, row_name
+from retrain_trainer.data.period import Window, closed_rows, earlier_rows, left_open, require_covered
 
 from .own_columns import Column, LeftOut, listed, named_columns, near, own_columns, read_column, require_numeric
 from .parquet import ParquetColumns, open_parquet
@@ -50,6 +52,7 @@ class FeatureFile:
 
     `names` is empty when the file holds candles only. Column i has no value (NaN) in its first `starts[i]` rows. `left_out`
     are the columns that are no features, with the reason. `left_open` says which bars were left out, because they had not closed.
+    `skipped` rows of the file come before the first one here, and the first `warmup` rows are here for the features of later ones.
     """
 
     candles: Candles
@@ -58,6 +61,8 @@ class FeatureFile:
     starts: tuple[int, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     left_open: str = ""
+    skipped: int = 0
+    warmup: int = 0
 
 
 def read_feature_file(
@@ -67,9 +72,10 @@ def read_feature_file(
     computable: Collection[str] = (),
     now: int | None = None,
     until: int | None = None,
+    window: Window | None = None,
 ) -> FeatureFile:
     """As `read_features`, of a file by its path. Raises NotFoundError for a missing file as well."""
-    return read_features(open_parquet(path), interval, wanted, computable, now, until)
+    return read_features(open_parquet(path), interval, wanted, computable, now, until, window)
 
 
 def read_features(
@@ -79,6 +85,7 @@ def read_features(
     computable: Collection[str] = (),
     now: int | None = None,
     until: int | None = None,
+    window: Window | None = None,
     since: int | None = None,
 ) -> FeatureFile:
     """Read the candle columns and the feature columns of a parquet file, and no others.
@@ -86,10 +93,10 @@ def read_features(
     `wanted` names the feature columns, which may include candle columns, in the order to return them; wanted names that
     the file lacks and that are `computable` are left to the caller. None takes every numeric column that is not a candle
     column, not known from exchanges' files and not without any value. No bar may open after `now`, in nanoseconds UTC (None: this
-    machine's clock). Bars that had not closed by `until` are left out before anything else is read of them; None reads all. Nor are
-    bars read that open before `since`. Raises DataError for everything in the file that would make a training wrong.
+    machine's clock). Bars that had not closed by `until` are left out before anything else is read of them; None reads all. So are bars
+    before `since`, and bars before the warm-up of `window`. Raises DataError for everything in the file that would make a training wrong.
     """
-    _require_columns(file, ("timestamp", "close"))
+    require_columns(file, ("timestamp", "close"))
     timestamps, open_bars = _timestamps(file), ""
     clock = time.time_ns() if now is None else now
     # No bar that had closed by `until` is of the future, however late this machine's clock is.
@@ -98,18 +105,42 @@ def read_features(
         rows = closed_rows(timestamps, interval, until)
         open_bars = left_open(timestamps, rows, until)
         file, timestamps = file.first(rows), timestamps[:rows]
-    if since is not None:
-        earlier = earlier_rows(timestamps, since)
-        file, timestamps = file.after(earlier), timestamps[earlier:]
+    earlier = 0 if since is None else earlier_rows(timestamps, since)
+    file, timestamps = file.after(earlier), timestamps[earlier:]
+    skipped, warmup = (0, 0) if window is None else window.rows(timestamps, interval)
+    file, timestamps = file.after(skipped), timestamps[skipped:]
+    with _rows_counted_from(timestamps, skipped):
+        require_spacing(timestamps, interval, file.name)
+        if window is not None:
+            require_covered(timestamps[warmup:], interval, window, file.name)
+        found = _columns(file, timestamps, wanted, computable)
+    return replace(found, left_open=open_bars, skipped=earlier + skipped, warmup=warmup)
+
+
+@contextmanager
+def _rows_counted_from(timestamps: TimeArray, skipped: int) -> Iterator[None]:
+    """Says from where rows are counted in a message that names one, where the file's first rows are skipped."""
+    try:
+        yield
+    except DataError as error:
+        if not skipped or not re.search(r"\brows? \d", error.message):
+            raise
+        begins = f"row 0 here is row {skipped:,} of the file, where data.window and its warm-up begin"
+        raise DataError(error.reason, f"{error.message} Counted from {iso_time(timestamps[0])}: {begins}.") from None
+
+
+def _columns(
+    file: ParquetColumns, timestamps: TimeArray, wanted: Sequence[str] | None, computable: Collection[str]
+) -> FeatureFile:
+    """The candles and the feature columns of the rows that are read."""
     names, left_out = own_columns(file) if wanted is None else (named_columns(file, wanted, computable), ())
-    require_spacing(timestamps, interval, file.name)
     candles = _candles(file, timestamps)
     values, starts = np.empty((file.rows, len(names)), dtype=np.float32), []
     for column, name in enumerate(names):
         read = _candle_feature(file, candles, name) if name in CANDLE_COLUMNS else read_column(file, name, timestamps)
         values[:, column] = read.values
         starts.append(read.start)
-    found = FeatureFile(candles, names, values, tuple(starts), left_out, open_bars)
+    found = FeatureFile(candles, names, values, tuple(starts), left_out)
     return _with_values_only(found, file.name, wanted is not None)
 
 
@@ -140,7 +171,8 @@ def no_value(column: str, name: str) -> DataError:
     return DataError(reasons.NOT_FINITE, f"Column {column!r} of {name} has no value in any row.")
 
 
-def _require_columns(file: ParquetColumns, names: Sequence[str]) -> None:
+def require_columns(file: ParquetColumns, names: Sequence[str]) -> None:
+    """Raises DataError("MissingColumn") where the file lacks one of these."""
     for name in names:
         if name not in file.types:
             advice = f" `retrain import {file.name}` makes the file that a run reads." if name == "timestamp" else ""
@@ -158,10 +190,15 @@ def timestamp_type_error(kind: pa.DataType, first: Any, name: str) -> DataError:
     )
 
 
-def _timestamps(file: ParquetColumns) -> TimeArray:
+def require_times(file: ParquetColumns) -> None:
+    """Raises DataError("TimestampType") where column `timestamp` holds something else."""
     kind = file.types["timestamp"]
     if not pa.types.is_timestamp(kind):
         raise timestamp_type_error(kind, file.first_value("timestamp"), file.name)
+
+
+def _timestamps(file: ParquetColumns) -> TimeArray:
+    require_times(file)
     timestamps, missing = file.read_timestamps("timestamp")
     if missing is not None:
         raise missing_time(missing, file.name)

@@ -47,21 +47,24 @@ def other_columns(file: ParquetColumns) -> tuple[str, ...]:
     return tuple(name for name in file.types if name not in known and not _PANDAS_INDEX.fullmatch(name))
 
 
-def own_columns(file: ParquetColumns) -> tuple[tuple[str, ...], tuple[LeftOut, ...]]:
+def own_columns(file: ParquetColumns, by_type: bool = False) -> tuple[tuple[str, ...], tuple[LeftOut, ...]]:
     """The columns that may be features where nobody names any, and those that are none.
 
-    Raises DataError("NotNumeric") for numbers that are written as text.
+    Raises DataError("NotNumeric") for numbers that are written as text. With `by_type` no text is read to find any.
     """
-    left_out = [LeftOut(name, why) for name in other_columns(file) if (why := _no_feature(file, name)) is not None]
+    left_out = [
+        LeftOut(name, why) for name in other_columns(file) if (why := _no_feature(file, name, by_type)) is not None
+    ]
     names = {one.name for one in left_out}
     return tuple(name for name in other_columns(file) if name not in names), tuple(left_out)
 
 
-def _no_feature(file: ParquetColumns, name: str) -> str | None:
+def _no_feature(file: ParquetColumns, name: str, by_type: bool) -> str | None:
     known = known_from_dumps(name)
     if known is not None or file.is_numeric(name):
         return known
-    _refuse_numbers_as_text(file, name)
+    if not by_type:
+        _refuse_numbers_as_text(file, name)
     kind = file.types[name]
     if pa.types.is_temporal(kind):
         return "a time"

@@ -6,8 +6,9 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import RawIOBase
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -30,10 +31,9 @@ _BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
 
 @dataclass(frozen=True)
 class ParquetColumns:
-    """An open file. `types` maps each top-level column to its Arrow type; `rows` is the number of rows.
+    """An open file. `types` maps each top-level column to its Arrow type; `rows` is the number of rows, after those `skipped`.
 
-    An index of times that pandas stored under another name is column `timestamp`; `index` is the name it has in the file. `skipped` rows
-    before its own are not of it.
+    An index of times that pandas stored under another name is column `timestamp`; `index` is the name it has in the file.
     """
 
     name: str
@@ -43,13 +43,13 @@ class ParquetColumns:
     index: str | None = None
     skipped: int = 0
 
-    def after(self, rows: int) -> ParquetColumns:
-        """The same file, as if it began after so many rows."""
-        return replace(self, skipped=self.skipped + rows, rows=self.rows - rows)
-
     def first(self, rows: int) -> ParquetColumns:
         """The same file, as if it ended after so many rows."""
         return replace(self, rows=rows)
+
+    def after(self, rows: int) -> ParquetColumns:
+        """The same file, as if it began after so many rows."""
+        return replace(self, skipped=self.skipped + rows, rows=self.rows - rows)
 
     def only(self, columns: Collection[str]) -> ParquetColumns:
         """The same file, as if it had no other columns beside the times, and these in this order."""
@@ -102,6 +102,10 @@ class ParquetColumns:
             found.update(texts.slice(0, 2).to_pylist())
         return len(found) > 1
 
+    def stored_name(self, column: str) -> str:
+        """The name that a column of `types` has in the file."""
+        return self.index if self.index is not None and column == _TIME else column
+
     def read_timestamps(self, column: str) -> tuple[NDArray[np.int64], int | None]:
         """A timestamp column as int64[rows] nanoseconds UTC, and the first row without a value, if any.
 
@@ -137,14 +141,20 @@ class ParquetColumns:
 
     def _chunks(self, column: str) -> Iterator[pa.Array]:
         stored = self.index if self.index is not None and column == _TIME else column
-        begin, stop, row = self.skipped, self.skipped + self.rows, 0
+        for group, first, rows in self._groups():
+            with _damage_named(self.name):
+                table = self.file.read_row_group(group, columns=[stored], use_threads=False)
+            yield from table.column(stored).slice(first, rows).chunks
+
+    def _groups(self) -> Iterator[tuple[int, int, int]]:
+        """The row groups that hold rows of this file: number, the first row of it that counts, and how many do."""
+        begins = 0
         for group in range(self.file.num_row_groups):
-            rows = self.file.metadata.row_group(group).num_rows
-            if row < stop and begin < row + rows:
-                with _damage_named(self.name):
-                    table = self.file.read_row_group(group, columns=[stored], use_threads=False)
-                yield from table.column(stored).slice(max(begin - row, 0), stop - max(begin, row)).chunks
-            row += rows
+            ends = begins + self.file.metadata.row_group(group).num_rows
+            first, stop = max(begins, self.skipped), min(ends, self.skipped + self.rows)
+            if first < stop:
+                yield group, first - begins, stop - first
+            begins = ends
 
 
 def as_nanoseconds(times: pa.Array, column: str, name: str, first_row: int = 0) -> NDArray[np.int64]:
@@ -167,17 +177,35 @@ def open_parquet(path: Path) -> ParquetColumns:
     Raises NotFoundError for a missing file, and DataError for one that is not parquet, is truncated, damaged or
     unreadable, or has two columns of the same name.
     """
-    _require_magic(path)
-    with _damage_named(path.name):
-        file = pq.ParquetFile(path)
+    try:
+        with path.open("rb") as stream:
+            _require_magic(stream, path.name)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFoundError(reasons.FILE_NOT_FOUND, f"There is no file {path}.") from None
+    except IsADirectoryError:
+        raise folder_of_parts(str(path)) from None
+    except OSError as error:
+        raise DataError(reasons.UNREADABLE, f"{path} cannot be read: {error.strerror}.") from None
+    return _opened(path, path.name)
+
+
+def open_parts(stream: IO[bytes] | RawIOBase, name: str) -> ParquetColumns:
+    """Open a parquet file that is read in parts, such as an object in a store: only its footer is read. Raises DataError."""
+    _require_magic(stream, name)
+    return _opened(stream, name)
+
+
+def _opened(source: Any, called: str) -> ParquetColumns:
+    with _damage_named(called):
+        file = pq.ParquetFile(source)
         schema = file.schema_arrow
     repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
     if repeated:
-        raise DataError(reasons.REPEATED_COLUMN, f"{path.name} has more than one column named {', '.join(repeated)}.")
+        raise DataError(reasons.REPEATED_COLUMN, f"{called} has more than one column named {', '.join(repeated)}.")
     index = _time_index(schema)
     names = [_TIME if name == index else name for name in schema.names]
     types = dict(zip(names, schema.types, strict=True))
-    return ParquetColumns(path.name, file.metadata.num_rows, types, file, index)
+    return ParquetColumns(called, file.metadata.num_rows, types, file, index)
 
 
 def _time_index(schema: pa.Schema) -> str | None:
@@ -192,26 +220,16 @@ def _time_index(schema: pa.Schema) -> str | None:
     return names[0] if len(names) == 1 and pa.types.is_timestamp(schema.field(names[0]).type) else None
 
 
-def _require_magic(path: Path) -> None:
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(4)
-            size = stream.seek(0, 2)
-            stream.seek(max(0, size - 4))
-            tail = stream.read(4)
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError(reasons.FILE_NOT_FOUND, f"There is no file {path}.") from None
-    except IsADirectoryError:
-        raise folder_of_parts(str(path)) from None
-    except OSError as error:
-        raise DataError(reasons.UNREADABLE, f"{path} cannot be read: {error.strerror}.") from None
+def _require_magic(stream: IO[bytes] | RawIOBase, name: str) -> None:
+    head = stream.read(4)
+    size = stream.seek(0, 2)
+    stream.seek(max(0, size - 4))
+    tail = stream.read(4)
     if head != _MAGIC:
         what = "is empty" if size == 0 else "is not a parquet file"
-        raise DataError(reasons.NOT_PARQUET, f"{path.name} {what}; write it with DataFrame.to_parquet, for example.")
+        raise DataError(reasons.NOT_PARQUET, f"{name} {what}; write it with DataFrame.to_parquet, for example.")
     if size < 12 or tail != _MAGIC:
-        raise DataError(
-            reasons.TRUNCATED, f"{path.name} is truncated: its end is missing; copy or write the file again."
-        )
+        raise DataError(reasons.TRUNCATED, f"{name} is truncated: its end is missing; copy or write the file again.")
 
 
 def folder_of_parts(place: str, options: str = "--symbol SYMBOL") -> DataError:

@@ -192,7 +192,7 @@ def _require_rows(probabilities: Floats, labels: Labels) -> None:
     if labels.size == 0:
         raise DataError(
             reasons.NO_LABELLED_BARS,
-            "No test bar has a label, so nothing can be measured; raise split.testPercent or give more data.",
+            "No test bar has a label, so nothing can be measured; use a longer test part (split.test or split.testPercent), or more data.",
         )
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise SoftwareError(reasons.BAD_PROBABILITY, "A probability on the test bars is not a number from 0 to 1.")

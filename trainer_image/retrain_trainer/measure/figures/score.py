@@ -18,6 +18,7 @@ from retrain_api import reasons
 from retrain_api.errors import DataError
 from retrain_trainer.data.features.selection import BUILT_IN_NAMES, rows_of
 from retrain_trainer.data.files.candles import Candles, read_feature_file
+from retrain_trainer.data.period import Window
 from retrain_trainer.model.calibration import Calibration, probability
 from retrain_trainer.model.file import ModelFile
 from retrain_trainer.model.inference import logits
@@ -51,14 +52,18 @@ def finite_logits(model: ModelFile, scaled: NDArray[np.float32], ends: Integers,
     return found
 
 
-def rows_for(model: ModelFile, path: Path, until: int) -> tuple[Candles, NDArray[np.float32]]:
+def rows_for(
+    model: ModelFile, path: Path, until: int, window: Window | None = None
+) -> tuple[Candles, NDArray[np.float32]]:
     """Candles and scaled features of the bars of a file that had closed by `until` (ns UTC), as the model needs them.
+
+    Of a `window` those of its warm-up are among them.
 
     What the model's training computed is computed again, whatever columns of that name this file has. Raises DataError where a
     feature is missing.
     """
     interval = model.question.interval
     own = [name for name in model.features if name not in model.computed_features]
-    file = read_feature_file(path, interval, own, BUILT_IN_NAMES, until=until)
+    file = read_feature_file(path, interval, own, BUILT_IN_NAMES, until=until, window=window)
     candles, values = rows_of(file, interval, model.features)
     return candles, model.scaling.apply(values, out=values)

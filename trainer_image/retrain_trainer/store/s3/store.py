@@ -23,7 +23,7 @@ from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, NotFoundError, RetrainError, SoftwareError
 
 from ..authority import S3_AUTHORITY, authority
-from ..base import Head, Stored, checked_key
+from ..base import Head, Range, Stored, changed_meanwhile, checked_key
 from ..disk import disk_errors, file_chunks, write_file
 from ..patience import Patience, Temporary
 from .answers import is_code
@@ -80,6 +80,31 @@ class S3Store:
             return Stored(b"".join(self._body(key, answer)), self._etag(key, answer), _version(answer))
 
         return self._request(key, attempt)
+
+    def read_range(self, key: str, start: int, length: int, of: Head | None = None) -> Range:
+        def attempt() -> Range:
+            try:
+                answer = self.client.get_object(**self._at(key), **_condition(of), Range=_asked(start, length))
+            except ClientError as error:
+                if not is_code(error, "InvalidRange", "416"):
+                    raise
+                return self._nothing(key, of)  # there is no byte from `start` on; S3 has no empty ranges
+            found = Head(_whole_size(answer), self._etag(key, answer), _version(answer))
+            if of is not None and found.etag != of.etag:  # not every server looks at If-Match of a read
+                answer["Body"].close()
+                raise changed_meanwhile(self.uri_of(key))
+            # A server that knows no ranges sends the whole object.
+            skipped = start if start >= 0 and "ContentRange" not in answer else 0
+            return Range(b"".join(self._body(key, answer))[skipped:][:length], of or found)
+
+        return self._request(key, attempt)
+
+    def _nothing(self, key: str, of: Head | None) -> Range:
+        headed = dict(self.client.head_object(**self._at(key), **_condition(of)))
+        found = Head(headed["ContentLength"], self._etag(key, headed), _version(headed))
+        if of is not None and found.etag != of.etag:
+            raise changed_meanwhile(self.uri_of(key))
+        return Range(b"", found)
 
     def write(self, key: str, data: bytes, *, if_match: str | None = None, if_absent: bool = False) -> str:
         if if_absent and if_match is not None:
@@ -312,6 +337,23 @@ def _version(answer: Answer) -> str | None:
     """The version id, or None. "null" stands for anything written without versions, so it identifies nothing."""
     version = answer.get("VersionId")
     return None if version in (None, "", "null") else str(version)
+
+
+def _asked(start: int, length: int) -> str:
+    """The header of a range; one from the end reaches to the end, since S3 has no other."""
+    return f"bytes={start}" if start < 0 else f"bytes={start}-{start + length - 1}"
+
+
+def _condition(of: Head | None) -> Answer:
+    if of is None:
+        return {}
+    return {"VersionId": of.version_id} if of.version_id is not None else {"IfMatch": of.etag}
+
+
+def _whole_size(answer: Answer) -> int:
+    """The size of the object that a range is of: the last number of "bytes 0-3/64"."""
+    whole = str(answer.get("ContentRange") or "").rpartition("/")[2]
+    return int(whole) if whole.isdigit() else int(answer["ContentLength"])
 
 
 def _base64(digest: bytes) -> str:

@@ -1,0 +1,80 @@
+"""Which field was probably meant by one that there is not: a slip of the pen, or a field at the wrong depth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+
+_SLIP = 0.65
+"""How alike two names are at least where one is a slip for the other: url and uri are, epochs and pods (0.6) are not."""
+
+_MOST = 3
+"""Places that a sentence names; a reader looks for one."""
+
+METADATA = {
+    "name": "Name of the run.",
+    "namespace": "Its namespace.",
+    "labels": "Labels of the run; those of a queue are taken over by its Jobs.",
+    "annotations": "Annotations of the run; tokens and answers are among them.",
+}
+"""The fields of an object's metadata that matters here, with what they are."""
+
+
+def writable() -> tuple[str, ...]:
+    """Paths of all fields that a YAML file may have; [] stands for an entry of a list."""
+    from .crd import spec_schema
+    from .reference import fields
+
+    metadata = (f"metadata.{name}" for name in METADATA)
+    return ("apiVersion", "kind", "metadata", *metadata, "spec", *(path for path, *_ in fields(spec_schema(), "spec")))
+
+
+def suggestion(parent: str, name: str, known: Sequence[str]) -> str:
+    """`did you mean epochs?`, or `epochs belongs in spec.training`; empty where nothing is near. `parent` is a path, or empty."""
+    siblings = [_last(path) for path in known if _parent(path) == parent]
+    close = [each for each in siblings if _letters(each) == _letters(name)] or get_close_matches(
+        name, siblings, n=1, cutoff=_SLIP
+    )
+    if close:
+        return f"did you mean {close[0]}?"
+    elsewhere = [path for path in known if _letters(_last(path)) == _letters(name)]
+    if elsewhere:
+        return _elsewhere(name, elsewhere)
+    return next(_nearest(name, siblings, known), "")
+
+
+def _elsewhere(name: str, paths: Sequence[str]) -> str:
+    """Where the field is. Of several places those nearest to the root, which are the ones that most people mean."""
+    depth = min(map(_depth, paths))
+    nearest = [path for path in paths if _depth(path) == depth][:_MOST]
+    if any(_last(path) != name for path in nearest):
+        return f"did you mean {nearest[0]}?"
+    return f"{name} belongs in {' or '.join(map(_place, nearest))}"
+
+
+def _nearest(name: str, siblings: Sequence[str], known: Sequence[str]) -> Iterator[str]:
+    ends = {_last(path): path for path in sorted(known, key=_depth, reverse=True)}
+    yield from (f"did you mean {close}?" for close in get_close_matches(name, siblings, n=1))
+    yield from (f"did you mean {ends[close]}?" for close in get_close_matches(name, sorted(ends), n=1))
+
+
+def _place(path: str) -> str:
+    parent = _parent(path)
+    return f"an entry of {parent.removesuffix('[]')}" if parent.endswith("[]") else parent
+
+
+def _depth(path: str) -> int:
+    return path.count(".") + path.count("[]")
+
+
+def _parent(path: str) -> str:
+    return path.rpartition(".")[0]
+
+
+def _last(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
+def _letters(name: str) -> str:
+    """A name without what tells hidden_size and hidden-size from hiddenSize."""
+    return name.replace("_", "").replace("-", "").lower()

@@ -1,0 +1,71 @@
+"""How a run ended, on a terminal: the verdicts as a table, in colour, and below it what `retrain run` says anywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from retrain_api.formatting import measured
+from retrain_api.status.run import RetrainRunStatus
+from retrain_api.status.symbol import SymbolStatus
+
+from .summary import closing, reasons_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_COLOURS = {
+    **dict.fromkeys(("Promoted", "Passed", "Pass"), "green"),
+    **dict.fromkeys(("Rejected", "Failed", "Fail", "Error"), "red"),
+    **dict.fromkeys(("AwaitingApproval", "Inconclusive", "Suspect"), "yellow"),
+}
+
+COLUMNS = ("SYMBOL", "VERDICT", "ACCURACY", "MAJORITY", "CALIBRATION", "PNL", "TRADES", "BARS")
+
+
+def print_closing(name: str, status: RetrainRunStatus, page: str | None, out: TextIO) -> None:
+    """Print it, no wider than the terminal."""
+    from rich.console import Console
+
+    console = Console(file=out, highlight=False)
+    console.print()
+    console.print(f"{name}: [{_COLOURS.get(status.state, 'default')}]{status.state}[/]")
+    console.print(_table(status))
+    for entry in status.symbols:
+        for reason in reasons_of(entry):
+            _say(console, f"  {entry.symbol}: {reason}")
+    for line in closing(name, status, page):
+        _say(console, line)
+
+
+def _say(console: Console, line: str) -> None:
+    """A line as it is, broken between words; one with a location or a command is left whole, to be copied."""
+    console.print(line, markup=False, soft_wrap="://" in line or "retrain " in line)
+
+
+def _table(status: RetrainRunStatus) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column in ("SYMBOL", "VERDICT") else "right", no_wrap=True)
+    for entry in status.symbols:
+        verdict = entry.verdict or entry.state
+        table.add_row(entry.symbol, Text(verdict, style=_COLOURS.get(verdict, "")), *_figures(entry))
+    return table
+
+
+def _figures(entry: SymbolStatus) -> list[str]:
+    found = entry.result.metrics if entry.result else None
+    if found is None:
+        return [""] * (len(COLUMNS) - 2)
+    metrics = found.metrics
+    return [
+        measured("accuracy", metrics.accuracy),
+        measured("accuracy", found.baselines.majority),
+        measured("calibrationError", metrics.calibration_error),
+        measured("pnl", metrics.pnl),
+        f"{found.trades:,}",
+        f"{found.bars:,}",
+    ]
