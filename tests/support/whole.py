@@ -19,6 +19,7 @@ WHOLE: dict[str, Any] = {
         "interval": "5m",
         "features": ["rsi", "atr"],
         "builtIn": True,
+        "until": "2025-06-01T00:00:00Z",
         "maxAge": "2h",
         "minNewBars": 1,
         "waitFor": "30m",

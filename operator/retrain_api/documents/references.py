@@ -73,10 +73,11 @@ class Restated(Lenient):
 
 
 class DataPin(Lenient):
-    """Exactly the bytes a model was trained on, and the period they span (ISO 8601, UTC).
+    """Exactly the bytes a model was trained on, and the period that was read of them (ISO 8601, UTC).
 
-    `rows_sha256` is the digest of the rows that were read of the file, `first_row` to `last_row`, warm-up included: a file that has grown
-    since holds the same data where these rows are the same. None in pins of release 0.1.0, whose bytes must be the same.
+    `as_of`: the time by which every bar that was read had closed. `rows_sha256` is the digest of the rows that were read of the
+    file, `first_row` to `last_row`, warm-up included: a file that has grown since holds the same data where these rows are the same.
+    All are None in pins of earlier releases, whose bytes must be the same.
     """
 
     uri: str
@@ -85,6 +86,7 @@ class DataPin(Lenient):
     first_bar: str
     last_bar: str
     rows: int
+    as_of: str | None = None
     rows_sha256: str | None = None
     first_row: str | None = None
     last_row: str | None = None

@@ -38,8 +38,8 @@ def _data_uri(run: RetrainRun, symbol: str) -> str:
     return data_file_uri(data.uri, data.filename, symbol, data.interval)
 
 
-def train_task(run: RetrainRun, symbol: str) -> TrainTask:
-    """Train one symbol."""
+def train_task(run: RetrainRun, symbol: str, as_of: str | None = None) -> TrainTask:
+    """Train one symbol from the bars that had closed by `as_of`."""
     spec = run.spec
     return TrainTask(
         run=run_ref(run),
@@ -48,6 +48,7 @@ def train_task(run: RetrainRun, symbol: str) -> TrainTask:
         train_key=train_key(spec, symbol, run.rerun),
         data_uri=_data_uri(run, symbol),
         interval=spec.data.interval,
+        as_of=as_of,
         features=spec.data.features,
         built_in=spec.data.built_in,
         window=spec.data.window,
@@ -85,6 +86,7 @@ def evaluate_task(run: RetrainRun, items: Sequence[EvaluateItem]) -> EvaluateTas
         artifacts_uri=folder(spec.artifacts.uri),
         items=tuple(items),
         interval=spec.data.interval,
+        as_of=run.status.as_of,
         features=spec.data.features,
         window=spec.data.window,
         label=spec.label,

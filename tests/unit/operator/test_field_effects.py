@@ -45,6 +45,7 @@ FIELDS: dict[str, tuple[Any, set[str]]] = {
     "data.interval": ("15m", TRAIN),
     "data.features": (["rsi"], TRAIN),
     "data.builtIn": (False, TRAIN),
+    "data.until": ("2025-05-31T18:00:00Z", TRAIN),
     "data.maxAge": ("3h", NOTHING),
     "data.minNewBars": (2, NOTHING),
     "data.waitFor": ("45m", NOTHING),

@@ -19,11 +19,12 @@ from pydantic import ValidationError
 from retrain_api import reasons
 from retrain_api.documents.references import DataPin, Restated
 from retrain_api.errors import ConfigurationError, DataError, NotFoundError
-from retrain_api.time import Interval
+from retrain_api.time import Interval, nanoseconds_of
 from retrain_trainer.store.base import Conflict, Store
 from retrain_trainer.store.locate import read_if_there
 from retrain_trainer.store.open import open_store, split_uri
 
+from .columns.timeline import iso_time
 from .dataset import Dataset
 from .files.elsewhere import explained
 from .files.parquet import open_parquet
@@ -35,17 +36,16 @@ Kept = Callable[[], RowPin | None]
 
 
 class StoredPin(DataPin):
-    """A pin as it lies in the folder of a training. `columns` are those that were digested, `as_of` names the file of their digests,
-    and `restated` is what an earlier pin of the symbol says differently."""
+    """A pin as it lies in the folder of a training. `columns` are those that were digested, and `restated` is what an earlier pin of
+    the symbol says differently."""
 
-    as_of: str | None = None
     columns: tuple[str, ...] | None = None
     restated: Restated | None = None
 
     @property
     def reference(self) -> DataPin:
         """What results, cards and a status say of it."""
-        return DataPin.model_validate(self.model_dump(exclude={"as_of", "columns", "restated"}))
+        return DataPin.model_validate(self.model_dump(exclude={"columns", "restated"}))
 
 
 @dataclass(frozen=True)
@@ -175,6 +175,11 @@ def write_pin(store: Store, key: str, pin: StoredPin) -> StoredPin:
     return pin
 
 
+def until_of(pin: DataPin, interval: Interval) -> int:
+    """When the last bar that a training read closed, in nanoseconds UTC: whoever reads up to then reads the same bars."""
+    return nanoseconds_of(pin.last_bar) + interval.nanoseconds
+
+
 def pin_of(uri: str, dataset: Dataset, sha256: str, version: str | None, rows: RowPin | None = None) -> StoredPin:
     """The pin of a dataset, and of the rows that it was made from."""
     pin = StoredPin(
@@ -184,6 +189,7 @@ def pin_of(uri: str, dataset: Dataset, sha256: str, version: str | None, rows: R
         first_bar=dataset.first_bar,
         last_bar=dataset.last_bar,
         rows=dataset.rows,
+        as_of=iso_time(dataset.until),
     )
     if rows is None:
         return pin

@@ -16,7 +16,6 @@ from retrain_api.documents.references import Restated
 from retrain_api.errors import RetrainError
 from retrain_api.names import card_file, file_name, pin_file, pins_folder
 from retrain_api.time import Interval
-from retrain_trainer.data.columns.timeline import iso_time
 from retrain_trainer.data.files.candles import FeatureFile
 from retrain_trainer.data.pinning import StoredPin
 from retrain_trainer.data.raw_rows import digests_within, rows_of_file
@@ -43,22 +42,21 @@ class Rows:
     restated: Restated | None
 
 
-def look_at(file: FeatureFile, interval: Interval, store: Store, symbol: str, as_of: str | None, log: Log) -> Rows:
+def look_at(file: FeatureFile, interval: Interval, store: Store, symbol: str, as_of: str, log: Log) -> Rows:
     """The rows of a file in memory, compared with the newest earlier pin of the symbol.
 
-    Without a time as of which the task is, that of the last bar's close. Raises errors of the store that a retry may cure.
+    Raises errors of the store that a retry may cure.
     """
     own = rows_of_file(file, interval)
-    moment = as_of or iso_time(own.last + own.interval)
-    earlier = _unless_refused(lambda: _earlier(store, symbol, moment, own), log, "not compared with earlier ones")
+    earlier = _unless_refused(lambda: _earlier(store, symbol, as_of, own), log, "not compared with earlier ones")
     if earlier is None:
-        return Rows(own, moment, None)
+        return Rows(own, as_of, None)
     then, pin = earlier
     found = restated(pin, own, lambda first, last: digests_within(file, first, last))
     if not found:
-        return Rows(own, moment, None)
+        return Rows(own, as_of, None)
     first = found[0]
-    return Rows(own, moment, Restated(day=first.day, column=first.column, as_of=then, late=are_late(found, pin)))
+    return Rows(own, as_of, Restated(day=first.day, column=first.column, as_of=then, late=are_late(found, pin)))
 
 
 def keep(store: Store, symbol: str, rows: Rows, log: Log) -> None:

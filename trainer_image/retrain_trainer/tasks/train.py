@@ -6,6 +6,7 @@ one continues from its checkpoint, and both give the same bytes as a training th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,8 @@ from retrain_api.documents.tasks import TrainTask
 from retrain_api.errors import SoftwareError
 from retrain_api.keys import digest as digest_of
 from retrain_api.names import PIN_FILE, card_file, model_file, run_folder
+from retrain_api.time import nanoseconds_of
+from retrain_trainer.data.columns.timeline import iso_time
 from retrain_trainer.data.dataset import Dataset
 from retrain_trainer.data.files.candles import FeatureFile
 from retrain_trainer.data.pinning import (
@@ -34,6 +37,7 @@ from retrain_trainer.data.pinning import (
     pin_of,
     read_pin,
     require_pinned_rows,
+    until_of,
     write_pin,
 )
 from retrain_trainer.data.times import times_of
@@ -126,26 +130,38 @@ def prepare_data(context: TrainContext) -> tuple[StoredPin, PreparedData]:
         else:
             lookup = partial(kept_rows.kept, context.store, task.symbol, pinned)
             require_pinned_rows(path, digest, pinned, task.question.interval, lookup)
-            pin, prepared = pinned, prepare_file(task, path, Span.of(pinned))
-    told = () if pin.restated is None else (pin.restated.sentence,)
-    for warning in (prepared.dataset.feature_line, *prepared.dataset.warnings, *told):
-        context.log(f"{task.symbol}: {warning}")
+            pin, prepared = pinned, prepare_file(task, path, until(task, pinned), Span.of(pinned))
+    dataset, told = prepared.dataset, pin.restated.sentence if pin.restated else ""
+    for line in filter(None, (dataset.left_open, dataset.feature_line, *dataset.warnings, told)):
+        context.log(f"{task.symbol}: {line}")
     return pin, prepared
 
 
 def first_start(context: TrainContext, path: Path, digest: str, version: str | None) -> tuple[StoredPin, PreparedData]:
     """Load a file that nothing pins yet, and pin its rows. The pin of another pod that did so at this moment wins."""
-    task, rows, log = context.task, list[Rows](), context.log
+    task, rows, moment = context.task, list[Rows](), until(context.task, None)
 
     def look(file: FeatureFile) -> None:
-        rows.append(kept_rows.look_at(file, task.question.interval, context.store, task.symbol, None, log))
+        as_of = iso_time(moment)
+        rows.append(kept_rows.look_at(file, task.question.interval, context.store, task.symbol, as_of, context.log))
 
-    prepared = prepare_file(task, path, on_rows=look)
+    prepared = prepare_file(task, path, moment, on_rows=look)
     (found,) = rows
-    kept_rows.keep(context.store, task.symbol, found, log)
+    kept_rows.keep(context.store, task.symbol, found, context.log)
     pin = pin_of(task.data_uri, prepared.dataset, digest, version, found.pin)
-    named = pin.model_copy(update={"as_of": found.as_of, "restated": found.restated})
+    named = pin.model_copy(update={"restated": found.restated})
     return write_pin(context.store, context.folder + PIN_FILE, named), prepared
+
+
+def until(task: TrainTask, pinned: StoredPin | None) -> int:
+    """The time by which bars must have closed, in nanoseconds UTC; the clock, where neither task nor pin says one.
+
+    A training that started before goes on with its own bars, as of whatever time its run is by now.
+    """
+    if pinned is not None:
+        span = Span.of(pinned)
+        return span.until(task.question.interval) if span else until_of(pinned, task.question.interval)
+    return time.time_ns() if task.as_of is None else nanoseconds_of(task.as_of)
 
 
 def look_for_leaks(context: TrainContext, dataset: Dataset) -> Leaks:

@@ -56,10 +56,17 @@ class PreparedData:
     built_in: bool
 
 
-def prepare_file(task: TrainTask, path: Path, span: Span | None = None, on_rows: OnRows | None = None) -> PreparedData:
+def prepare_file(
+    task: TrainTask,
+    path: Path,
+    until: int | None = None,
+    span: Span | None = None,
+    on_rows: OnRows | None = None,
+) -> PreparedData:
     """Load and check the file, find its windows, and scale its features with the statistics of the train rows.
 
-    `span` are the pinned rows of a training that started before; `on_rows` as in `load_dataset`. Raises what `load_dataset` raises.
+    Bars that had not closed by `until`, in nanoseconds UTC, are left out; None takes the clock. `span` are the pinned rows of a
+    training that started before; `on_rows` as in `load_dataset`. Raises what `load_dataset` raises.
     """
     dataset = load_dataset(
         path,
@@ -68,7 +75,7 @@ def prepare_file(task: TrainTask, path: Path, span: Span | None = None, on_rows:
         windows=task.windows,
         features=task.features,
         built_in=task.built_in,
-        until=span.until(task.question.interval) if span else None,
+        until=until,
         since=span.first if span else None,
         columns=span.columns if span else None,
         on_rows=on_rows,

@@ -37,6 +37,7 @@ from retrain_operator.state.view import RunView
 
 from . import columns, delivering, evaluating, publishing, training
 from .answers import StaleAnswer, stale_answers, still_stale
+from .as_of import as_of_work, begins
 from .publications import Publications, publications
 from .publishing import Published
 
@@ -66,7 +67,8 @@ class _Draft:
 
 def plan(run: RetrainRun, view: RunView, now: datetime, settings: Settings) -> Plan:
     """Decide what to do about one run. `now` is an aware UTC time."""
-    context = Context(run, view, now, _image(run, settings), settings.evaluator_image)
+    as_of = as_of_work(run) or run.spec.data.as_of(now)
+    context = Context(run, view, now, _image(run, settings), settings.evaluator_image, as_of)
     if not settings.allows(context.image):
         return _planned(context, _refused_image(context, settings))
     draft = _draft(context)
@@ -283,6 +285,7 @@ def _status(context: Context, draft: _Draft) -> RetrainRunStatus:
             "message": draft.message[:_MESSAGE],
             "symbols": draft.symbols,
             "start_time": _started(context, draft),
+            "as_of": context.as_of if begins(draft.steps) or context.as_of == before.as_of else None,
             "completion_time": (before.completion_time or now) if final else None,
             "last_handled_rerun": context.run.rerun,
             "last_handled_retry": context.run.retry,

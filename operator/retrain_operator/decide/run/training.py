@@ -96,7 +96,7 @@ def _assess(context: Context, symbol: str) -> _Symbol:
 
     memory = failed_key(context.run, "train", key)
     done, failed = _has_model(known), known.failed_key == memory
-    task = partial(train_task, context.run, symbol)
+    task = partial(train_task, context.run, symbol, context.as_of)
     job = phase_job(context, Work("train", key, task, accept, symbol, done=done, failed=failed))
     return _Symbol(known.model_copy(update=_update(known, job, memory)), job)
 
