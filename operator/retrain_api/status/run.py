@@ -15,6 +15,7 @@ from .symbol import SymbolStatus
 State: TypeAlias = Literal[
     "Pending",
     "Suspended",
+    "Checking",
     "Queued",
     "Training",
     "Evaluating",
@@ -23,11 +24,12 @@ State: TypeAlias = Literal[
     "Passed",
     "Promoted",
     "Rejected",
+    "Skipped",
     "Failed",
 ]
 
 
-FINAL_STATES: frozenset[str] = frozenset({"Passed", "Promoted", "Rejected", "Failed"})
+FINAL_STATES: frozenset[str] = frozenset({"Passed", "Promoted", "Rejected", "Skipped", "Failed"})
 
 
 PromotionState: TypeAlias = Literal["None", "AwaitingApproval", "Approved", "Declined", "Promoted"]

@@ -58,11 +58,12 @@ def test_every_state_has_its_row() -> None:
 
 
 def seen_conditions() -> tuple[Condition, ...]:
-    """Of a run that is rejected, one that works, one that is suspended, one with a newer CRD's field, one with backups, one whose
-    approval is of another judgement, and one whose data was rewritten.
+    """Of a run that is rejected, one that works, one that is suspended, one with a newer CRD's field, one with backups, one with a
+    preflight, one whose approval is of another judgement, and one whose data was rewritten.
     """
     cluster = Cluster.of(backups=[{"name": "vault", "uri": "s3://vault/models/"}])
     found = cluster.settle().status.conditions + cluster.to_the_end().status.conditions
+    found += Cluster.of(preflight="Always").settle().status.conditions
     rewritten = SymbolStatus(symbol="BTC-USD", result=SymbolResult(restated="2026-11-20 close"))
     status = RetrainRunStatus(symbols=(rewritten,))
     found += conditions(status, QUEUED, False, START, ("spec.observation",), ("An answer is stale.",))

@@ -20,16 +20,17 @@ from numpy.typing import NDArray
 
 from retrain_api import reasons
 from retrain_api.documents.encoding import encode
-from retrain_api.documents.references import FeatureSet, FileRef
+from retrain_api.documents.references import DataPin, FeatureSet, FileRef
 from retrain_api.documents.results import TrainResult
 from retrain_api.documents.tasks import TrainTask
 from retrain_api.errors import SoftwareError
 from retrain_api.keys import digest as digest_of
-from retrain_api.names import PIN_FILE, card_file, model_file, run_folder
-from retrain_api.time import nanoseconds_of
+from retrain_api.names import PIN_FILE, card_file, file_name, model_file, run_folder
+from retrain_api.time import duration, nanoseconds_of
 from retrain_trainer.data.columns.timeline import iso_time
 from retrain_trainer.data.dataset import Dataset
 from retrain_trainer.data.files.candles import FeatureFile
+from retrain_trainer.data.freshness import require_fresh, require_new
 from retrain_trainer.data.pinning import (
     Span,
     StoredPin,
@@ -42,6 +43,7 @@ from retrain_trainer.data.pinning import (
 )
 from retrain_trainer.data.times import times_of
 from retrain_trainer.measure.leaks.find import Leaks, find_leaks
+from retrain_trainer.measure.tries.last_used import last_used
 from retrain_trainer.model.calibration import Calibration, probability
 from retrain_trainer.model.calibration import fit as fit_calibration
 from retrain_trainer.model.device import choose_device, choose_precision, precision_name, prepare
@@ -147,10 +149,28 @@ def first_start(context: TrainContext, path: Path, digest: str, version: str | N
 
     prepared = prepare_file(task, path, moment, on_rows=look)
     (found,) = rows
-    kept_rows.keep(context.store, task.symbol, found, context.log)
     pin = pin_of(task.data_uri, prepared.dataset, digest, version, found.pin)
+    require_newer(context, prepared.dataset, pin.reference)
+    kept_rows.keep(context.store, task.symbol, found, context.log)
     named = pin.model_copy(update={"restated": found.restated})
     return write_pin(context.store, context.folder + PIN_FILE, named), prepared
+
+
+def require_newer(context: TrainContext, dataset: Dataset, pin: DataPin) -> None:
+    """The preflight's questions again, of the very bytes that are to be learnt from. Raises DataError: DataStale, NoNewBars.
+
+    Asked before the bytes are pinned, so that a retry reads what has come since. What was trained already, by this run under
+    another UID, is not asked again.
+    """
+    task, times = context.task, dataset.candles.timestamps
+    if task.max_age is None and task.min_new_bars == 0:
+        return
+    if result_of_another_uid(task, context.store, pin, lambda _: None) is not None:
+        return
+    name = file_name(task.data_uri)
+    require_fresh(times, dataset.question.interval, dataset.until, duration(task.max_age), name)
+    used = last_used(context.store, task.symbol, task.recipe) if task.min_new_bars else None
+    require_new(times, task.min_new_bars, used, name)
 
 
 def until(task: TrainTask, pinned: StoredPin | None) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from retrain_api.errors import RetrainError
 from retrain_api.names import backup_purpose
 from retrain_api.run import RetrainRun
+from retrain_cli.display.document import add_json_argument, document
 from retrain_cli.inputs.locations import resolve_locations
 
 from .access import Place, open_place, places, probe_access
@@ -17,7 +18,8 @@ from .data import data_bytes, one_market_findings, probe_symbol
 from .finding import Finding, check
 from .git import probe_git
 from .machine import probe_disk, probe_gpu
-from .store import probe_conditions, probe_written
+
+_FILE = "file"
 
 HELP = "check data, store, credentials, GPU and disk before a run starts"
 
@@ -27,23 +29,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-f", "--file", required=True, metavar="FILE", help="the RetrainRun (YAML); - for standard input"
     )
+    add_json_argument(parser, "Findings")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings. Exit codes: 0 all is well, 1 a check failed, 2 the file is invalid."""
+    found, valid = [], True
+    for finding in _findings(args.file):
+        found.append(finding)
+        valid = valid and (finding.ok is not False or finding.subject != _FILE)
+        if not args.json:
+            print(finding, flush=True)
+    failed = sum(finding.ok is False for finding in found)
+    if args.json:
+        print(document("Findings", file=args.file, ok=not failed, findings=[finding.fields() for finding in found]))
+    elif valid:
+        print(_summary(args.file, sum(finding.ok is not None for finding in found), failed))
+    return 2 if not valid else 1 if failed else 0
+
+
+def _findings(file: str) -> Iterator[Finding]:
+    """Of the file, and of all that it names."""
     try:
-        resource = _loaded(args.file)
+        resource = _loaded(file)
     except RetrainError as error:
-        for line in error.message.splitlines():  # each names the file
-            print(Finding("file", False, line))
-        return 2
-    print(Finding(f"file {args.file}", True, f"a valid RetrainRun ({resource.metadata.name})"), flush=True)
-    total, failed = 1, 0
-    for finding in diagnose(resource, os.environ):
-        print(finding, flush=True)
-        total, failed = total + (finding.ok is not None), failed + (finding.ok is False)
-    print(_summary(args.file, total, failed))
-    return 1 if failed else 0
+        yield from (Finding(_FILE, False, line) for line in error.message.splitlines())  # each names the file
+        return
+    yield Finding(f"{_FILE} {file}", True, f"a valid RetrainRun ({resource.metadata.name})")
+    yield from diagnose(resource, os.environ)
 
 
 def diagnose(resource: RetrainRun, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -88,6 +101,8 @@ def _check_written(place: Place, environ: Mapping[str, str]) -> Iterator[Finding
     yield access
     if access.ok is not True:
         return
+    from retrain_trainer.store.probe import probe_conditions, probe_written
+
     written = check(subject, lambda: probe_written(open_place(place, environ)), place.required)
     yield written
     if place.purpose == "artifacts" and written.ok:
