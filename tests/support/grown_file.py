@@ -42,6 +42,8 @@ def evaluated(task: TrainTask, result: TrainResult, environ: Mapping[str, str]) 
         artifacts_uri=task.artifacts_uri,
         items=(item,),
         interval="1m",
+        as_of=task.as_of,
+        window=task.window,
         label=task.label,
         split=task.split,
         lookback_bars=task.model.lookback_bars,

@@ -13,6 +13,7 @@ from support.grown_file import LONG, beginning
 from support.training_case import ROWS, TrainingSetup
 
 from retrain_api.documents.results import EvaluateResult, TrainResult
+from retrain_api.documents.tasks import TrainTask
 from retrain_api.errors import CredentialsError, DataError, Interrupted, RetrainError
 from retrain_trainer.store.disk import file_chunks
 from retrain_trainer.store.file import FileStore
@@ -28,6 +29,10 @@ def setup(tmp_path: Path) -> TrainingSetup:
 
 
 def trained(setup: TrainingSetup, key: str = "a" * 16, stop_after_an_epoch: bool = False) -> TrainResult:
+    return run(setup, setup.task(train_key=key), stop_after_an_epoch)
+
+
+def run(setup: TrainingSetup, task: TrainTask, stop_after_an_epoch: bool = False) -> TrainResult:
     stop = Stop()
 
     def log(line: str) -> None:
@@ -35,7 +40,7 @@ def trained(setup: TrainingSetup, key: str = "a" * 16, stop_after_an_epoch: bool
         if stop_after_an_epoch:
             stop.request()
 
-    return training_task.run(setup.task(train_key=key), {}, log, stop)
+    return training_task.run(task, {}, log, stop)
 
 
 def evaluated(setup: TrainingSetup, result: TrainResult) -> EvaluateResult:
@@ -145,6 +150,24 @@ def test_a_retry_and_an_evaluation_find_their_rows_in_the_file_of_now(
     assert result.model.sha256 == undisturbed[0].model.sha256
     assert result.data.rows_sha256 == undisturbed[0].data.rows_sha256
     assert evaluated(setup, result).measurement == undisturbed[1].measurement
+
+
+@pytest.mark.parametrize("lost", [0, 39])
+def test_a_window_needs_no_bar_before_its_warm_up(setup: TrainingSetup, lost: int) -> None:
+    """Five hours and 60 bars before them are read; a file that drops its oldest bars still has them."""
+    task = setup.task(window="5h", as_of="2025-05-30T06:40:00Z")
+    with pytest.raises(Interrupted):
+        run(setup, task, stop_after_an_epoch=True)
+    setup.put(beginning(ROWS + 300)[lost:])
+    result = run(setup, task)
+    assert result.data.first_row == "2025-05-30T00:40:00Z"
+    elsewhere = TrainingSetup(setup.root / "elsewhere")
+    elsewhere.put(beginning())
+    whole = elsewhere.task(window="5h", as_of="2025-05-30T06:40:00Z")
+    undisturbed = run(elsewhere, whole)
+    assert result.model.sha256 == undisturbed.model.sha256
+    measured = [grown_file.evaluated(one, of, {}).measurement for one, of in ((task, result), (whole, undisturbed))]
+    assert measured[0] == measured[1]
 
 
 @pytest.mark.parametrize(("change", "reason", "words"), OTHER)
