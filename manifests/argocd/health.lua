@@ -30,6 +30,7 @@ local health = {
   AwaitingApproval = "Suspended",
   Passed = "Healthy",
   Promoted = "Healthy",
+  Skipped = "Healthy",
   Rejected = "Degraded",
   Failed = "Degraded",
 }

@@ -18,7 +18,7 @@ from retrain_api.spec.data import Split
 from retrain_api.spec.run import RetrainRunSpec
 
 from .names import data_file_uri
-from .time import Duration
+from .time import Duration, in_utc
 
 _LENGTH = 16
 
@@ -54,7 +54,7 @@ def _wire(value: Any) -> Any:
 
 
 def train_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) -> str:
-    """Key of a symbol's training: data, label, split, features, model, training, an image that the run names, rerun."""
+    """Key of a symbol's training: data, until, label, split, features, model, training, an image that the run names, rerun."""
     training = spec.training.model_copy(update={"scheduler": spec.training.scheduler.resolved()})
     weight = training.loss.weight
     loss = None if weight is None else {"positiveWeight": weight}
@@ -66,6 +66,7 @@ def train_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) -> st
             "interval": spec.data.interval,
             "features": None if features is None else sorted(features),
             "builtIn": spec.data.built_in,
+            "until": None if spec.data.until is None else in_utc(spec.data.until),
             "label": changed(spec.label),
             "window": _minutes(spec.data.window),
             "split": _split(spec.split),
@@ -108,6 +109,6 @@ def evaluate_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None, ch
 
 
 def recipe(spec: RetrainRunSpec, symbol: str) -> str:
-    """What is tried: the key of a symbol's evaluation without what repeats the same try, which is the rerun token and the image."""
-    pods = spec.pods.model_copy(update={"image": None})
-    return evaluate_key(spec.model_copy(update={"pods": pods}), symbol)
+    """What is tried: the key of a symbol's evaluation without what repeats the same try: the rerun token, the image, and as of when."""
+    again = {"pods": spec.pods.model_copy(update={"image": None}), "data": spec.data.model_copy(update={"until": None})}
+    return evaluate_key(spec.model_copy(update=again), symbol)

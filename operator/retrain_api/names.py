@@ -23,6 +23,9 @@ ANNOTATION_APPROVE = f"{GROUP}/approve"
 ANNOTATION_REJECT = f"{GROUP}/reject"
 ANNOTATION_OVERRIDE = f"{GROUP}/override"
 
+LABEL_CPU_QUEUE = f"{GROUP}/cpu-queue"
+"""Of a run: the queue of all its Jobs but trainings. A queue that covers GPUs alone never admits a Job that asks for none."""
+
 QUEUE_LABELS = ("kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class")
 """Labels that a run's Jobs take over from it: a queue reads them."""
 
@@ -42,8 +45,15 @@ NAME_LIMIT = 63
 """Longest Job name: its pods carry it as a label value (longer ones are refused)."""
 
 
+def job_queue(labels: Mapping[str, str], phase: str) -> dict[str, str]:
+    """The labels that a Job of a phase takes over from its run, whose `labels` these are."""
+    own = {name: labels[name] for name in QUEUE_LABELS if name in labels}
+    cpu = None if phase == "train" else labels.get(LABEL_CPU_QUEUE)
+    return own | ({QUEUE_LABELS[0]: cpu} if cpu else {})
+
+
 def queue_labels(labels: Mapping[str, str]) -> str:
-    """Where a run's Jobs queue, as their annotation says it. The labels of a Job itself may be those that Kueue gave it."""
+    """Where a Job queues, as its annotation says it. The labels of the Job itself may be those that Kueue gave it."""
     return ",".join(f"{name}={labels[name]}" for name in QUEUE_LABELS if name in labels)
 
 

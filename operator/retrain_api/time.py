@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol, Self, TypeAlias
 
 from . import reasons
@@ -122,6 +122,33 @@ class Windows:
     lookback: int
     split: Shares
     window: Duration | None = None
+
+
+def in_utc(text: str) -> str:
+    """A time of RFC 3339 in UTC and whole seconds, such as 2026-11-28T12:00:00Z: equal times have one text."""
+    return _written(_read(text))
+
+
+def earlier(text: str, now: datetime) -> str:
+    """The earlier of a time of RFC 3339 and `now`, in UTC and whole seconds."""
+    return _written(min(_read(text), now))
+
+
+def nanoseconds_of(text: str) -> int:
+    """Nanoseconds from 1970 to a time of RFC 3339, in whole seconds."""
+    since = _read(text) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000_000
+
+
+def _read(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError:  # a zone moves the last hours of the year 9999 out of the calendar
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def _written(time: datetime) -> str:
+    return time.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def _nanoseconds(text: str) -> int:

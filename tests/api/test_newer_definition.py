@@ -145,15 +145,15 @@ def test_an_upgrade_with_runs_in_flight_and_back_again(
         status = runs.until_state("of-tomorrow", "Promoted", explain=newer.log_tail)
         assert not ignored(status)
         newer.stop()
-    skipped(runs, "finished")
+    shelved(runs, "finished")
     with OperatorProcess(control_plane, namespace, tmp_path) as again:
         for name in ("finished", "in-flight", "of-tomorrow"):
             stands(runs, name, again)
 
 
-def skipped(runs: Runs, name: str) -> None:
+def shelved(runs: Runs, name: str) -> None:
     """The newer release leaves it in a state that this one does not know."""
-    status = runs.get(name)["status"] | {"state": "Skipped"}
+    status = runs.get(name)["status"] | {"state": "Shelved"}
     runs.plane.request("PATCH", runs.path(name, "status"), {"status": status}, kind="merge-patch+json")
 
 

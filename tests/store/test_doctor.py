@@ -26,9 +26,9 @@ from retrain_cli.commands.doctor import machine as doctor_machine
 from retrain_cli.commands.doctor.access import Place, source
 from retrain_cli.commands.doctor.doctor import diagnose
 from retrain_cli.commands.doctor.finding import Finding
-from retrain_cli.commands.doctor.store import probe_conditions, probe_written
 from retrain_trainer.store.base import Conflict
 from retrain_trainer.store.open import open_store
+from retrain_trainer.store.probe import probe_conditions, probe_written
 
 ROWS = 3_000
 READER, READER_SECRET = "retrain-reader", "retrain-reader-secret"

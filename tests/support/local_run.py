@@ -66,6 +66,7 @@ class LocalRun:
             "data": {"uri": "file://./data/"},
             "artifacts": {"uri": "file://./models/"},
             "train": {"device": "CPU"},
+            "preflight": "Never",
         }
         document = {
             "apiVersion": "retrain.crpbot.dev/v1alpha1",

@@ -11,17 +11,18 @@ from retrain_api.documents.results import (
     Delivered,
     DeliverResult,
     EvaluateResult,
+    PreflightResult,
     Promoted,
     PublishResult,
     Result,
     TaskFailure,
     TrainResult,
 )
-from retrain_api.documents.tasks import DeliverTask, EvaluateItem, EvaluateTask, PublishTask, TrainTask
+from retrain_api.documents.tasks import DeliverTask, EvaluateItem, EvaluateTask, PreflightTask, PublishTask, TrainTask
 from retrain_api.measurement import RULES, Baselines, Measurement, Metrics
 from retrain_api.names import file_name
 
-Task = TrainTask | EvaluateTask | PublishTask | DeliverTask
+Task = PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask
 INTERRUPTED = encode_message(TaskFailure(reason="Interrupted", message="Stopped on request."))
 """What a task says that stops because it was asked to."""
 REPORTS = "s3://bucket/models/reports/team/improved-lstm/uid-1/"
@@ -36,12 +37,16 @@ def task_of(body: Mapping[str, Any]) -> Task:
 
 def parts_of(task: Task) -> list[Any]:
     """What each pod of the task's Job works on."""
+    if isinstance(task, PreflightTask):
+        return [task] * task.indexes
     return list(task.items) if isinstance(task, EvaluateTask) else [task]
 
 
 def result_of(part: Any) -> Result:
     """The good result of a task, or of an item of an evaluation."""
     match part:
+        case PreflightTask():
+            return PreflightResult(preflight_key=part.preflight_key)
         case TrainTask():
             return trained(part)
         case EvaluateItem():

@@ -22,6 +22,10 @@ _RELATIVE = "write file://./ before a path beside the YAML file, as in file://./
 _ROOT = "write file:// before a path from the root, as in file:///data/"
 _VALUE = "must be a label's value: at most 63 letters, digits, ., - and _, with a letter or digit at both ends"
 _NO_DAY = "the calendar has no such day; a day is year, month and day, such as 2025-05-31"
+_TIME = "; a time is day, hour and zone, such as 2025-05-31T18:00:00Z"
+_WHOLE_TIME = f"hour, minute, second and zone are all needed{_TIME}"
+_NO_TIME = f"the calendar or the clock has no such time{_TIME}"
+_TIME_FORM = "must be a time with its zone, such as 2025-05-31T18:00:00Z"
 
 SPELLINGS: dict[str, dict[str, str]] = {
     "symbol": {
@@ -83,6 +87,24 @@ SPELLINGS: dict[str, dict[str, str]] = {
         "2025-02-30T25:00:00Z": _NO_DAY,
         "0000-01-01": "must be a day as year, month and day, such as 2025-05-31",
         "31.05.25": "must be a day as year, month and day, such as 2025-05-31",
+    },
+    "time": {
+        "2025-05-31 18:00:00Z": f"write 2025-05-31T18:00:00Z{_TIME}",
+        "2025-05-31t18:00:00z": f"write 2025-05-31T18:00:00Z{_TIME}",
+        "2025-05-31 18:00:00.5+02:00": f"write 2025-05-31T18:00:00.5+02:00{_TIME}",
+        "2025-05-31T18:00:00": "write 2025-05-31T18:00:00Z for UTC, or the time's own zone, such as +02:00",
+        "2025-05-31": "write 2025-05-31T00:00:00Z for the beginning of that day in UTC",
+        "2025-05-31T18:00Z": _WHOLE_TIME,
+        "2025-05-31 18:00": _WHOLE_TIME,
+        "2025-05-31T18:00:00+0200": _WHOLE_TIME,
+        "2025-05-31T18:00:61Z": _WHOLE_TIME,
+        "2025-02-30T18:00:00Z": _NO_TIME,
+        "2025-05-31T24:00:00Z": _NO_TIME,
+        "2025-06-31": _NO_TIME,
+        "now": _TIME_FORM,
+        "1748714400": _TIME_FORM,
+        "2025-05-31T18:00:00Z\n": _TIME_FORM,
+        "31.05.2025 18:00": _TIME_FORM,
     },
     "location": {
         "gs://market-data/features/": _GCS,

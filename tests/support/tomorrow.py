@@ -22,7 +22,7 @@ _EDITS = {
         "    epochs: int = Field(",
         '    warmup_epochs: int = Field(0, ge=0, description="Made up.")\n    epochs: int = Field(',
     ),
-    "retrain_api/status/run.py": ('    "Pending",\n', '    "Pending",\n    "Skipped",\n'),
+    "retrain_api/status/run.py": ('    "Pending",\n', '    "Pending",\n    "Shelved",\n'),
 }
 _CRD = "import yaml; from retrain_api.schema.crd import crd; print(yaml.safe_dump(crd()))"
 
@@ -45,6 +45,6 @@ class Tomorrow:
             (packages / name).write_text(text.replace(before, after, 1))
         environ = os.environ | {"PYTHONPATH": str(packages)}
         done = subprocess.run([sys.executable, "-c", _CRD], env=environ, check=True, capture_output=True, text=True)
-        assert "warmupEpochs" in done.stdout and "Skipped" in done.stdout
+        assert "warmupEpochs" in done.stdout and "Shelved" in done.stdout
         definition.write_text(done.stdout)
         return cls(packages, definition)

@@ -35,6 +35,8 @@ from retrain_trainer.train.training_data import TrainingData
 LOOKBACK, HORIZON, ROWS = 5, 1, 400
 RUN = RunRef(namespace="default", name="nightly", uid="11111111-2222-3333-4444-555555555555")
 CPU = torch.device("cpu")
+AS_OF = "2026-01-01T00:00:00Z"
+"""As of when the tasks of a test learn: after every bar of its files."""
 LATER = 2**62
 """Nanoseconds since 1970, in the year 2116: by then every bar of a test has closed."""
 MODEL = Model(hidden_size=4, layers=1, dropout=0.0, lookback_bars=LOOKBACK)
@@ -174,6 +176,7 @@ class TrainingSetup:
             train_key="a" * 16,
             data_uri=f"file://{self.file}",
             interval="1m",
+            as_of=AS_OF,
             label=Label(horizon_bars=HORIZON),
             split=Split(),
             model=MODEL,

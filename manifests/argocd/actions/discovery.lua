@@ -4,7 +4,7 @@ local state = status.state
 local annotations = obj.metadata.annotations or {}
 local suspended = obj.spec.suspend == true
 
-local final = { Passed = true, Promoted = true, Rejected = true, Failed = true }
+local final = { Passed = true, Promoted = true, Rejected = true, Skipped = true, Failed = true }
 local current = status.observedGeneration ~= nil and status.observedGeneration == obj.metadata.generation
 local handled = { rerun = status.lastHandledRerun, retry = status.lastHandledRetry }
 local asked = false

@@ -42,7 +42,10 @@ class LookAheadRef(Lenient):
 
 
 class DataPin(Lenient):
-    """Exactly the bytes a model was trained on, and the period they span (ISO 8601, UTC)."""
+    """Exactly the bytes a model was trained on, and the period that was read of them (ISO 8601, UTC).
+
+    `as_of`: the time by which every bar that was read had closed; None in pins of earlier releases.
+    """
 
     uri: str
     sha256: str
@@ -50,3 +53,4 @@ class DataPin(Lenient):
     first_bar: str
     last_bar: str
     rows: int
+    as_of: str | None = None

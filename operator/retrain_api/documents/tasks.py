@@ -32,6 +32,8 @@ class Task(Lenient):
 class TrainTask(Task):
     """Train one symbol's model.
 
+    `as_of` is the run's `status.asOf`, such as 2026-11-28T12:00:00Z: only bars that had closed by then are learnt from. None in
+    tasks of earlier releases, where the task's own clock takes its place.
     `max_age` is `data.maxAge` as it was written, and `recipe` (`retrain_api.keys.recipe`) says whose newest measured run the
     `min_new_bars` are counted from; empty in tasks of older releases, which are never skipped.
     """
@@ -41,6 +43,7 @@ class TrainTask(Task):
     train_key: str
     data_uri: str
     interval: str
+    as_of: str | None = None
     features: tuple[str, ...] | None = None
     built_in: bool | None = None
     window: str | None = None
@@ -138,11 +141,15 @@ class EvaluateItem(Lenient):
 
 
 class EvaluateTask(Task):
-    """Measure models; each index of the Job measures the item of its JOB_COMPLETION_INDEX."""
+    """Measure models; each index of the Job measures the item of its JOB_COMPLETION_INDEX.
+
+    `as_of` is the run's `status.asOf`; None in tasks of earlier releases. Which bars are read is said by each item's pin.
+    """
 
     kind: Literal["evaluate"] = "evaluate"
     items: tuple[EvaluateItem, ...]
     interval: str
+    as_of: str | None = None
     features: tuple[str, ...] | None = None
     window: str | None = None
     label: Label

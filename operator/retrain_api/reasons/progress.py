@@ -3,6 +3,14 @@
 from .reason import bad, good, neutral
 
 PENDING = neutral("Pending", "No operator has seen the run yet.", "Check that an operator watches this namespace.")
+CHECKING = neutral("Checking", "The preflight looks at data and store before anything is trained.")
+ALL_CHECKED = good("AllChecked", "The preflight found nothing that stops a symbol.")
+NOT_ALL_CHECKED = neutral("NotAllChecked", "The preflight stops some symbols.", "Read each symbol's reason.")
+PREFLIGHT_LOST = neutral(
+    "PreflightLost",
+    "The preflight ended without a result, which stops nobody: the training finds out by itself what is wrong.",
+    "Nothing; the message says why.",
+)
 QUEUED = neutral("Queued", "Nothing trains yet.")
 TRAINING = neutral("Training", "Symbols are being trained.")
 EVALUATING = neutral("Evaluating", "The models are being measured on bars they never saw.")

@@ -1,11 +1,16 @@
 """Why a run failed as a whole."""
 
-from .reason import bad
+from .reason import bad, neutral
 
 QUORUM_UNREACHABLE = bad(
     "QuorumUnreachable",
     "So many symbols failed that `minPassed` can't be reached; the rest was stopped.",
     "Mend what failed first; `gate.whenUnreachable: Continue` keeps the rest going.",
+)
+SKIPPED = neutral(
+    "Skipped",
+    "So many symbols have nothing new to learn that `minPassed` can't be reached: nothing was trained. This is no failure.",
+    "Nothing: the next run looks again. `data.minNewBars` says how many new bars there must be.",
 )
 ALL_FAILED = bad("AllFailed", "Every symbol failed.", "Read the message: it has each one's reason.")
 PUBLISH_FAILED = bad(

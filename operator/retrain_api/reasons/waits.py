@@ -3,6 +3,11 @@
 from .reason import bad, neutral
 
 POD_PENDING = neutral("PodPending", "The Job was only just made.", "Wait a moment.")
+DATA_LATE = neutral(
+    "DataLate",
+    "The preflight waits for the bars that `data.maxAge` and `data.minNewBars` ask for, no longer than `data.waitFor`.",
+    "Nothing, or look at what writes the data.",
+)
 PARALLELISM = neutral("Parallelism", "Other symbols of this run train first.", "Nothing, or raise `spec.parallelism`.")
 JOB_SUSPENDED = neutral(
     "JobSuspended",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from retrain_api.wire import FieldError, Strict, each_once, rule, validations
+from retrain_api.time import earlier
+from retrain_api.wire import FieldError, Strict, each_once, rule, timestamp, validations
 
 from .credentials import Credentials
-from .forms import FILE_NAME, INTERVAL, Length, Uri
+from .forms import FILE_NAME, INTERVAL, TIME, Length, Uri
 
 FeatureName: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
@@ -46,6 +48,12 @@ class Data(Strict):
         description="Whether the 31 built-in features are computed beside the features that are named or found. When unset, "
         "only those are computed that data.features names and the file lacks, or all where nothing else is left to learn from.",
     )
+    until: Annotated[str, TIME.check] | None = Field(
+        None,
+        max_length=35,
+        description="The time as of which the run learns, such as 2025-05-31T18:00:00Z: a bar is used where it had closed by "
+        "then, and whatever later bars hold changes nothing. When unset, it is the time of the run's first Job. See status.asOf.",
+    )
     window: Length | None = Field(
         None,
         description="Only bars of this length before the close of the last used bar, such as 180d; all bars when unset. A "
@@ -72,6 +80,10 @@ class Data(Strict):
     credentials: Credentials | None = Field(
         None, description="Credentials for the data alone; the run's credentials when unset."
     )
+
+    def as_of(self, now: datetime) -> str:
+        """The time as of which work learns that begins `now`, in UTC: `until` where that is over, for no bar is known before its time."""
+        return timestamp(now) if self.until is None else earlier(self.until, now)
 
     @field_validator("features")
     @classmethod

@@ -97,6 +97,30 @@ DAY = Form(
     ),
 )
 
+_CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9]"
+_FRACTION = "([.][0-9]{1,9})?"
+_ZONE = f"(Z|[+-]{_CLOCK})"
+_A_TIME = "a time is day, hour and zone, such as 2025-05-31T18:00:00Z"
+TIME = Form(
+    f"{_day('-')}T{_CLOCK}:[0-5][0-9]{_FRACTION}{_ZONE}",
+    "must be a time with its zone, such as 2025-05-31T18:00:00Z",
+    (
+        Hint(
+            f"{_day('-')}[Tt ]{_CLOCK}:[0-5][0-9]{_FRACTION}([Zz]|[+-]{_CLOCK})",
+            f"write {{}}; {_A_TIME}",
+            "upper",
+            ((" ", "T"),),
+        ),
+        Hint(
+            f"{_day('-')}T{_CLOCK}:[0-5][0-9]{_FRACTION}", "write {}Z for UTC, or the time's own zone, such as +02:00"
+        ),
+        Hint(f"{_day('-')}", "write {}T00:00:00Z for the beginning of that day in UTC"),
+        Hint(f"{_day('-')}[Tt ]{_CLOCK}.*", f"hour, minute, second and zone are all needed; {_A_TIME}"),
+        Hint("[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}([Tt ].*)?", f"the calendar or the clock has no such time; {_A_TIME}"),
+    ),
+)
+"""RFC 3339, with capital letters."""
+
 _RCLONE = "rclone://[A-Za-z0-9_]([A-Za-z0-9_.+@ -]*[A-Za-z0-9_.+@-])?(/.*)?"
 URI = Form(
     # Of rclone the name of a remote, never one of its ":kind,option=value:" strings: those may hold passwords.
@@ -226,6 +250,7 @@ FORMS: dict[str, Form] = {
     "interval": INTERVAL,
     "duration": DURATION,
     "day": DAY,
+    "time": TIME,
     "location": URI,
     "name": NAME,
     "label": LABEL,

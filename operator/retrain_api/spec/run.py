@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -137,6 +137,11 @@ class RetrainRunSpec(Strict):
     train: Train = Field(default=Train(), description="The training Jobs.")
     evaluate: Evaluate = Field(default=Evaluate(), description="The evaluation Job.")
     publish: Publish = Field(default=Publish(), description="The Jobs that report, promote and deliver.")
+    preflight: Literal["Always", "Never"] = Field(
+        "Never",
+        description="Whether a small Job on the CPU looks at data and store before anything is trained, so that a wrong key or a "
+        "missing file is told at once and not once a GPU is free.",
+    )
     parallelism: int | None = Field(
         None, ge=1, le=64, description="Symbols that train at the same time; all of them when unset."
     )

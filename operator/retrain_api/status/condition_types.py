@@ -11,6 +11,7 @@ from retrain_api import reasons
 from retrain_api.reasons.reason import Reason
 
 ANSWER_STALE = "AnswerStale"
+CHECKED = "Checked"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class ConditionType:
 CONDITION_TYPES: tuple[ConditionType, ...] = (
     ConditionType(
         "Ready",
-        "Promoted or Passed",
+        "Promoted, Passed or Skipped",
         "any other state; the message says why while the run works",
         shares="the reason behind the state",
     ),
@@ -42,6 +43,18 @@ CONDITION_TYPES: tuple[ConditionType, ...] = (
         (reasons.UNKNOWN_FIELDS,),
     ),
     ConditionType("Suspended", "`spec.suspend` stopped the run; absent otherwise", "never", (reasons.SUSPENDED,)),
+    ConditionType(
+        CHECKED,
+        "the last preflight stops no symbol; absent where there was none",
+        "it is at work, or stops some; Unknown where it ended without a result, which stops nobody",
+        (
+            reasons.ALL_CHECKED,
+            reasons.CHECKING,
+            reasons.DATA_LATE,
+            reasons.NOT_ALL_CHECKED,
+            reasons.PREFLIGHT_LOST,
+        ),
+    ),
     ConditionType(
         "Trained", "every symbol has a model", "one has none", (reasons.ALL_TRAINED, reasons.NOT_ALL_TRAINED)
     ),

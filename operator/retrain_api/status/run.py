@@ -15,6 +15,7 @@ from .symbol import SymbolStatus
 State: TypeAlias = Literal[
     "Pending",
     "Suspended",
+    "Checking",
     "Queued",
     "Training",
     "Evaluating",
@@ -23,11 +24,12 @@ State: TypeAlias = Literal[
     "Passed",
     "Promoted",
     "Rejected",
+    "Skipped",
     "Failed",
 ]
 
 
-FINAL_STATES: frozenset[str] = frozenset({"Passed", "Promoted", "Rejected", "Failed"})
+FINAL_STATES: frozenset[str] = frozenset({"Passed", "Promoted", "Rejected", "Skipped", "Failed"})
 
 
 PromotionState: TypeAlias = Literal["None", "AwaitingApproval", "Approved", "Declined", "Promoted"]
@@ -137,6 +139,12 @@ class RetrainRunStatus(Lenient):
     gate_summary: str = Field("", description="Passed models and verdict, for the column.")
     promoted: str = Field("", description="Promoted symbols, for the column.")
     start_time: str | None = Field(None, description="When the work began.")
+    as_of: str | None = Field(
+        None,
+        description="The time as of which all symbols are trained and measured: a bar is used where it had closed by then. "
+        "It is data.until, or the time of the first Job of this work; a new rerun token, or a changed training, takes it anew. "
+        "Retries, later phases and added symbols keep it.",
+    )
     completion_time: str | None = Field(None, description="When the last work ended.")
     last_handled_rerun: str | None = Field(None, description="The rerun token that was acted upon.")
     last_handled_retry: str | None = Field(None, description="The retry token that was acted upon.")

@@ -12,7 +12,7 @@ from retrain_api.wire import Lenient, Measured, Terse, known_or
 from .progress import Progress
 
 SymbolState: TypeAlias = Literal[
-    "Pending", "Queued", "Training", "Trained", "Evaluating", "Evaluated", "Stopped", "Failed"
+    "Pending", "Queued", "Training", "Trained", "Evaluating", "Evaluated", "Stopped", "Skipped", "Failed"
 ]
 
 
@@ -81,6 +81,9 @@ class SymbolStatus(Terse):
     failed_key: str | None = Field(
         None,
         description="Which work failed, with which pod fields and retry token; it is tried again when any of them changes.",
+    )
+    checked_key: str | None = Field(
+        None, description="The training that its preflight let through; absent once there is a model."
     )
     attempts: int = Field(0, description="Pods started for the Job.")
     reason: str | None = Field(None, description="Why it waits or failed, in one CamelCase word.")

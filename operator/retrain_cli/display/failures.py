@@ -16,12 +16,14 @@ def failed_work(status: RetrainRunStatus) -> list[str]:
 
 def _of_symbols(status: RetrainRunStatus) -> Iterator[str]:
     for entry in status.symbols:
-        if entry.state in ("Failed", "Stopped"):
+        if entry.state in ("Failed", "Stopped") and entry.reason != reasons.SKIPPED:
             how = "was stopped" if entry.state == "Stopped" else "failed"
             yield f"{entry.symbol}: {_phase(entry)} {how} ({entry.reason}): {entry.message}"
 
 
 def _phase(entry: SymbolStatus) -> str:
+    if entry.job and "-preflight-" in entry.job:
+        return "preflight"
     return "measurement" if entry.model_uri else "training"
 
 

@@ -74,4 +74,5 @@ def label(job: JobRecord, index: int) -> str:
 def trainings_over(status: RetrainRunStatus) -> bool:
     """Whether no training is left to wait for, and there was at least one."""
     unfinished = {"Pending", "Queued", "Training"}
-    return bool(status.symbols) and not any(entry.state in unfinished for entry in status.symbols)
+    begun = bool(status.symbols) and status.state != "Skipped"
+    return begun and not any(entry.state in unfinished for entry in status.symbols)

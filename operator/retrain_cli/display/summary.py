@@ -113,7 +113,7 @@ def _verdicts(status: RetrainRunStatus) -> Iterable[str]:
 
 def reasons_of(entry: SymbolStatus) -> tuple[str, ...]:
     """Why a symbol has its verdict, or why it failed."""
-    return entry.reasons or ((entry.message,) if entry.state == "Failed" and entry.message else ())
+    return entry.reasons or ((entry.message,) if entry.state in ("Failed", "Skipped") and entry.message else ())
 
 
 def reached(entry: SymbolStatus) -> str:

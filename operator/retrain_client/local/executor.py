@@ -9,7 +9,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from retrain_api import reasons
 from retrain_api.documents.encoding import encode_message
 from retrain_api.documents.results import TaskFailure
 from retrain_api.run import RetrainRun
+from retrain_api.status.lateness import read_late
 from retrain_api.status.progress import read_epoch
 from retrain_api.status.run import FINAL_STATES, RetrainRunStatus
 from retrain_operator.decide.context import Settings
@@ -158,9 +159,11 @@ class Executor:
         for line in process.new_lines(ended):
             record = self.jobs[process.job]
             self.display.line(record, process.index, line)
-            epoch = read_epoch(line)
+            epoch, late = read_epoch(line), read_late(line)
             if epoch is not None:
                 self._keep(replace(record, progress=epoch.model_dump()))
+            if late is not None:
+                self._keep(replace(record, late=asdict(late)))
 
     def _start_processes(self) -> None:
         waiting = [(record, i) for record in self.jobs.values() for i in local_jobs.runnable(record, _now())]

@@ -14,6 +14,7 @@ from retrain_api import reasons
 from retrain_api.documents.encoding import TASK_VARIABLE, decode_message, decode_task
 from retrain_api.documents.tasks import EvaluateTask
 from retrain_api.names import ANNOTATION_KEY, ANNOTATION_QUEUE, ANNOTATION_TEMPLATE, LABEL_PHASE, LABEL_SYMBOL
+from retrain_api.status.lateness import Late
 from retrain_api.status.progress import Progress
 from retrain_operator.state.view import JobView, PodView
 
@@ -48,6 +49,7 @@ class JobRecord:
     finished: str | None = None
     failure_reason: str | None = None
     progress: dict[str, Any] | None = field(default=None, compare=False)
+    late: dict[str, Any] | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -210,6 +212,7 @@ def job_view(record: JobRecord) -> JobView:
         failure_reason=record.failure_reason,
         pods=tuple(_pod(index, entry, over) for index, entry in enumerate(record.indexes)),
         progress=Progress(**record.progress) if record.progress else None,
+        late=Late(**record.late) if record.late else None,
     )
 
 

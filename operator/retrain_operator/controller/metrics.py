@@ -40,7 +40,7 @@ COUNTED_REASONS = frozenset(
     ]
 )
 """Reasons that are counted by name. A trainer may report any other, and labels must not grow without bound."""
-_PHASES = (("train", "", "Trained"), ("evaluate", "Trained", "Evaluated"))
+_PHASES = (("preflight", "", "Checked"), ("train", "Checked", "Trained"), ("evaluate", "Trained", "Evaluated"))
 """Each phase that ends with a milestone, with the milestone that it begins at."""
 
 
@@ -88,7 +88,7 @@ class Metrics:
         registry = self.registry = CollectorRegistry()
         self._finished = Counter(
             "retrain_runs_finished",
-            "runs that reached a final state: Passed, Promoted, Rejected, Failed",
+            "runs that reached a final state: Passed, Promoted, Rejected, Skipped, Failed",
             ["result"],
             registry=registry,
         )
@@ -99,9 +99,14 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self._skips = Counter(
+            "retrain_symbol_skips",
+            "symbols that a preflight skipped, because they have nothing new to learn",
+            registry=registry,
+        )
         self._phases = Histogram(
             "retrain_phase_duration_seconds",
-            "histogram: train, evaluate, publish, from one milestone to the next",
+            "histogram: preflight, train, evaluate, publish, from one milestone to the next",
             ["phase"],
             buckets=_SECONDS,
             registry=registry,
@@ -199,6 +204,8 @@ class Metrics:
         for entry in after.symbols:
             if entry.state == "Failed" and known.get(entry.symbol) != "Failed":
                 self._failures.labels(entry.reason if entry.reason in COUNTED_REASONS else "Other").inc()
+            if entry.state == "Skipped" and known.get(entry.symbol) != "Skipped":
+                self._skips.inc()
         for phase, seconds in durations(before, after):
             self._phases.labels(phase).observe(seconds)
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from retrain_api import reasons
 from retrain_api.formatting import counted, headline
 from retrain_api.status.condition import Condition
-from retrain_api.status.condition_types import ANSWER_STALE, CONDITION_TYPES
+from retrain_api.status.condition_types import ANSWER_STALE, CHECKED, CONDITION_TYPES
 from retrain_api.status.run import FINAL_STATES, NEVER, RetrainRunStatus
 from retrain_api.wire import timestamp
 
@@ -60,21 +60,26 @@ def conditions(
     now: datetime,
     ignored: Sequence[str] | None = None,
     stale: Sequence[str] = (),
+    checked: ConditionDraft | None = None,
 ) -> tuple[Condition, ...]:
     """The conditions of a status whose other fields are set; times are kept where the status did not change.
 
     `ignored` are the fields that only a newer release knows; None leaves what is said of them as it is. Conditions of a
-    newer release stay too. `stale` says what is wrong with each answer to a judgement that has changed.
+    newer release stay too. `stale` says what is wrong with each answer to a judgement that has changed. `checked` is what is
+    new of the preflight; None leaves what is said of it.
     """
     drafts = [
         *_progress(status, reason),
         *([ConditionDraft("Suspended", "True", reasons.SUSPENDED, status.message)] if suspended else []),
+        *([checked] if checked else []),
         *_milestones(status),
         *([ConditionDraft(_IGNORED, "True", reasons.UNKNOWN_FIELDS, _unknown(ignored))] if ignored else []),
         *([ConditionDraft(ANSWER_STALE, "True", reasons.JUDGEMENT_CHANGED, " ".join(stale))] if stale else []),
     ]
     before = {condition.type: condition for condition in status.conditions}
-    kept = {kind: one for kind, one in before.items() if kind not in _OURS or (kind == _IGNORED and ignored is None)}
+    unsaid = {_IGNORED} if ignored is None else set()
+    unsaid |= {CHECKED} if checked is None else set()
+    kept = {kind: one for kind, one in before.items() if kind not in _OURS or kind in unsaid}
     found = {draft.type: _timed(draft, before.get(draft.type), now) for draft in drafts} | kept
     # Another release may write them in another order.
     return status.conditions if found == before else tuple(found.values())
@@ -103,8 +108,10 @@ def _timed(draft: ConditionDraft, before: Condition | None, now: datetime) -> Co
 def _progress(status: RetrainRunStatus, reason: str) -> Iterable[ConditionDraft]:
     """A run that the gate rejects is finished and stalled: a GitOps wave stops there until a person changes something."""
     final = status.state in FINAL_STATES
-    good = status.state in ("Passed", "Promoted")
-    message = "" if good else _final_message(status, reason) if final else status.message
+    good = status.state in ("Passed", "Promoted", "Skipped")
+    message = (
+        "" if status.state in ("Passed", "Promoted") else _final_message(status, reason) if final else status.message
+    )
     yield ConditionDraft("Ready", _flag(good), reason, message)
     if not final and status.state not in ("Suspended", "AwaitingApproval"):
         yield ConditionDraft("Reconciling", "True", reason, status.message)
@@ -118,7 +125,7 @@ def _final_message(status: RetrainRunStatus, reason: str) -> str:
 
     It says what failed, or who declined; why the gate rejects a model stands with its symbol.
     """
-    whole = status.state == "Failed" or reason == reasons.DECLINED
+    whole = status.state in ("Failed", "Skipped") or reason == reasons.DECLINED
     return status.message if whole else _short(status.message)
 
 

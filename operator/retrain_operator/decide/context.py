@@ -43,6 +43,8 @@ class Context:
     now: datetime
     image: str
     evaluator_image: str = ""
+    as_of: str | None = None
+    """The time as of which work learns that begins now: that of the work under way, or the clock's."""
 
     @property
     def judging_image(self) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from retrain_api import reasons
-from retrain_api.names import queue_labels
+from retrain_api.names import job_queue, queue_labels
 from retrain_operator.manifests.jobs import manifest, name_of, phase_spec, template_key
 from retrain_operator.manifests.pods import Task
 from retrain_operator.state import view
@@ -252,7 +252,8 @@ def _outdated(context: Context, job: JobView) -> bool:
     """Whether a Job that costs nothing to end, because its pods never ran or a queue holds it, is to be replaced by
     one with the pod fields and the queue of today.
     """
-    today = (template_key(context.run, job.phase), queue_labels(context.run.metadata.labels))
+    queue = queue_labels(job_queue(context.run.metadata.labels, job.phase))
+    today = (template_key(context.run, job.phase), queue)
     return (job.template, job.queue) != today and (
         job.state == "Suspended" or (job.state == "Waiting" and not job.started)
     )

@@ -1,6 +1,7 @@
-"""Reads what no watch tells: the events that explain why something waits, and the epochs in the logs of trainings.
+"""Reads what no watch tells: the events that explain why something waits, the epochs in the logs of trainings, and what a
+preflight waits for.
 
-Nothing is decided from either, so both are best effort, each within one budget for the whole operator. Without the
+Nothing is decided from any of them, so all are best effort, each within one budget for the whole operator. Without the
 budgets these requests would grow with everything that waits or trains, just when the API server has most to do.
 """
 
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from retrain_api.names import CONTAINER
+from retrain_api.status.lateness import last_late
 from retrain_api.status.progress import last_epoch
 from retrain_operator.state.cache import Cache, Key
 from retrain_operator.state.snapshot import PodSnapshot
@@ -39,6 +41,9 @@ _OVER_BUDGET = 20.0
 """Seconds until an object that the budget had no room for is tried again."""
 _LOG_INTERVAL = 10.0
 """Seconds between two readings of the same pod's log; an epoch usually takes longer."""
+_SOON_OVER = 60.0
+"""Seconds within which a preflight that waits for no data has ended: its log is read only after them, so that it costs none of
+these requests."""
 _TAIL = {"tailLines": "20", "limitBytes": "16384", "container": CONTAINER}
 
 
@@ -100,8 +105,8 @@ class EventReader:
 
 @dataclass
 class LogReader:
-    """Reads the last epoch of running trainings from their logs: at most `rate` logs a second, those first that were
-    read longest ago.
+    """Reads the last epoch of running trainings from their logs, and what data preflights wait for: at most `rate` logs a
+    second, those first that were read longest ago.
     """
 
     api: Api
@@ -122,13 +127,22 @@ class LogReader:
     def _next(self) -> PodSnapshot | None:
         now = time.monotonic()
         self.read = {uid: at for uid, at in self.read.items() if uid in self.cache.pods}
-        due = [pod for pod in self.cache.pods.values() if self._training(pod)]
+        due = [pod for pod in self.cache.pods.values() if self._tells(pod)]
         due = [pod for pod in due if now - self.read.get(pod.uid, 0.0) >= _LOG_INTERVAL]
         return min(due, key=lambda pod: self.read.get(pod.uid, 0.0), default=None)
 
-    def _training(self, pod: PodSnapshot) -> bool:
+    def _tells(self, pod: PodSnapshot) -> bool:
+        """Whether its log may say how far its task is."""
         job = self.cache.jobs.get(pod.job_uid)
-        return pod.pod.phase == "Running" and job is not None and job.phase == "train" and not pod.deleting
+        if pod.pod.phase != "Running" or job is None or pod.deleting:
+            return False
+        return job.phase == "train" or (job.phase == "preflight" and self._waits_for_data(pod))
+
+    def _waits_for_data(self, pod: PodSnapshot) -> bool:
+        """Of the preflight's pods that still run, the one of the lowest index speaks for all of them."""
+        running = [one.pod.index for one in self.cache.pods_of(pod.job_uid) if one.pod.phase == "Running"]
+        age = (datetime.now(UTC) - pod.created).total_seconds()
+        return age >= _SOON_OVER and pod.pod.index == min(running)
 
     async def _read(self, pod: PodSnapshot) -> None:
         self.read[pod.uid] = time.monotonic()
@@ -138,7 +152,8 @@ class LogReader:
         except (ApiError, Unreachable) as error:
             log.debug("a log could not be read: %s", error, extra={"symbol": job.symbol})
             return
-        found = last_epoch(text.splitlines())
+        lines = text.splitlines()
+        found = last_late(lines) if job.phase == "preflight" else last_epoch(lines)
         key = self.cache.key_of(job.owner)
         if found is not None and key is not None and self.cache.progress.get(job.uid) != found:
             self.cache.reached(job.uid, found)

@@ -21,7 +21,7 @@ _AUTHORITY_FOLDER = "/etc/retrain/authority"
 def purposes(spec: RetrainRunSpec, phase: PhaseName) -> dict[str, Credentials]:
     """The credentials that a phase's pods carry, by purpose; "" stands for those of the whole run."""
     own = {"": spec.credentials, "artifacts": spec.artifacts.credentials}
-    if phase in ("train", "evaluate"):
+    if phase in ("preflight", "train", "evaluate"):
         own["data"] = spec.data.credentials
     if phase == "deliver":
         own |= {backup_purpose(backup.name): backup.credentials for backup in spec.backups}

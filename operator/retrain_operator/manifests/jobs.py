@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from retrain_api.documents.tasks import EvaluateTask, TrainTask
+from retrain_api.documents.tasks import EvaluateTask, PreflightTask, TrainTask
 from retrain_api.errors import PERMANENT_EXIT_CODES, Interrupted
 from retrain_api.keys import changed, digest
 from retrain_api.names import (
@@ -22,19 +22,29 @@ from retrain_api.names import (
     LABEL_PHASE,
     LABEL_RUN,
     LABEL_SYMBOL,
-    QUEUE_LABELS,
     VERSION,
     job_name,
+    job_queue,
     label_value,
     queue_labels,
 )
 from retrain_api.run import RetrainRun
-from retrain_api.spec.pods import Phase
+from retrain_api.spec.pods import Phase, Resources
 from retrain_api.spec.run import RetrainRunSpec
+from retrain_api.time import duration
 from retrain_api.wire import to_wire
 from retrain_operator.state.view import PhaseName
 
 from .pods import Task, pod_template
+
+PREFLIGHT = Phase(
+    resources=Resources(requests={"cpu": "100m", "memory": "256Mi"}, limits={"cpu": "1", "memory": "1Gi"}),
+    backoff_limit=2,
+    active_deadline_seconds=1800,
+    pending_deadline_seconds=900,
+)
+"""A preflight reads footers, and the time column of few row groups. Both limits, because a quota may ask for both. After either
+deadline the training goes on without it: what only checks must not hold up for hours what works."""
 
 
 def template_key(run: RetrainRun, phase: PhaseName) -> str:
@@ -48,7 +58,7 @@ def template_key(run: RetrainRun, phase: PhaseName) -> str:
     return digest(
         {
             "pods": changed(spec.pods),
-            "phase": changed(phase_spec(spec, phase)),
+            "phase": None if phase == "preflight" else changed(phase_spec(spec, phase)),
             "artifacts": to_wire(spec.artifacts),
             "credentials": to_wire(spec.credentials) if spec.credentials else None,
             "dataCredentials": to_wire(spec.data.credentials) if spec.data.credentials else None,
@@ -65,8 +75,17 @@ def failed_key(run: RetrainRun, phase: PhaseName, key: str) -> str:
 
 
 def phase_spec(spec: RetrainRunSpec, phase: PhaseName) -> Phase:
-    """The spec's section on a phase; delivery is part of publishing."""
+    """The spec's section on a phase; delivery is part of publishing, and a preflight has none."""
+    if phase == "preflight":
+        return _preflight(spec)
     return {"train": spec.train, "evaluate": spec.evaluate}.get(phase, spec.publish)
+
+
+def _preflight(spec: RetrainRunSpec) -> Phase:
+    """With the time that it may wait for data."""
+    wait = duration(spec.data.wait_for)
+    seconds = 0 if wait is None else wait.nanoseconds // 10**9
+    return PREFLIGHT.model_copy(update={"active_deadline_seconds": (PREFLIGHT.active_deadline_seconds or 0) + seconds})
 
 
 def name_of(
@@ -74,16 +93,18 @@ def name_of(
 ) -> str:
     """Name of the Job for a key; with `again`, of the second one, created when the first one's result was lost.
 
-    `indexes` matters in the phase whose Job is an Indexed one.
+    `indexes` matters in the phases whose Job is an Indexed one.
     """
     template = template_key(run, phase) + ("-again" if again else "")
-    return job_name(run.metadata.name, phase, symbol, key, template, indexes if phase == "evaluate" else None)
+    return job_name(
+        run.metadata.name, phase, symbol, key, template, indexes if phase in ("preflight", "evaluate") else None
+    )
 
 
 def manifest(run: RetrainRun, task: Task, key: str, image: str, again: bool = False) -> dict[str, Any]:
     """The Job that carries out `task`."""
     symbol = task.symbol if isinstance(task, TrainTask) else None
-    indexes = len(task.items) if isinstance(task, EvaluateTask) else 1
+    indexes, queue = _indexes(task) or 1, job_queue(run.metadata.labels, task.kind)
     phase: PhaseName = task.kind
     labels = _labels(run, phase, symbol)
     return {
@@ -92,17 +113,23 @@ def manifest(run: RetrainRun, task: Task, key: str, image: str, again: bool = Fa
         "metadata": {
             "name": name_of(run, phase, symbol, key, again, indexes),
             "namespace": run.metadata.namespace,
-            "labels": labels
-            | {name: run.metadata.labels[name] for name in QUEUE_LABELS if name in run.metadata.labels},
+            "labels": labels | queue,
             "annotations": {
                 ANNOTATION_KEY: key,
                 ANNOTATION_TEMPLATE: template_key(run, phase),
-                ANNOTATION_QUEUE: queue_labels(run.metadata.labels),
+                ANNOTATION_QUEUE: queue_labels(queue),
             },
             "ownerReferences": [_owner(run)],
         },
         "spec": _job_spec(run, task, image, labels),
     }
+
+
+def _indexes(task: Task) -> int | None:
+    """How many indexes the Job has; None for one that is no Indexed Job."""
+    if isinstance(task, PreflightTask):
+        return task.indexes
+    return len(task.items) if isinstance(task, EvaluateTask) else None
 
 
 def _owner(run: RetrainRun) -> dict[str, Any]:
@@ -130,7 +157,7 @@ def _labels(run: RetrainRun, phase: str, symbol: str | None) -> dict[str, str]:
 
 def _job_spec(run: RetrainRun, task: Task, image: str, labels: dict[str, str]) -> dict[str, Any]:
     phase = phase_spec(run.spec, task.kind)
-    indexed = len(task.items) if isinstance(task, EvaluateTask) else None
+    indexed = _indexes(task)
     spec: dict[str, Any] = {
         "podReplacementPolicy": "Failed",
         "podFailurePolicy": {"rules": _failure_rules("FailIndex" if indexed else "FailJob")},

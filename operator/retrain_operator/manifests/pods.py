@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from retrain_api.documents.encoding import TASK_VARIABLE, encode_task
-from retrain_api.documents.tasks import DeliverTask, EvaluateTask, PublishTask, TrainTask
+from retrain_api.documents.tasks import DeliverTask, EvaluateTask, PreflightTask, PublishTask, TrainTask
 from retrain_api.names import CONTAINER
 from retrain_api.run import RetrainRun
 from retrain_api.spec.pods import Evaluate, Phase, Pods, Train
 
 from .credentials import credential_mounts, credential_variables, credential_volumes, service_account
 
-Task: TypeAlias = TrainTask | EvaluateTask | PublishTask | DeliverTask
+Task: TypeAlias = PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask
 
 TRAINER_USER = 65532
 """Fixed uid and gid of the trainer image; the restricted pod security profile asks for a non-root number."""

@@ -14,6 +14,8 @@ from retrain_api.documents.tasks import (
     DeliverTask,
     EvaluateItem,
     EvaluateTask,
+    PreflightItem,
+    PreflightTask,
     PublishItem,
     PublishTask,
     TrainTask,
@@ -38,8 +40,37 @@ def _data_uri(run: RetrainRun, symbol: str) -> str:
     return data_file_uri(data.uri, data.filename, symbol, data.interval)
 
 
-def train_task(run: RetrainRun, symbol: str) -> TrainTask:
-    """Train one symbol."""
+def preflight_item(run: RetrainRun, symbol: str) -> PreflightItem:
+    """One symbol to look at before it is trained."""
+    key = train_key(run.spec, symbol, run.rerun)
+    return PreflightItem(symbol=symbol, train_key=key, recipe=recipe(run.spec, symbol), data_uri=_data_uri(run, symbol))
+
+
+def preflight_task(run: RetrainRun, symbols: Sequence[str], key: str, as_of: str | None = None) -> PreflightTask:
+    """Look at the data of these symbols, and at the store; `as_of` is the time of the work that they join."""
+    spec = run.spec
+    return PreflightTask(
+        run=run_ref(run),
+        artifacts_uri=folder(spec.artifacts.uri),
+        preflight_key=key,
+        items=tuple(preflight_item(run, symbol) for symbol in symbols),
+        interval=spec.data.interval,
+        features=spec.data.features,
+        built_in=spec.data.built_in,
+        label=spec.label,
+        split=spec.split,
+        lookback_bars=spec.model.lookback_bars,
+        as_of=as_of,
+        until=spec.data.until,
+        window=spec.data.window,
+        max_age=spec.data.max_age,
+        min_new_bars=spec.data.min_new_bars,
+        wait_for=spec.data.wait_for,
+    )
+
+
+def train_task(run: RetrainRun, symbol: str, as_of: str | None = None) -> TrainTask:
+    """Train one symbol from the bars that had closed by `as_of`."""
     spec = run.spec
     return TrainTask(
         run=run_ref(run),
@@ -48,6 +79,7 @@ def train_task(run: RetrainRun, symbol: str) -> TrainTask:
         train_key=train_key(spec, symbol, run.rerun),
         data_uri=_data_uri(run, symbol),
         interval=spec.data.interval,
+        as_of=as_of,
         features=spec.data.features,
         built_in=spec.data.built_in,
         window=spec.data.window,
@@ -85,6 +117,7 @@ def evaluate_task(run: RetrainRun, items: Sequence[EvaluateItem]) -> EvaluateTas
         artifacts_uri=folder(spec.artifacts.uri),
         items=tuple(items),
         interval=spec.data.interval,
+        as_of=run.status.as_of,
         features=spec.data.features,
         window=spec.data.window,
         label=spec.label,

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from retrain_api import reasons
 from retrain_api.names import GROUP, KIND, VERSION
+from retrain_api.status.lateness import Late
 from retrain_api.status.progress import Progress
 from retrain_api.status.run import NEVER
 
@@ -28,6 +29,8 @@ Key: TypeAlias = tuple[str, str]
 """Namespace and name of a run."""
 
 _AT_WORK = (
+    reasons.CHECKING,
+    reasons.DATA_LATE,
     reasons.TRAINING,
     reasons.EVALUATING,
     reasons.PUBLISHING,
@@ -88,7 +91,7 @@ class Cache:
     runs: dict[Key, RunSnapshot] = field(default_factory=dict)
     jobs: dict[str, JobSnapshot] = field(default_factory=dict)
     pods: dict[str, PodSnapshot] = field(default_factory=dict)
-    progress: dict[str, Progress] = field(default_factory=dict)
+    progress: dict[str, Progress | Late] = field(default_factory=dict)
     notes: dict[str, Note] = field(default_factory=dict)
     refused: dict[str, dict[str, Refusal]] = field(default_factory=dict)
     pods_started: Counter[str] = field(default_factory=Counter)
@@ -184,8 +187,8 @@ class Cache:
         if uid in self.jobs or uid in self.pods:
             self.notes[uid] = note
 
-    def reached(self, job_uid: str, progress: Progress) -> None:
-        """Remember the last epoch of a Job, unless that is gone by now."""
+    def reached(self, job_uid: str, progress: Progress | Late) -> None:
+        """Remember what the log of a Job said last, unless that is gone by now."""
         if job_uid in self.jobs:
             self.progress[job_uid] = progress
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from retrain_api import reasons
+from retrain_api.status.lateness import Late
 from retrain_api.status.progress import Progress
 
 from .snapshot import JobSnapshot, Note, PodSnapshot
@@ -24,7 +25,7 @@ def observe(
     jobs: Iterable[JobSnapshot],
     pods: Callable[[str], Iterable[PodSnapshot]],
     notes: Mapping[str, Note],
-    progress: Mapping[str, Progress],
+    progress: Mapping[str, Progress | Late],
     refused: Iterable[Refusal] = (),
     pods_started: Mapping[str, int] = MappingProxyType({}),
 ) -> RunView:
@@ -40,7 +41,11 @@ def observe(
 
 
 def _job(
-    job: JobSnapshot, pods: list[PodSnapshot], notes: Mapping[str, Note], progress: Progress | None, pods_started: int
+    job: JobSnapshot,
+    pods: list[PodSnapshot],
+    notes: Mapping[str, Note],
+    told: Progress | Late | None,
+    pods_started: int,
 ) -> JobView:
     newest_first = sorted(pods, key=lambda pod: (pod.created, pod.name), reverse=True)
     why = _why(job, pods, notes.get(job.uid))
@@ -63,7 +68,8 @@ def _job(
         failure_reason=why.reason if why else None,
         failure_message=why.message if why else None,
         pods=tuple(_pod(pod, notes.get(pod.uid)) for pod in newest_first),
-        progress=progress,
+        progress=told if isinstance(told, Progress) else None,
+        late=told if isinstance(told, Late) else None,
         indexes=job.completions,
         failed_indexes=job.failed_indexes,
         completed_indexes=job.completed_indexes,

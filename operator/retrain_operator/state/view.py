@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from retrain_api.documents.encoding import KnownResult
+from retrain_api.status.lateness import Late
 from retrain_api.status.progress import Progress
 
 Outcome: TypeAlias = KnownResult
-PhaseName: TypeAlias = Literal["train", "evaluate", "publish", "deliver"]
+PhaseName: TypeAlias = Literal["preflight", "train", "evaluate", "publish", "deliver"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class JobView:
     failure_message: str | None = None
     pods: tuple[PodView, ...] = ()
     progress: Progress | None = None
+    late: Late | None = None
     started: bool = False
     """Whether any pod of it ever ran. A Job counts its Pending pods as active, so its own counts do not tell."""
     indexes: int = 1

@@ -53,6 +53,10 @@ def all_keys(spec: RetrainRunSpec) -> list[str]:
             {"data": {"uri": "s3://bucket/", "features": ["rsi", "atr"]}},
             {"data": {"uri": "s3://bucket/", "features": ["atr", "rsi"]}},
         ),
+        (
+            {"data": {"uri": "s3://bucket/", "until": "2025-06-01T00:00:00Z"}},
+            {"data": {"uri": "s3://bucket/", "until": "2025-06-01T02:00:00.5+02:00"}},
+        ),
         ({}, {"evaluation": {"backtest": {"feeBps": 10.0}}}),
         ({}, {"model": {"dropout": 0.35}}),
         ({}, {"data": {"uri": "s3://bucket/features/", "window": None}, "split": {"validation": None, "test": None}}),
@@ -75,6 +79,7 @@ def all_keys(spec: RetrainRunSpec) -> list[str]:
         "a weight as a number or as text",
         "a weight with a decimal",
         "features in another order",
+        "a time in another zone",
         "a whole fee as a fraction",
         "a default fraction",
         "lengths that are unset",
@@ -103,9 +108,18 @@ def test_a_rerun_token_is_other_work(rerun: str) -> None:
         ({"training": {"seed": 7}}, True),
         ({"model": {"lookbackBars": 90}}, True),
         ({"evaluation": {"calibration": "None"}}, True),
+        ({"data": {"uri": "s3://bucket/features/", "until": "2025-06-01T00:00:00Z"}}, False),
         ({"data": {"uri": "s3://other/features/"}}, True),
     ],
-    ids=["another image", "another gate", "another seed", "another lookback", "another calibration", "other features"],
+    ids=[
+        "another image",
+        "another gate",
+        "another seed",
+        "another lookback",
+        "another calibration",
+        "as of another time",
+        "other features",
+    ],
 )
 def test_a_recipe_is_what_was_tried_and_not_how_often(fields: dict[str, Any], other: bool) -> None:
     """A rerun token and a champion are no part of it either."""

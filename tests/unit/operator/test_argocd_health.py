@@ -10,8 +10,10 @@ from typing import Any, get_args
 import pytest
 import yaml
 from lupa.lua51 import LuaRuntime, lua_type
-from support.planning import START, Cluster, passing, run_document
+from support.planning import START, Cluster, at_phase, passing, run_document, task_of
 
+from retrain_api.documents.results import PreflightResult, Refusal
+from retrain_api.documents.tasks import PreflightTask
 from retrain_api.run import parse_run
 from retrain_api.status.run import UNSEEN, State
 from retrain_api.wire import to_wire
@@ -150,6 +152,22 @@ def rejected() -> Cluster:
     return cluster
 
 
+def checking() -> Cluster:
+    cluster = Cluster.of(preflight="Always")
+    cluster.settle()
+    return cluster
+
+
+def skipped() -> Cluster:
+    cluster, job = at_phase("preflight", preflight="Always", symbols=["BTC-USD"])
+    task = task_of(cluster.manifests[job.name])
+    assert isinstance(task, PreflightTask)
+    none = Refusal(symbol="BTC-USD", reason="NoNewBars", message="No bar is new.", skipped=True)
+    cluster.finish(job, [PreflightResult(preflight_key=task.preflight_key, refused=(none,))])
+    cluster.settle()
+    return cluster
+
+
 def failed() -> Cluster:
     cluster = queued()
     for job in cluster.of_phase("train"):
@@ -161,6 +179,7 @@ def failed() -> Cluster:
 CASES: dict[str, tuple[Callable[[], Cluster], str, set[str]]] = {
     "Pending": (pending, "Progressing", {"suspend"}),
     "Suspended": (suspended, "Suspended", {"resume"}),
+    "Checking": (checking, "Progressing", {"suspend"}),
     "Queued": (queued, "Progressing", {"suspend"}),
     "Training": (training, "Progressing", {"suspend"}),
     "Evaluating": (lambda: finish(Cluster.of(), "train"), "Progressing", {"suspend"}),
@@ -169,6 +188,7 @@ CASES: dict[str, tuple[Callable[[], Cluster], str, set[str]]] = {
     "Passed": (passed, "Healthy", {"rerun"}),
     "Promoted": (promoted, "Healthy", {"rerun"}),
     "Rejected": (rejected, "Degraded", {"rerun"}),
+    "Skipped": (skipped, "Healthy", {"rerun"}),
     "Failed": (failed, "Degraded", {"retry", "rerun"}),
 }
 

@@ -21,7 +21,7 @@ from retrain_api.wire import to_wire
 from retrain_operator.manifests.jobs import template_key
 from retrain_operator.state.view import PhaseName
 
-PHASES: tuple[PhaseName, ...] = ("train", "evaluate", "publish", "deliver")
+PHASES: tuple[PhaseName, ...] = ("preflight", "train", "evaluate", "publish", "deliver")
 
 TRAIN = {"train", "evaluate"}
 """What trains otherwise is also measured anew."""
@@ -35,7 +35,7 @@ def pods(*phases: str) -> set[str]:
 
 
 EVERYWHERE = pods(*PHASES)
-READERS = pods("train", "evaluate")
+READERS = pods("preflight", "train", "evaluate")
 DELIVERY = pods("deliver")
 
 FIELDS: dict[str, tuple[Any, set[str]]] = {
@@ -45,6 +45,7 @@ FIELDS: dict[str, tuple[Any, set[str]]] = {
     "data.interval": ("15m", TRAIN),
     "data.features": (["rsi"], TRAIN),
     "data.builtIn": (False, TRAIN),
+    "data.until": ("2025-05-31T18:00:00Z", TRAIN),
     "data.maxAge": ("3h", NOTHING),
     "data.minNewBars": (2, NOTHING),
     "data.waitFor": ("45m", NOTHING),
@@ -114,6 +115,7 @@ FIELDS: dict[str, tuple[Any, set[str]]] = {
     "pods.labels": ({"team": "beta"}, EVERYWHERE),
     "pods.annotations": ({"note": "y"}, EVERYWHERE),
     "pods.fsGroup": (6, EVERYWHERE),
+    "preflight": ("Never", NOTHING),
     "parallelism": (1, NOTHING),
     "jobTTLSecondsAfterFinished": (61, NOTHING),
     "suspend": (True, NOTHING),
@@ -255,7 +257,7 @@ def effective(where: str) -> dict[str, Any]:
     return BASE
 
 
-@pytest.mark.parametrize("where", sorted(set(FIELDS) - {"gate.whenUnreachable", "data.waitFor"}))
+@pytest.mark.parametrize("where", sorted(set(FIELDS) - {"gate.whenUnreachable"}))
 def test_every_field_is_seen_in_a_task_a_job_a_verdict_or_a_decision(where: str) -> None:
     base = effective(where)
     value, _ = FIELDS[where]

@@ -57,11 +57,12 @@ def test_every_state_has_its_row() -> None:
 
 
 def seen_conditions() -> tuple[Condition, ...]:
-    """Of a run that is rejected, one that works, one that is suspended, one with a newer CRD's field, one with backups, and one
-    whose approval is of another judgement.
+    """Of a run that is rejected, one that works, one that is suspended, one with a newer CRD's field, one with backups, one with a
+    preflight, and one whose approval is of another judgement.
     """
     cluster = Cluster.of(backups=[{"name": "vault", "uri": "s3://vault/models/"}])
     found = cluster.settle().status.conditions + cluster.to_the_end().status.conditions
+    found += Cluster.of(preflight="Always").settle().status.conditions
     found += conditions(RetrainRunStatus(), QUEUED, False, START, ("spec.observation",), ("An answer is stale.",))
     return found + Cluster.of(suspend=True).settle().status.conditions
 

@@ -13,10 +13,12 @@ from pydantic import ValidationError
 from retrain_api import reasons
 from retrain_api.documents.references import DataPin
 from retrain_api.errors import ConfigurationError, DataError, NotFoundError
+from retrain_api.time import Interval, nanoseconds_of
 from retrain_trainer.store.base import Conflict, Store
 from retrain_trainer.store.locate import read_if_there
 from retrain_trainer.store.open import open_store, split_uri
 
+from .columns.timeline import iso_time
 from .dataset import Dataset
 from .files.elsewhere import explained
 
@@ -85,6 +87,11 @@ def write_pin(store: Store, key: str, pin: DataPin) -> None:
             raise changed(first, "its bytes have changed") from None
 
 
+def until_of(pin: DataPin, interval: Interval) -> int:
+    """When the last bar that a training read closed, in nanoseconds UTC: whoever reads up to then reads the same bars."""
+    return nanoseconds_of(pin.last_bar) + interval.nanoseconds
+
+
 def pin_of(uri: str, dataset: Dataset, sha256: str, version: str | None) -> DataPin:
     """The pin of a dataset."""
     return DataPin(
@@ -94,6 +101,7 @@ def pin_of(uri: str, dataset: Dataset, sha256: str, version: str | None) -> Data
         first_bar=dataset.first_bar,
         last_bar=dataset.last_bar,
         rows=dataset.rows,
+        as_of=iso_time(dataset.until),
     )
 
 

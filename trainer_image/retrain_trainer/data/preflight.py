@@ -19,20 +19,19 @@ from retrain_trainer.store.base import Conflict, Store
 from retrain_trainer.store.range_file import RangeFile
 
 from .columns.column_names import CANDLE_COLUMNS
-from .columns.timeline import TimeArray, require_spacing
+from .columns.timeline import TimeArray
 from .dataset import fewer_rows_explained, forbidden_explained, require_windows
 from .features.built_in import WARMUP_ROWS
 from .features.selection import Wish, least_cut
-from .files.candles import Candles, FeatureFile, require_columns
+from .files.candles import Candles, FeatureFile, require_columns, used_rows
 from .files.elsewhere import explained
 from .files.footer import times_by_footer
 from .files.own_columns import named_columns, own_columns, require_numeric
 from .files.parquet import ParquetColumns, open_parts
-from .files.plausible import require_past
 from .freshness import LastUsed, require_fresh, require_new
 from .labels import label
-from .period import closed_rows, left_open
-from .split import split_rows
+from .period import Window
+from .split import require_whole_bars, split_rows
 
 MOST_TRIES = 3
 """How often a file is read anew that is replaced while it is read."""
@@ -52,17 +51,23 @@ class Demand:
     min_new_bars: int = 0
 
     @property
+    def window(self) -> Window | None:
+        """Which bars are read, where not all of them are."""
+        return None if self.windows.window is None else Window(self.windows.window, WARMUP_ROWS)
+
+    @property
     def wish(self) -> Wish:
         """What is learnt from."""
         return Wish(self.features, self.built_in)
 
 
 def closed_bars(store: Store, key: str, symbol: str, demand: Demand, until: int, now: int) -> TimeArray | None:
-    """The times of the bars that a training may use, int64[n], after every check that the footer allows.
+    """The times of the bars that a training reads, int64[n], after every check that the footer allows.
 
     None for a file that is replaced each time it is read, of which nothing can be said. `until` and the clock `now` are in
     nanoseconds UTC. Raises what `load_dataset` raises, and what the store raises.
     """
+    require_whole_bars(demand.windows, demand.question)
     for _ in range(MOST_TRIES):
         try:
             with absence_explained(store, key, symbol, demand.question.interval.text):
@@ -105,18 +110,18 @@ def usable_bars(file: ParquetColumns, demand: Demand, until: int, now: int) -> T
 
 def _usable(file: ParquetColumns, times: TimeArray, demand: Demand, until: int, now: int) -> TimeArray:
     interval, wish = demand.question.interval, demand.wish
-    require_past(times, file.name, max(now, until))
-    rows = closed_rows(times, interval, until)
-    closed = times[:rows]
-    with forbidden_explained(wish):
-        table = _without_values(file.first(rows), wish)
-    require_spacing(closed, interval, file.name)
-    for name in CANDLE_COLUMNS:
-        if name in file.types:
-            require_numeric(file, name)
-    with fewer_rows_explained(left_open(times, rows, until)):
-        _require_rows(closed, least_cut(table, interval, wish), _is_whole_cut(table), demand)
-    return closed
+    used = used_rows(file, times, interval, now, until, demand.window)
+    with used.rows_counted():
+        used.require_order(interval, demand.window)
+        with forbidden_explained(wish):
+            table = _without_values(used.file, wish)
+        for name in CANDLE_COLUMNS:
+            if name in file.types:
+                require_numeric(used.file, name)
+    with fewer_rows_explained(used.left_open):
+        cut = max(least_cut(table, interval, wish), used.warmup)
+        _require_rows(used.timestamps[cut:], _is_whole_cut(table), demand)
+    return used.timestamps
 
 
 def _without_values(file: ParquetColumns, wish: Wish) -> FeatureFile:
@@ -136,11 +141,11 @@ def _is_whole_cut(table: FeatureFile) -> bool:
     return all(name in CANDLE_COLUMNS for name in table.names)
 
 
-def _require_rows(closed: TimeArray, cut: int, whole_cut: bool, demand: Demand) -> None:
+def _require_rows(times: TimeArray, whole_cut: bool, demand: Demand) -> None:
     """Raises DataError: TooFewRows and, where it is known which rows are cut, NoWindows."""
-    used, question, windows = closed[cut:], demand.question, demand.windows
-    split = split_rows(used, windows, question)
+    question, windows = demand.question, demand.windows
+    split = split_rows(times, windows, question)
     if whole_cut:
         # Closes that rise: every label that the times allow, so that more windows are usable than with any others.
-        labels = label(np.arange(1.0, len(used) + 1), used, question)
-        require_windows(used, question, windows.lookback, split, labels)
+        labels = label(np.arange(1.0, len(times) + 1), times, question)
+        require_windows(times, question, windows.lookback, split, labels)

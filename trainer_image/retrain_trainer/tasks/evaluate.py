@@ -7,6 +7,7 @@ the model would be tested on bars that it was trained on.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -26,9 +27,10 @@ from retrain_api.errors import ConfigurationError, DataError, NotFoundError, Ret
 from retrain_api.measurement import Measurement
 from retrain_api.model_times import times_in
 from retrain_api.names import EVALUATION_FILE, PREDICTIONS_FILE, run_folder
-from retrain_api.time import Windows, duration
+from retrain_api.time import Windows, duration, nanoseconds_of
 from retrain_api.wire import significant, to_wire
 from retrain_trainer.data.dataset import Dataset, load_dataset
+from retrain_trainer.data.pinning import until_of
 from retrain_trainer.data.times import times_of
 from retrain_trainer.data.windows import window_ends
 from retrain_trainer.measure.assess import Predictions, assess, measurement, windows_of_test
@@ -233,6 +235,8 @@ def load(context: EvaluateContext, model: ModelFile, path: Path) -> Dataset:
         question=task.question,
         windows=Windows(model.lookback, task.split, duration(task.window)),
         features=model.features,
+        now=max(time.time_ns(), nanoseconds_of(task.as_of) if task.as_of else 0),
+        until=until_of(context.item.data, task.question.interval),
     )
     if dataset.names != tuple(model.features):
         raise DataError(

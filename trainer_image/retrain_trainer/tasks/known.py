@@ -27,7 +27,7 @@ def earlier_result(task: TrainTask, store: Store, folder: str, log: Log) -> Trai
 
 
 def result_of_another_uid(task: TrainTask, store: Store, pin: DataPin, log: Log) -> TrainResult | None:
-    """The result of the same training, of the same bytes, by a run of this name before it was restored from a backup.
+    """The result of the same training, of the same bytes up to the same bar, by a run of this name before it was restored from a backup.
 
     A restored run has a new UID, and so folders of its own. Whoever wants another training of the same asks for it with a
     rerun token, which changes the key.
@@ -35,7 +35,8 @@ def result_of_another_uid(task: TrainTask, store: Store, pin: DataPin, log: Log)
     end = f"/{task.train_key}/{RESULT}"
     for key in (key for key in store.list(runs_folder(task.run.namespace, task.run.name)) if key.endswith(end)):
         result = result_at(store, key, task.symbol, log)
-        if result is not None and (result.symbol, result.data.sha256) == (task.symbol, pin.sha256):
+        same = (result.data.sha256, result.data.last_bar) == (pin.sha256, pin.last_bar) if result is not None else False
+        if result is not None and same and result.symbol == task.symbol:
             log(f"{task.symbol} was trained from the same bytes before this run was made anew: {result.model.uri}")
             return result.model_copy(update={"data": pin})
     return None

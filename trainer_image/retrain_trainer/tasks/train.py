@@ -23,11 +23,14 @@ from retrain_api.documents.results import TrainResult
 from retrain_api.documents.tasks import TrainTask
 from retrain_api.errors import SoftwareError
 from retrain_api.keys import digest as digest_of
-from retrain_api.names import card_file, model_file, run_folder
+from retrain_api.names import card_file, file_name, model_file, run_folder
+from retrain_api.time import duration, nanoseconds_of
 from retrain_trainer.data.dataset import Dataset
-from retrain_trainer.data.pinning import fetch, pin_of, read_pin, write_pin
+from retrain_trainer.data.freshness import require_fresh, require_new
+from retrain_trainer.data.pinning import fetch, pin_of, read_pin, until_of, write_pin
 from retrain_trainer.data.times import times_of
 from retrain_trainer.measure.leaks.find import Leaks, find_leaks
+from retrain_trainer.measure.tries.last_used import last_used
 from retrain_trainer.model.calibration import Calibration, probability
 from retrain_trainer.model.calibration import fit as fit_calibration
 from retrain_trainer.model.device import choose_device, choose_precision, precision_name, prepare
@@ -111,13 +114,41 @@ def prepare_data(context: TrainContext) -> tuple[DataPin, PreparedData]:
     with TemporaryDirectory(prefix="train-") as scratch:
         own = environ_for("data", context.environ)
         path, digest, version = fetch(task.data_uri, own, pinned, Path(scratch), task.symbol, task.interval)
-        prepared = prepare_file(task, path)
+        prepared = prepare_file(task, path, until(task, pinned))
     pin = pinned or pin_of(task.data_uri, prepared.dataset, digest, version)
     if pinned is None:
+        require_newer(context, prepared.dataset, pin)
         write_pin(context.store, place, pin)
-    for warning in (prepared.dataset.feature_line, *prepared.dataset.warnings):
-        context.log(f"{task.symbol}: {warning}")
+    for line in filter(None, (prepared.dataset.left_open, prepared.dataset.feature_line, *prepared.dataset.warnings)):
+        context.log(f"{task.symbol}: {line}")
     return pin, prepared
+
+
+def require_newer(context: TrainContext, dataset: Dataset, pin: DataPin) -> None:
+    """The preflight's questions again, of the very bytes that are to be learnt from. Raises DataError: DataStale, NoNewBars.
+
+    Asked before the bytes are pinned, so that a retry reads what has come since. What was trained already, by this run under
+    another UID, is not asked again.
+    """
+    task, times = context.task, dataset.candles.timestamps
+    if task.max_age is None and task.min_new_bars == 0:
+        return
+    if result_of_another_uid(task, context.store, pin, lambda _: None) is not None:
+        return
+    name = file_name(task.data_uri)
+    require_fresh(times, dataset.question.interval, dataset.until, duration(task.max_age), name)
+    used = last_used(context.store, task.symbol, task.recipe) if task.min_new_bars else None
+    require_new(times, task.min_new_bars, used, name)
+
+
+def until(task: TrainTask, pinned: DataPin | None) -> int | None:
+    """The time by which bars must have closed, in nanoseconds UTC; None where that is the clock.
+
+    A training that started before goes on with its own bars, as of whatever time its run is by now.
+    """
+    if pinned is not None:
+        return until_of(pinned, task.question.interval)
+    return None if task.as_of is None else nanoseconds_of(task.as_of)
 
 
 def look_for_leaks(context: TrainContext, dataset: Dataset) -> Leaks:

@@ -55,10 +55,10 @@ class PreparedData:
     built_in: bool
 
 
-def prepare_file(task: TrainTask, path: Path) -> PreparedData:
+def prepare_file(task: TrainTask, path: Path, until: int | None = None) -> PreparedData:
     """Load and check the file, find its windows, and scale its features with the statistics of the train rows.
 
-    Raises what `load_dataset` raises.
+    Bars that had not closed by `until`, in nanoseconds UTC, are left out; None takes the clock. Raises what `load_dataset` raises.
     """
     dataset = load_dataset(
         path,
@@ -67,6 +67,7 @@ def prepare_file(task: TrainTask, path: Path) -> PreparedData:
         windows=task.windows,
         features=task.features,
         built_in=task.built_in,
+        until=until,
     )
     train, validation = (_ends(task, dataset, rows) for rows in (dataset.split.train, dataset.split.validation))
     scaling = fit_scaling(dataset.values, dataset.split.train)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +14,7 @@ from retrain_api.gate.markets import copies
 from retrain_api.gate.summary import one_market_sentences
 from retrain_api.names import data_file_uri
 from retrain_api.run import RetrainRun
+from retrain_api.time import nanoseconds_of
 
 from .access import Place, open_place
 from .finding import Finding
@@ -34,6 +36,7 @@ def probe_symbol(
     leaks = find_leaks(dataset, dataset.values)
     suspected = tuple(f"The model will be Suspect. {sentence}" for sentence in leaks.suspicions)
     notes = (*suspected, dataset.feature_line, *dataset.warnings, *leaks.warnings)
+    notes += (dataset.left_open,) if dataset.left_open else ()
     return Finding(f"data {symbol}", True, _described(dataset, run.spec.data.interval), notes)
 
 
@@ -98,6 +101,7 @@ def _load(run: RetrainRun, path: Path, symbol: str) -> Any:
         windows=spec.windows,
         features=spec.data.features,
         built_in=spec.data.built_in,
+        until=nanoseconds_of(spec.data.as_of(datetime.now(UTC))),
     )
 
 

@@ -18,7 +18,6 @@ from .data import data_bytes, one_market_findings, probe_symbol
 from .finding import Finding, check
 from .git import probe_git
 from .machine import probe_disk, probe_gpu
-from .store import probe_conditions, probe_written
 
 _FILE = "file"
 
@@ -102,6 +101,8 @@ def _check_written(place: Place, environ: Mapping[str, str]) -> Iterator[Finding
     yield access
     if access.ok is not True:
         return
+    from retrain_trainer.store.probe import probe_conditions, probe_written
+
     written = check(subject, lambda: probe_written(open_place(place, environ)), place.required)
     yield written
     if place.purpose == "artifacts" and written.ok:

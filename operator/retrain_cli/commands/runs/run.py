@@ -30,7 +30,15 @@ from .done import digest_of, nothing_to_do
 
 HELP = "run a RetrainRun on this machine"
 
-EXIT_CODES = {"Promoted": 0, "Passed": 0, "Rejected": 3, "AwaitingApproval": 4, "Suspended": 0, "Failed": 1}
+EXIT_CODES = {
+    "Promoted": 0,
+    "Passed": 0,
+    "Rejected": 3,
+    "AwaitingApproval": 4,
+    "Suspended": 0,
+    "Skipped": 0,
+    "Failed": 1,
+}
 STOPPED, WAS_DONE = 130, 5
 
 
@@ -41,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "continues where it was; once it has ended, it says so, and trains again only with --rerun."
     )
     parser.epilog = (
-        "exit codes: 0 promoted (or passed, with nothing to promote), 1 failed, 2 invalid input, 3 rejected, "
+        "exit codes: 0 promoted (or passed, with nothing to promote; or skipped, with nothing new to learn), 1 failed, 2 invalid input, 3 rejected, "
         "4 waiting for approval, 5 ended before (with --fail-if-done), 130 stopped"
     )
     parser.add_argument(

@@ -15,7 +15,7 @@ from retrain_operator.decide.job_reasons import STARTING, held_up
 
 _FEW = 4
 """Up to so many symbols in training have their epochs in the column, each with its own."""
-_AT_WORK = (reasons.QUEUED, reasons.POD_PENDING, reasons.EVALUATING, reasons.PUBLISHING)
+_AT_WORK = (reasons.CHECKING, reasons.QUEUED, reasons.POD_PENDING, reasons.EVALUATING, reasons.PUBLISHING)
 """Reasons that say no more than the state."""
 
 
@@ -41,7 +41,7 @@ def _progress(status: RetrainRunStatus, reason: str, epochs: int) -> str:
         return _epochs(status.symbols, epochs) or _held_up(status.symbols)
     if status.state == "Queued":
         return _held_up(status.symbols) or ("" if reason in _AT_WORK else reason)
-    if status.state in ("Evaluating", "Publishing"):
+    if status.state in ("Checking", "Evaluating", "Publishing"):
         return "" if reason in (*_AT_WORK, *STARTING) else reason
     return ""
 

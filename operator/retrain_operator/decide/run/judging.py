@@ -49,11 +49,17 @@ def judgement_of(run: RetrainRun, symbols: Sequence[SymbolStatus]) -> Judgement:
         Candidate(
             entry.symbol,
             entry.result.metrics if entry.result is not None and entry.state == "Evaluated" else None,
-            entry.message or "it was not measured",
+            _unmeasured(entry),
         )
         for entry in symbols
     ]
     return judge(run.spec.gate, run.spec.required, candidates, run.spec.promotion.require_improvement)
+
+
+def _unmeasured(entry: SymbolStatus) -> str:
+    """Why a symbol has no measurement."""
+    skipped = "it was skipped: " if entry.state == "Skipped" and entry.message else ""
+    return skipped + (entry.message or "it was not measured")
 
 
 def gate_digest(judgement: Judgement, symbols: Sequence[SymbolStatus]) -> str:

@@ -8,7 +8,7 @@ cluster.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, TypeVar
@@ -28,17 +28,19 @@ from retrain_api.status.run import (
 )
 from retrain_api.status.symbol import SymbolStatus
 from retrain_api.wire import timestamp
-from retrain_operator.decide.conditions import conditions
+from retrain_operator.decide.conditions import ConditionDraft, conditions
 from retrain_operator.decide.context import Context, Settings
 from retrain_operator.decide.job_reasons import held_up
 from retrain_operator.decide.phase_job import Waiting
 from retrain_operator.state.effects import Basis, Deletion, Event, Plan, Steps, deletions
 from retrain_operator.state.view import RunView
 
-from . import columns, delivering, evaluating, publishing, training
+from . import checking, columns, delivering, evaluating, publishing, training
 from .answers import StaleAnswer, stale_answers, still_stale
+from .as_of import as_of_work, begins
 from .publications import Publications, publications
 from .publishing import Published
+from .shortfall import why_broken, why_skipped
 
 _T = TypeVar("_T", PromotionStatus, ReportStatus)
 
@@ -50,7 +52,7 @@ _MESSAGE = 1024
 @dataclass(frozen=True)
 class _Draft:
     """The status as it is being drafted. `reason` is the CamelCase reason for `state`; `stale` are the answers to another
-    judgement than the one of now, None where there is no judgement.
+    judgement than the one of now, None where there is no judgement; `checked` is what is new of the preflight.
     """
 
     state: State
@@ -62,11 +64,13 @@ class _Draft:
     gate: GateStatus | None = None
     delivered: delivering.Delivered | None = None
     stale: tuple[StaleAnswer, ...] | None = None
+    checked: ConditionDraft | None = None
 
 
 def plan(run: RetrainRun, view: RunView, now: datetime, settings: Settings) -> Plan:
     """Decide what to do about one run. `now` is an aware UTC time."""
-    context = Context(run, view, now, _image(run, settings), settings.evaluator_image)
+    as_of = as_of_work(run) or run.spec.data.as_of(now)
+    context = Context(run, view, now, _image(run, settings), settings.evaluator_image, as_of)
     if not settings.allows(context.image):
         return _planned(context, _refused_image(context, settings))
     draft = _draft(context)
@@ -127,10 +131,33 @@ def _image(run: RetrainRun, settings: Settings) -> str:
 
 
 def _draft(context: Context) -> _Draft:
-    trained = training.advance(context)
+    checked = checking.advance(context)
+    over = checked.nothing_new(context.run.spec.required)
+    draft = _skipped(context, checked) if over else _trained(context, checked)
+    return replace(draft, steps=checked.steps + draft.steps, checked=checked.condition)
+
+
+def _skipped(context: Context, checked: checking.Checked) -> _Draft:
+    """Too few symbols have anything new to learn: nothing is trained, judged or reported, and nothing is wrong."""
+    jobs = tuple(job for job in context.view.jobs if job.live and job.phase != "preflight")
+    why = "Not trained: of the other symbols, too few have new bars for minPassed."
+    idle = {"state": "Stopped", "reason": reasons.SKIPPED, "message": why}
+    symbols = tuple(
+        entry if entry.state in ("Skipped", "Failed") or entry.model_uri else entry.model_copy(update=idle)
+        for entry in checked.symbols
+    )
+    steps = Steps(delete=deletions(jobs, reasons.SKIPPED))
+    past = Publications.of(context.run.status)
+    return _Draft("Skipped", reasons.SKIPPED, why_skipped(symbols, context.run.spec.required), symbols, steps, past)
+
+
+def _trained(context: Context, checked: checking.Checked) -> _Draft:
+    trained = training.advance(context, checked.symbols, checked.held)
     # A publication whose judgement no longer holds is ended, because what it judged is being done again.
     live = [job for job in context.view.of_phase("publish") if job.live]
     past, premature = publications(context), Steps(delete=deletions(live, reasons.SUPERSEDED))
+    if checked.told and trained.settled and not trained.unreachable:
+        return _Draft("Checking", *checked.told, trained.symbols, trained.steps + premature, past)
     if not trained.settled:
         return replace(_training(trained, past), steps=trained.steps + premature)
     if trained.unreachable:
@@ -180,14 +207,9 @@ def _held_up(symbols: Sequence[SymbolStatus]) -> str:
 
 
 def _broken(context: Context, symbols: tuple[SymbolStatus, ...], steps: Steps, past: Publications) -> _Draft:
-    failed = [entry for entry in symbols if entry.state == "Failed"]
-    left = len(symbols) - len(failed)
-    why = "; ".join(f"{entry.symbol} failed ({entry.reason}): {(entry.message or '').rstrip('.')}" for entry in failed)
-    head = f"{len(failed)} of {len(symbols)} symbols failed, which leaves {left}; {context.run.spec.required} must pass"
-    if not left:
-        head = f"All {len(symbols)} symbols failed"
-    message = f"{head}. {why}." if len(symbols) > 1 else f"{why}."
+    left = any(entry.state != "Failed" for entry in symbols)
     reason = reasons.QUORUM_UNREACHABLE if left else reasons.ALL_FAILED
+    message = why_broken(symbols, context.run.spec.required)
     return _Draft("Failed", reason, message, symbols, steps, past)
 
 
@@ -230,7 +252,7 @@ def _verdict(context: Context, published: Published, delivered: delivering.Deliv
     if decision.declined:
         return "Rejected", reasons.DECLINED, f"{gate.summary}. Promotion was declined by {decision.by}."
     if gate.verdict != "Pass" and not decision.promote:
-        errors = sum(entry.state == "Failed" for entry in published.symbols)
+        errors = sum(entry.state in ("Failed", "Skipped") for entry in published.symbols)
         broke = gate.total - errors < required
         return (
             ("Failed", reasons.QUORUM_UNREACHABLE, summary)
@@ -283,6 +305,7 @@ def _status(context: Context, draft: _Draft) -> RetrainRunStatus:
             "message": draft.message[:_MESSAGE],
             "symbols": draft.symbols,
             "start_time": _started(context, draft),
+            "as_of": context.as_of if begins(draft.steps) or context.as_of == before.as_of else None,
             "completion_time": (before.completion_time or now) if final else None,
             "last_handled_rerun": context.run.rerun,
             "last_handled_retry": context.run.retry,
@@ -300,7 +323,7 @@ def _status(context: Context, draft: _Draft) -> RetrainRunStatus:
     # A CRD that is applied after a run has ended changes nothing of it.
     ignored = None if final and before.state in FINAL_STATES else context.run.ignored
     stale = _sentences(draft.stale)
-    found = conditions(status, draft.reason, suspended, context.now, ignored, stale)
+    found = conditions(status, draft.reason, suspended, context.now, ignored, stale, draft.checked)
     return status.model_copy(update={"conditions": found})
 
 
@@ -337,6 +360,7 @@ def _events(before: RetrainRunStatus, after: RetrainRunStatus, draft: _Draft) ->
         for entry in after.symbols
         if entry.state == "Failed" and known.get(entry.symbol) != "Failed"
     )
+    failures += _skips(known, after)
     failures += _undelivered(before, after)
     news = (one for one in draft.stale or () if not one.told_in(before))
     failures += tuple(Event("Warning", reasons.JUDGEMENT_CHANGED, one.sentence) for one in news)
@@ -347,6 +371,17 @@ def _events(before: RetrainRunStatus, after: RetrainRunStatus, draft: _Draft) ->
     warns = after.state in ("Rejected", "Failed") or reason == reasons.PROMOTED_BY_OVERRIDE
     kind: Literal["Normal", "Warning"] = "Warning" if warns else "Normal"
     return (*failures, Event(kind, reason if after.state in FINAL_STATES else after.state, after.message))
+
+
+def _skips(known: Mapping[str, str], after: RetrainRunStatus) -> tuple[Event, ...]:
+    """One for each symbol that has just been skipped, in a run that goes on; where it does not, the run's names them."""
+    if after.state == "Skipped":
+        return ()
+    return tuple(
+        Event("Normal", entry.reason or reasons.SKIPPED, f"{entry.symbol} was skipped: {entry.message}")
+        for entry in after.symbols
+        if entry.state == "Skipped" and known.get(entry.symbol) != "Skipped"
+    )
 
 
 def _undelivered(before: RetrainRunStatus, after: RetrainRunStatus) -> tuple[Event, ...]:

@@ -7,14 +7,13 @@ that a run which can't pass any more would go on holding GPUs for hours.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from retrain_api import reasons
 from retrain_api.documents.results import TrainResult
-from retrain_api.keys import train_key
 from retrain_api.status.symbol import DataRef, FeaturesRef, ModelRef, SymbolResult, SymbolStatus
 from retrain_operator.decide.context import Context
 from retrain_operator.decide.phase_job import Failed, PhaseJob, Result, Waiting, Work, phase_job
@@ -22,6 +21,8 @@ from retrain_operator.manifests.jobs import failed_key
 from retrain_operator.manifests.tasks import train_task
 from retrain_operator.state.effects import Steps, deletions
 from retrain_operator.state.view import Outcome
+
+from .standing import has_model, unreachable
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ class _Symbol:
         return self.job.state == "Running" or isinstance(self.job.state, Waiting)
 
 
-def advance(context: Context) -> Trained:
-    """Assess every symbol, start what may start, stop what is in vain."""
-    assessed = [_assess(context, symbol) for symbol in context.run.spec.symbols]
+def advance(context: Context, symbols: Sequence[SymbolStatus], held: Collection[str] = ()) -> Trained:
+    """Assess every symbol, start what may start, stop what is in vain. Those that are `held` stay as they are."""
+    assessed = [_assess(context, entry, entry.symbol in held) for entry in symbols]
     if unreachable(context, [one.known for one in assessed]):
         return _stopped(context, assessed)
     busy = sum(one.unfinished and not one.job.create for one in assessed)
@@ -72,30 +73,17 @@ def _removed_symbols(context: Context) -> Steps:
     return Steps(delete=deletions(jobs, reasons.SUPERSEDED))
 
 
-def unreachable(context: Context, known: Sequence[SymbolStatus]) -> bool:
-    """Whether so many trainings failed that the quorum can't be reached, in a run that stops then."""
-    failed = sum(entry.state == "Failed" and not _has_model(entry) for entry in known)
-    stop = context.run.spec.gate.when_unreachable == "Stop"
-    return stop and len(known) - failed < context.run.spec.required
-
-
-def _has_model(known: SymbolStatus) -> bool:
-    return known.result is not None and known.result.model is not None
-
-
-def _assess(context: Context, symbol: str) -> _Symbol:
-    key = train_key(context.run.spec, symbol, context.run.rerun)
-    before = context.run.status.symbol(symbol)
-    known = before if before.train_key == key else SymbolStatus(symbol=symbol, train_key=key)
+def _assess(context: Context, known: SymbolStatus, held: bool) -> _Symbol:
+    key, symbol = known.train_key or "", known.symbol
 
     def accept(document: Outcome, _: int) -> TrainResult | None:
         return document if isinstance(document, TrainResult) and document.train_key == key else None
 
     memory = failed_key(context.run, "train", key)
-    done, failed = _has_model(known), known.failed_key == memory
-    task = partial(train_task, context.run, symbol)
+    done, failed = has_model(known), held or known.failed_key == memory
+    task = partial(train_task, context.run, symbol, context.as_of)
     job = phase_job(context, Work("train", key, task, accept, symbol, done=done, failed=failed))
-    return _Symbol(known.model_copy(update=_update(known, job, memory)), job)
+    return _Symbol(known if held else known.model_copy(update=_update(known, job, memory)), job)
 
 
 def _update(known: SymbolStatus, job: PhaseJob[TrainResult], memory: str) -> dict[str, Any]:
@@ -112,7 +100,7 @@ def _update(known: SymbolStatus, job: PhaseJob[TrainResult], memory: str) -> dic
             return at_work | {"state": "Queued", "reason": reason, "message": message}
         case Result(outcome):
             done = {"state": "Trained", "result": _result(outcome), "reason": None, "message": None}
-            return at_work | done | {"progress": None}
+            return at_work | done | {"progress": None, "checked_key": None}
         case Failed(reason, message):
             why = {"reason": reason, "message": message, "failed_key": memory, "attempts": attempts}
             return why | {"state": "Failed", "job": job.name or known.job}

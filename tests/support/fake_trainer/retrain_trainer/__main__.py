@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 from support.results import INTERRUPTED, measured, published, trained
 
 from retrain_api.documents.encoding import decode_task, encode_message
-from retrain_api.documents.results import TaskFailure
-from retrain_api.documents.tasks import EvaluateTask, PublishTask, TrainTask
+from retrain_api.documents.results import PreflightResult, Refusal, TaskFailure
+from retrain_api.documents.tasks import EvaluateTask, PreflightTask, PublishTask, TrainTask
 
 TASK = decode_task(os.environ["RETRAIN_TASK"])
 WORLD = Path(urlsplit(TASK.artifacts_uri).path)
@@ -62,6 +62,14 @@ def hold(place: str) -> None:
             time.sleep(0.02)
 
 
+def preflight(task: PreflightTask) -> None:
+    refused = [
+        Refusal(symbol=symbol, reason=reason, message="Scripted.", skipped=reason == "NoNewBars")
+        for symbol, reason in SCRIPT.get("refuses", {}).items()
+    ]
+    leave(encode_message(PreflightResult(preflight_key=task.preflight_key, refused=tuple(refused))))
+
+
 def train(task: TrainTask) -> None:
     checkpoint, epochs = WORLD / f"epochs-{WHO}", SCRIPT.get("epochs", 2)
     done = int(checkpoint.read_text()) if checkpoint.exists() else 0
@@ -100,7 +108,9 @@ def main() -> int:
     if code:
         leave(encode_message(TaskFailure(reason="Scripted", message=f"Ends with {code}.")))
         return int(code)
-    if isinstance(TASK, TrainTask):
+    if isinstance(TASK, PreflightTask):
+        preflight(TASK)
+    elif isinstance(TASK, TrainTask):
         train(TASK)
     elif isinstance(TASK, EvaluateTask):
         evaluate(TASK)

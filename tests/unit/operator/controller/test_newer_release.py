@@ -104,7 +104,7 @@ def test_what_was_ignored_when_a_run_ended_stays_said() -> None:
 
 def test_a_state_of_a_newer_release_is_left_alone_once_it_is_finished() -> None:
     api, replica = finished()
-    rewrite(api, status={"state": "Skipped"})
+    rewrite(api, status={"state": "Shelved"})
     stands(api, replica)
 
 
@@ -112,7 +112,7 @@ def test_a_state_of_a_newer_release_that_is_not_finished_reads_as_pending() -> N
     api = FakeCluster()
     replica = Replica(api)
     api.put(run_document())
-    rewrite(api, status={"state": "Checking", "observedGeneration": 1, "conditions": []})
+    rewrite(api, status={"state": "Shelving", "observedGeneration": 1, "conditions": []})
     replica.live(Node(api), api.collect)
     assert stored(api)["status"]["state"] == "Promoted"
     assert len(replica.posted) == len(set(replica.posted))
@@ -135,7 +135,7 @@ def test_what_a_newer_release_wrote_into_the_status_of_a_finished_run_stays() ->
     known = stored(api)["status"]["conditions"]
     rewrite(api, status={"observation": {"state": "Holding"}, "conditions": [*known, holding]})
     symbols = copy.deepcopy(stored(api)["status"]["symbols"])
-    symbols[0]["checkedKey"] = "k"
+    symbols[0]["shelvedKey"] = "k"
     rewrite(api, status={"symbols": symbols})
     stands(api, replica)
 

@@ -306,6 +306,24 @@ def test_kueue_labels_are_copied_to_the_jobs_and_others_are_not() -> None:
         assert "suspend" not in manifest["spec"], "the queue's word alone"
 
 
+def test_the_cpu_queue_is_that_of_all_jobs_but_trainings() -> None:
+    kueue = {"kueue.x-k8s.io/queue-name": "gpus", "kueue.x-k8s.io/priority-class": "low"}
+    made = manifests(labels=kueue | {"retrain.crpbot.dev/cpu-queue": "cpus"})
+    queues = {phase: one["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] for phase, one in made.items()}
+    assert queues == {phase: "gpus" if phase == "train" else "cpus" for phase in made}
+    for phase, one in made.items():
+        assert one["metadata"]["labels"]["kueue.x-k8s.io/priority-class"] == "low"
+        noted = one["metadata"]["annotations"]["retrain.crpbot.dev/queue"]
+        assert noted == f"kueue.x-k8s.io/queue-name={queues[phase]},kueue.x-k8s.io/priority-class=low"
+
+
+def test_a_cpu_queue_alone_leaves_trainings_without_a_queue() -> None:
+    made = manifests(labels={"retrain.crpbot.dev/cpu-queue": "cpus"})
+    assert {phase for phase, one in made.items() if "kueue.x-k8s.io/queue-name" in one["metadata"]["labels"]} == (
+        set(made) - {"train"}
+    )
+
+
 def test_a_users_labels_do_not_override_ours() -> None:
     labels = {"retrain.crpbot.dev/phase": "mine", "app.kubernetes.io/name": "mine", "team": "alpha"}
     template = manifests(pods={"labels": labels, "annotations": {"note": "x"}})["train"]["spec"]["template"]["metadata"]

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.later_bars import disturbed
 
 from retrain_api.errors import DataError
 from retrain_api.spec.data import Split
@@ -104,20 +105,6 @@ class TestTheLaw:
         labelled = np.isfinite(dataset.labels.future_return)
         assert (dataset.candles.timestamps + (HORIZON + 1) * length <= until)[labelled].all()
         assert not labelled[-HORIZON:].any() and labelled[-HORIZON - 1]
-
-
-def disturbed(table: pd.DataFrame, rows: int, data: st.DataObject) -> pd.DataFrame:
-    """The table with other bars after the first `rows`: wrong, missing, repeated, more, of another market, out of order."""
-    known, later = table[:rows], table[rows:].copy()
-    for column in ("open", "high", "low", "close", "volume", "wave"):
-        factor = data.draw(st.sampled_from([1.0, 0.5, 3.0, -1.0, 0.0, np.nan, np.inf, 1e300]))
-        later[column] = later[column] * factor
-    later["market"] = data.draw(st.sampled_from(["BTC-USD", "ETH-USD"]))
-    later = later.sample(frac=data.draw(st.sampled_from([0.0, 0.5, 1.0])), random_state=1)
-    more = data.draw(st.integers(0, 40))
-    grown = later.sample(n=more, replace=True, random_state=2) if len(later) else later
-    off_the_grid = grown.assign(timestamp=grown["timestamp"] + pd.Timedelta("7s"))
-    return pd.concat([known, later, off_the_grid], ignore_index=True)
 
 
 @pytest.mark.parametrize(

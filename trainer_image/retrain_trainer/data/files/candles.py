@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -96,27 +96,55 @@ def read_features(
     Raises DataError for everything in the file that would make a training wrong.
     """
     require_columns(file, ("timestamp", "close"))
-    timestamps, open_bars = _timestamps(file), ""
+    used = used_rows(file, _timestamps(file), interval, now, until, window)
+    with used.rows_counted():
+        used.require_order(interval, window)
+        found = _columns(used.file, used.timestamps, wanted, computable)
+    return replace(found, left_open=used.left_open, skipped=used.skipped, warmup=used.warmup)
+
+
+@dataclass(frozen=True)
+class UsedRows:
+    """The rows of a file that are read of it, as if it had no others; the other fields are as in FeatureFile."""
+
+    file: ParquetColumns
+    timestamps: TimeArray
+    left_open: str
+    skipped: int
+    warmup: int
+
+    def require_order(self, interval: Interval, window: Window | None) -> None:
+        """Raises DataError: what `require_spacing` raises, and WindowNotCovered."""
+        require_spacing(self.timestamps, interval, self.file.name)
+        if window is not None:
+            require_covered(self.timestamps[self.warmup :], interval, window, self.file.name)
+
+    def rows_counted(self) -> AbstractContextManager[None]:
+        """Says from where rows are counted in a message that names one, where the file's first rows are skipped."""
+        return _rows_counted_from(self.timestamps, self.skipped)
+
+
+def used_rows(
+    file: ParquetColumns,
+    timestamps: TimeArray,
+    interval: Interval,
+    now: int | None,
+    until: int | None,
+    window: Window | None,
+) -> UsedRows:
+    """Leave out the bars that had not closed by `until`, and those before the warm-up of `window`. Raises DataError("BarInFuture")."""
     clock = time.time_ns() if now is None else now
     # No bar that had closed by `until` is of the future, however late this machine's clock is.
     require_past(timestamps, file.name, clock if until is None else max(clock, until))
-    if until is not None:
-        rows = closed_rows(timestamps, interval, until)
-        open_bars = left_open(timestamps, rows, until)
-        file, timestamps = file.first(rows), timestamps[:rows]
+    rows = len(timestamps) if until is None else closed_rows(timestamps, interval, until)
+    open_bars = "" if until is None else left_open(timestamps, rows, until)
+    file, timestamps = file.first(rows), timestamps[:rows]
     skipped, warmup = (0, 0) if window is None else window.rows(timestamps, interval)
-    file, timestamps = file.after(skipped), timestamps[skipped:]
-    with _rows_counted_from(timestamps, skipped):
-        require_spacing(timestamps, interval, file.name)
-        if window is not None:
-            require_covered(timestamps[warmup:], interval, window, file.name)
-        found = _columns(file, timestamps, wanted, computable)
-    return replace(found, left_open=open_bars, skipped=skipped, warmup=warmup)
+    return UsedRows(file.after(skipped), timestamps[skipped:], open_bars, skipped, warmup)
 
 
 @contextmanager
 def _rows_counted_from(timestamps: TimeArray, skipped: int) -> Iterator[None]:
-    """Says from where rows are counted in a message that names one, where the file's first rows are skipped."""
     try:
         yield
     except DataError as error:

@@ -165,3 +165,14 @@ def _read_all(store: Store, found: Sequence[Found]) -> list[TryRecord | None]:
         return []
     with ThreadPoolExecutor(min(READERS, len(found))) as readers:
         return list(readers.map(read, found))
+
+
+def newest_record(store: Store, symbol: str, recipe: str) -> TryRecord | None:
+    """The record of this symbol and recipe with the latest test bars, among the newest MOST_READ; None where there is none."""
+    found = [one for key in store.list(judged_folder(symbol)) if (one := _found(key))]
+    newest = sorted(found, key=lambda one: (one.last, one.key), reverse=True)[:MOST_READ]
+    for start in range(0, len(newest), READERS):
+        for record in _read_all(store, newest[start : start + READERS]):
+            if record is not None and record.recipe == recipe:
+                return record
+    return None

@@ -1,28 +1,58 @@
 """Can the store be written, and does it honour conditional writes: of several writers, exactly one wins?
 
 A promotion flips its pointer with a conditional write. A store that accepts the request and ignores the condition would
-silently lose one of two promotions, so that is tested here, on objects of no value.
+silently lose one of two promotions, so that is tested here, on objects of no value. `retrain doctor` does it whenever it is
+asked; a preflight once a month, and remembers in the store itself that it did.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import secrets
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, RetrainError, SoftwareError
+from retrain_api.wire import timestamp
+
+from .base import Conflict, Store
+from .locate import read_if_there
 
 FOLDER = ".doctor"
+PROBED = ".retrain/probed.json"
+"""Says when a store was probed, and where: a bucket that is copied elsewhere is another store."""
+PROBED_FOR = timedelta(days=30)
 WRITERS = 8
 ROUNDS = 2
 
 
-def probe_written(store: Any) -> str:
+def probe_once(store: Store, now: datetime) -> bool:
+    """Probe a store that was not probed within the last month, and remember it; whether it was. Raises what the probes raise."""
+    before = read_if_there(store, PROBED)
+    if before is not None and _is_recent(before.data, store.uri, now):
+        return False
+    probe_written(store)
+    probe_conditions(store)
+    store.write(PROBED, json.dumps({"location": store.uri, "probedAt": timestamp(now)}).encode())
+    return True
+
+
+def _is_recent(data: bytes, location: str, now: datetime) -> bool:
+    try:
+        known = json.loads(data)
+        age = now - datetime.fromisoformat(known["probedAt"])
+        return bool(known["location"] == location) and timedelta(0) <= age < PROBED_FOR
+    except (ValueError, KeyError, TypeError):
+        return False  # damaged, or of another release: probed again, and written anew
+
+
+def probe_written(store: Store) -> str:
     """Write, read back and delete an object. Raises SoftwareError("NotAsWritten") and what the store raises."""
     with _probe_keys(store) as new_key:
         key, written = new_key(), secrets.token_bytes(256)
@@ -34,7 +64,7 @@ def probe_written(store: Any) -> str:
     return f"{store.uri} was written, read back and cleaned up"
 
 
-def probe_conditions(store: Any) -> str:
+def probe_conditions(store: Store) -> str:
     """Conditions that must fail, then races. Raises ConfigurationError("UnsafeStore") and what the store raises."""
     with _probe_keys(store) as new_key:
         key = new_key()
@@ -49,7 +79,7 @@ def probe_conditions(store: Any) -> str:
 
 
 @contextlib.contextmanager
-def _probe_keys(store: Any) -> Iterator[Callable[[], str]]:
+def _probe_keys(store: Store) -> Iterator[Callable[[], str]]:
     """A maker of unused keys; whatever was written under them is deleted in the end."""
     made: list[str] = []
 
@@ -66,19 +96,18 @@ def _probe_keys(store: Any) -> Iterator[Callable[[], str]]:
     _clean(store, made)
 
 
-def _clean(store: Any, keys: list[str]) -> None:
+def _clean(store: Store, keys: list[str]) -> None:
     for key in keys:
         store.delete(key)
     if store.uri.startswith("file://"):
         with contextlib.suppress(OSError):
             Path(store.uri.removeprefix("file://"), FOLDER).rmdir()
-    if store.uri.startswith("rclone://"):
-        store.remove_folder(FOLDER)
+    remove: Callable[[str], None] | None = getattr(store, "remove_folder", None)
+    if remove is not None:  # rclone's remotes have folders of their own
+        remove(FOLDER)
 
 
-def _require_conflict(store: Any, write: Callable[[], object], condition: str) -> None:
-    from retrain_trainer.store.base import Conflict
-
+def _require_conflict(store: Store, write: Callable[[], object], condition: str) -> None:
     try:
         write()
     except Conflict:
@@ -86,10 +115,8 @@ def _require_conflict(store: Any, write: Callable[[], object], condition: str) -
     raise _unsafe(store, f"it wrote although the condition ({condition}) did not hold")
 
 
-def _race(store: Any, key: str, **condition: Any) -> str:
+def _race(store: Store, key: str, **condition: Any) -> str:
     """The etag of the one writer that won, checked against what the store holds afterwards."""
-    from retrain_trainer.store.base import Conflict
-
     together = threading.Barrier(WRITERS)
 
     def attempt(number: int) -> tuple[bytes, str] | None:
@@ -110,7 +137,7 @@ def _race(store: Any, key: str, **condition: Any) -> str:
     return etag
 
 
-def _unsafe(store: Any, evidence: str) -> ConfigurationError:
+def _unsafe(store: Store, evidence: str) -> ConfigurationError:
     return ConfigurationError(
         reasons.UNSAFE_STORE,
         f"{store.uri} does not honour conditional writes: {evidence}. Two promotions could overwrite each other; "
