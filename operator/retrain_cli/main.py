@@ -15,6 +15,8 @@ from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, RetrainError
 from retrain_api.extras import lacking
 from retrain_api.unforeseen import LEVEL_VARIABLE, unforeseen, wants_tracebacks
+from retrain_cli.display.examples import EXAMPLES, START, HelpFormatter, printed
+from retrain_cli.inputs.parser import Parser
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("runs.run", "run a RetrainRun on this machine"),
@@ -123,16 +125,25 @@ def _module(command: str) -> Any:
     return importlib.import_module(f".commands.{COMMANDS[command][0]}", __package__)
 
 
-def parser_of(used: Collection[str | None]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+def parser_of(used: Collection[str | None]) -> tuple[Parser, dict[str, Parser]]:
     """The parser and those of the commands; only commands in use add their arguments, so that the others need not be
     loaded.
     """
-    parser = argparse.ArgumentParser(prog="retrain", description="Retrain, measure honestly, promote only what passes.")
+    parser = Parser(
+        prog="retrain",
+        description="Retrain, measure honestly, promote only what passes.",
+        epilog=printed(START),
+        formatter_class=HelpFormatter,
+    )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the release")
     adding = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands = {name: adding.add_parser(name, help=text) for name, (_, text) in COMMANDS.items()}
+    commands = {
+        name: adding.add_parser(name, help=text, formatter_class=HelpFormatter) for name, (_, text) in COMMANDS.items()
+    }
     for name in COMMANDS.keys() & used:
         _module(name).add_arguments(commands[name])
+        more = commands[name].epilog
+        commands[name].epilog = (f"{more}\n\n" if more else "") + printed(EXAMPLES[name])
     return parser, commands
 
 

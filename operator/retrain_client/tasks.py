@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from retrain_api.documents.encoding import TASK_VARIABLE, decode_task
-from retrain_api.documents.tasks import EvaluateTask, TrainTask
+from retrain_api.documents.tasks import EvaluateTask, PreflightTask, TrainTask
 from retrain_api.errors import ConfigurationError
 from retrain_api.names import CONTAINER
 from retrain_operator.state.view import PhaseName
@@ -51,10 +51,14 @@ def symbols_of(pod_spec: Mapping[str, Any], index: int) -> tuple[str, ...]:
         task = decode_task(text)
     except ConfigurationError:
         return ()
-    if isinstance(task, TrainTask):
-        return (task.symbol,)
-    items = task.items[index : index + 1] if isinstance(task, EvaluateTask) else ()
-    return tuple(item.symbol for item in items)
+    match task:
+        case TrainTask():
+            return (task.symbol,)
+        case EvaluateTask():
+            return tuple(item.symbol for item in task.items[index : index + 1])
+        case PreflightTask():
+            return tuple(item.symbol for item in task.items_of(index))
+    return ()
 
 
 def newest(tasks: Iterable[TaskRun]) -> list[TaskRun]:

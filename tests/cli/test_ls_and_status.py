@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from support.documents import read_document
 from support.local_run import LocalRun, until
 
 
@@ -11,7 +10,7 @@ def test_without_a_run_it_says_how_to_start_one(local: LocalRun) -> None:
     said = local.command("ls")
     assert (said.returncode, said.stderr) == (0, "")
     assert said.stdout == "There is no run here yet: `retrain run -f FILE` starts one; --context looks on a cluster.\n"
-    assert local.command("ls", "--json").stdout == "[]\n"
+    assert read_document(local.command("ls", "--json").stdout, "RunList") == {"runs": []}
 
 
 def test_a_run_has_a_line(local: LocalRun) -> None:
@@ -21,7 +20,7 @@ def test_a_run_has_a_line(local: LocalRun) -> None:
     assert line.split()[:6] == ["default", "nightly", "Promoted", "1/1", "1/1", "Pass"]
     assert line.endswith(" ago")
     assert local.command("ls", "-n", "elsewhere").stdout.startswith("There is no run here yet")
-    (document,) = json.loads(local.command("ls", "--json").stdout)
+    (document,) = read_document(local.command("ls", "--json").stdout, "RunList")["runs"]
     assert (document["name"], document["state"], document["promoted"]) == ("nightly", "Promoted", "BTC-USD")
     assert document["ended"] == local.status()["completionTime"]
 
@@ -31,8 +30,9 @@ def test_the_status_of_an_ended_run_is_what_the_run_said(local: LocalRun) -> Non
     said = local.command("status", "nightly")
     assert (said.returncode, said.stderr) == (0, "")
     assert said.stdout.startswith("nightly: Promoted\n")
-    assert said.stdout in ended.stdout
-    assert json.loads(local.command("status", "nightly", "--json").stdout) == local.status()
+    assert said.stdout.partition("Report: ")[0] in ended.stdout, "the run names a nearer place of the page"
+    document = read_document(local.command("status", "nightly", "--json").stdout, "RunStatus", *local.status())
+    assert document == {"namespace": "default", "name": "nightly"} | local.status()
 
 
 def test_a_run_at_work_tells_how_far_it_is(local: LocalRun) -> None:

@@ -198,3 +198,35 @@ def test_real_prices_are_a_coin_toss_and_are_rejected(tmp_path: Path) -> None:
     conditions = {condition.type: (condition.status, condition.reason) for condition in status.conditions}
     assert conditions["Stalled"] == ("True", "GateRejected")
     assert (conditions["Finished"][0], conditions["Ready"][0]) == ("True", "False")
+
+
+def test_a_replay_of_last_week_gives_last_weeks_model(tmp_path: Path) -> None:
+    """Real candles: the file as it stood then, and today's, which has grown since, with `data.until`."""
+    until, rows = "2025-06-20T09:30:30Z", 4_000
+    whole = pq.read_table(Path(__file__).resolve().parents[2] / "examples" / "data" / "candles_BTC-USD_1m.parquet")
+    times = whole["timestamp"].cast(pa.timestamp("ns", "UTC")).cast(pa.int64()).to_numpy()
+    known = int(np.searchsorted(times, np.datetime64(until[:-1], "ns").astype(np.int64)))
+    found = []
+    for name, table, asked in [
+        ("then", whole.slice(known - rows, rows - 1), {}),
+        ("today", whole.slice(known - rows), {"until": until}),
+    ]:
+        (tmp_path / name).mkdir()
+        pq.write_table(table, tmp_path / name / "candles_BTC-USD_1m.parquet")
+        run = run_document(
+            name,
+            tmp_path / name,
+            tmp_path / f"models-{name}",
+            symbols=["BTC-USD"],
+            data={"uri": f"file://{tmp_path / name}/", "filename": "candles_{symbol}_{interval}.parquet"} | asked,
+            model={"hiddenSize": 4, "layers": 1, "dropout": 0.1, "lookbackBars": 10},
+            training={"epochs": 1, "batchSize": 256},
+        )
+        process = start(tmp_path, run)
+        output = process.communicate(timeout=500)[0]
+        status = status_of(tmp_path, name)
+        result = status.symbol("BTC-USD").result
+        assert result is not None and result.model is not None and result.data is not None, output
+        found.append((result.model.sha256, result.metrics, result.data.last_bar, result.data.rows))
+    assert found[0] == found[1] and found[0][2] == "2025-06-20T09:29:00Z"
+    assert status.as_of == until

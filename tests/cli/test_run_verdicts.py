@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from support.documents import read_document
 from support.local_run import LocalRun
 
 from retrain_api.errors import ERRORS_BY_EXIT_CODE
@@ -122,7 +123,8 @@ def test_a_time_to_live_is_not_waited_for(local: LocalRun) -> None:
 def test_json_is_the_status_alone_and_all_words_go_to_stderr(local: LocalRun) -> None:
     ended = local.run("-f", "retrain.yaml", "--json")
     assert ended.returncode == 0
-    assert json.loads(ended.stdout) == {"ran": True} | local.status()
+    own = {"namespace": "default", "name": "nightly", "ran": True}
+    assert read_document(ended.stdout, "RunStatus", *local.status()) == own | local.status()
     assert "[BTC-USD] Epoch 1/2" in ended.stderr
     assert "nightly: Promoted" in ended.stderr
 

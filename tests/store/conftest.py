@@ -250,10 +250,11 @@ class Stall:
 
 @dataclass
 class FaultyProxy:
-    """Passes requests on to the server; `faults` are used up one a request, for requests of `method`."""
+    """Passes requests on to the server; `faults` are used up one a request, for requests of `method`; `always` is done after them."""
 
     endpoint: str
     faults: list[Fault] = field(default_factory=list)
+    always: Fault = passed_on
     method: str = ""
     seen: list[str] = field(default_factory=list)
     stall: Stall | None = None
@@ -264,7 +265,7 @@ class FaultyProxy:
             self.stall.hold(exchange)
             return
         concerned = self.method in ("", exchange.handler.command)
-        fault = self.faults.pop(0) if self.faults and concerned else passed_on
+        fault = self.faults.pop(0) if self.faults and concerned else self.always
         fault(exchange)
 
 

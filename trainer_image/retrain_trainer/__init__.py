@@ -1,1 +1,1 @@
-"""What runs inside a Job: train, evaluate, publish, deliver."""
+"""What runs inside a Job: preflight, train, evaluate, publish, deliver."""

@@ -42,6 +42,21 @@ class ComparedRun:
         return (test["firstBar"], test["lastBar"]) if "firstBar" in test and "lastBar" in test else None
 
 
+@dataclass(frozen=True)
+class Difference:
+    """How far apart two models are: `gap` is the accuracy of `model` less that of `against`, with its 95 % interval where
+    there is one. Without a gap the two can't be compared, and the sentence says why.
+    """
+
+    model: str
+    against: str
+    sentence: str
+    gap: float | None = None
+    low: float | None = None
+    high: float | None = None
+    bars: int | None = None
+
+
 def comparison(runs: Sequence[ComparedRun]) -> list[str]:
     """A table for each symbol, and below it how its first measured model compares with each of the others."""
     symbols = list(dict.fromkeys(item.symbol for run in runs for item in run.items))
@@ -52,19 +67,24 @@ def _section(symbol: str, runs: Sequence[ComparedRun]) -> Iterator[str]:
     with_symbol = [run for run in runs if run.item(symbol)]
     yield symbol
     yield from align([COLUMNS, *(_row(run, symbol) for run in with_symbol)])
-    with_metrics = [run for run in with_symbol if _metrics(run, symbol)]
-    for other in with_metrics[1:]:
-        yield f"  {difference(symbol, with_metrics[0], other)}"
+    yield from (f"  {each.sentence}" for each in differences(symbol, runs))
     yield ""
 
 
-def _metrics(run: ComparedRun, symbol: str) -> Metrics | None:
+def differences(symbol: str, runs: Sequence[ComparedRun]) -> list[Difference]:
+    """How the first measured model of a symbol compares with each of the others."""
+    with_metrics = [run for run in runs if metrics_of(run, symbol)]
+    return [difference(symbol, with_metrics[0], other) for other in with_metrics[1:]]
+
+
+def metrics_of(run: ComparedRun, symbol: str) -> Metrics | None:
+    """What was measured of the symbol's model."""
     item = run.item(symbol)
     return item.measurement.metrics if item and item.measurement else None
 
 
 def _row(run: ComparedRun, symbol: str) -> tuple[str, ...]:
-    item, values = run.item(symbol), _metrics(run, symbol)
+    item, values = run.item(symbol), metrics_of(run, symbol)
     if item is None or item.measurement is None or values is None:
         stage = item.verdict if item else "-"  # what is not measured yet is no error
         return (run.name, architecture(run.spec), stage, *["-"] * (len(COLUMNS) - 3))
@@ -91,13 +111,18 @@ def architecture(spec: Mapping[str, Any]) -> str:
     return figures + ("" if model.get("bidirectional", True) else " one way")
 
 
+def interval_of(evaluation: Mapping[str, Any]) -> list[float] | None:
+    """The 95 % interval of the accuracy."""
+    return (evaluation.get("intervals", {}).get("accuracy") or {}).get("95")
+
+
 def interval(evaluation: Mapping[str, Any]) -> str:
     """The 95 % interval of the accuracy in brackets; empty where there is none."""
-    found = (evaluation.get("intervals", {}).get("accuracy") or {}).get("95")
+    found = interval_of(evaluation)
     return f" ({measured('accuracy', found[0])} to {measured('accuracy', found[1])})" if found else ""
 
 
-def difference(symbol: str, one: ComparedRun, other: ComparedRun) -> str:
+def difference(symbol: str, one: ComparedRun, other: ComparedRun) -> Difference:
     """How far apart two models are on the bars that both were judged on; else why that can't be said."""
     known = paired_difference(symbol, one, other) or common_difference(symbol, one, other)
     if known is not None:
@@ -106,12 +131,13 @@ def difference(symbol: str, one: ComparedRun, other: ComparedRun) -> str:
     return not_comparable(one, other, obstacle) if obstacle else difference_of_sums(symbol, one, other)
 
 
-def not_comparable(one: ComparedRun, other: ComparedRun, obstacle: str) -> str:
+def not_comparable(one: ComparedRun, other: ComparedRun, obstacle: str) -> Difference:
     """That two models have no difference, and why."""
-    return f"{one.name} and {other.name} are not comparable bar by bar: {obstacle}."
+    sentence = f"{one.name} and {other.name} are not comparable bar by bar: {obstacle}."
+    return Difference(other.name, one.name, sentence)
 
 
-def common_difference(symbol: str, one: ComparedRun, other: ComparedRun) -> str | None:
+def common_difference(symbol: str, one: ComparedRun, other: ComparedRun) -> Difference | None:
     """The difference on the bars in common; None where the predictions of one of the two are not known."""
     ours, theirs = one.predictions.get(symbol), other.predictions.get(symbol)
     if ours is None or theirs is None:
@@ -122,27 +148,30 @@ def common_difference(symbol: str, one: ComparedRun, other: ComparedRun) -> str 
     if found.difference is None:
         return not_comparable(one, other, found.obstacle)
     bounds = _bounds(found.low, found.high) or ", and they are too few for an interval"
-    return f"On the same {found.bars:,} bars {other.name} is {distance(found.difference)} {one.name}{bounds}."
+    sentence = f"On the same {found.bars:,} bars {other.name} is {distance(found.difference)} {one.name}{bounds}."
+    return Difference(other.name, one.name, sentence, found.difference, found.low, found.high, found.bars)
 
 
-def difference_of_sums(symbol: str, one: ComparedRun, other: ComparedRun) -> str:
+def difference_of_sums(symbol: str, one: ComparedRun, other: ComparedRun) -> Difference:
     """The difference of two accuracies, where only these were kept, on the bars of one period."""
-    first, second = _metrics(one, symbol), _metrics(other, symbol)
+    first, second = metrics_of(one, symbol), metrics_of(other, symbol)
     gap = ((second and second.accuracy) or 0) - ((first and first.accuracy) or 0)
     ours, theirs = (run.item(symbol).measurement.bars for run in (one, other))  # type: ignore[union-attr]
     if ours == theirs:
-        return f"On the same {theirs:,} bars {other.name} is {distance(gap)} {one.name}; {_NO_INTERVAL}"
+        sentence = f"On the same {theirs:,} bars {other.name} is {distance(gap)} {one.name}; {_NO_INTERVAL}"
+        return Difference(other.name, one.name, sentence, gap, bars=theirs)
     most = 100 * abs(ours - theirs) / max(ours, theirs)
-    return (
+    sentence = (
         f"{other.name} is {distance(gap)} {one.name}, on {theirs:,} and {ours:,} bars of the same period: a longer lookback has "
         f"fewer windows, which moves an accuracy by at most {most:.2g} points; {_NO_INTERVAL}"
     )
+    return Difference(other.name, one.name, sentence, gap)
 
 
 _NO_INTERVAL = "no interval was measured for this pair."
 
 
-def paired_difference(symbol: str, one: ComparedRun, other: ComparedRun) -> str | None:
+def paired_difference(symbol: str, one: ComparedRun, other: ComparedRun) -> Difference | None:
     """The difference that an evaluation measured itself, where one of the two was the champion of the other."""
     for new, old in ((other, one), (one, other)):
         challenger, promoted = new.item(symbol), old.item(symbol)
@@ -151,10 +180,10 @@ def paired_difference(symbol: str, one: ComparedRun, other: ComparedRun) -> str 
             continue
         if champion.sha256 and promoted.model.sha256.startswith(champion.sha256):
             measured_interval = new.evaluations.get(symbol, {}).get("champion") or {}
-            bounds = _bounds(measured_interval.get("low"), measured_interval.get("high"))
-            return (
-                f"On the same {champion.bars:,} bars {new.name} is {distance(champion.difference)} {old.name}{bounds}."
-            )
+            low, high = measured_interval.get("low"), measured_interval.get("high")
+            gap = f"{distance(champion.difference)} {old.name}{_bounds(low, high)}"
+            sentence = f"On the same {champion.bars:,} bars {new.name} is {gap}."
+            return Difference(new.name, old.name, sentence, champion.difference, low, high, champion.bars)
     return None
 
 

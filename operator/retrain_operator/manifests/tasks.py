@@ -47,7 +47,7 @@ def preflight_item(run: RetrainRun, symbol: str) -> PreflightItem:
 
 
 def preflight_task(run: RetrainRun, symbols: Sequence[str], key: str, as_of: str | None = None) -> PreflightTask:
-    """Look at the data of these symbols as it was at `as_of`, and at the store."""
+    """Look at the data of these symbols, and at the store; `as_of` is the time of the work that they join."""
     spec = run.spec
     return PreflightTask(
         run=run_ref(run),

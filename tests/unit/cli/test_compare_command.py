@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from support.documents import read_document
 from support.measured_run import MeasuredRun, returning_table
 from support.publishing_case import NOW, measured, publish_item, publish_task
 
@@ -21,7 +22,7 @@ from retrain_api.measurement import Champion
 from retrain_api.status.run import RetrainRunStatus
 from retrain_api.status.symbol import SymbolStatus
 from retrain_cli.commands.results import compare as compare_command
-from retrain_cli.display.comparison import ComparedRun, architecture, comparison, difference
+from retrain_cli.display.comparison import ComparedRun, Difference, architecture, comparison, difference
 from retrain_trainer.measure.predictions.common_bars import on_common_bars
 from retrain_trainer.measure.predictions.prediction_file import decode
 from retrain_trainer.store.locate import locator
@@ -64,7 +65,7 @@ def test_an_architecture_in_short(model: Any, said: str) -> None:
     ],
 )
 def test_a_difference_is_given_for_the_same_bars_alone(other: dict[str, Any], said: str) -> None:
-    assert difference("BTC-USD", side("old", 0.5), side("new", 0.52, **other)).endswith(said)
+    assert difference("BTC-USD", side("old", 0.5), side("new", 0.52, **other)).sentence.endswith(said)
 
 
 def test_a_difference_that_was_measured_comes_first_and_with_its_interval() -> None:
@@ -72,12 +73,15 @@ def test_a_difference_that_was_measured_comes_first_and_with_its_interval() -> N
     details = {"champion": {"low": -0.02, "high": -0.004}}
     new = side("new", 0.52, sha="b", data="e", champion=champion, details=details)
     said = "On the same 9,000 bars new is 1.2 points below old (95 % interval of the difference: -2.0 to -0.4 points)."
-    assert difference("BTC-USD", side("old", 0.5), new) == difference("BTC-USD", new, side("old", 0.5)) == said
+    found = difference("BTC-USD", side("old", 0.5), new)
+    assert found == difference("BTC-USD", new, side("old", 0.5))
+    assert found == Difference("new", "old", said, -0.012, -0.02, -0.004, 9_000)
 
 
 def test_models_of_other_runs_are_no_champion() -> None:
     champion = Champion(sha256="f" * 12, bars=9_000, difference=0.1)
-    assert "On the same 10,000 bars" in difference("BTC-USD", side("old", 0.5), side("new", 0.5, champion=champion))
+    found = difference("BTC-USD", side("old", 0.5), side("new", 0.5, champion=champion))
+    assert "On the same 10,000 bars" in found.sentence
 
 
 def test_a_table_for_each_symbol_marks_what_is_missing() -> None:
@@ -105,6 +109,12 @@ def test_results_files_are_compared_with_all_that_is_in_the_store(
     compare_command.add_arguments(parser)
     assert compare_command.run(parser.parse_args(files)) == 0
     out = capsys.readouterr().out
+    assert compare_command.run(parser.parse_args([*files, "--json"])) == 0
+    (symbol,) = read_document(capsys.readouterr().out, "Comparison")["symbols"]
+    assert [model["metrics"]["accuracy"] for model in symbol["models"]] == [0.71, 0.72]
+    (gap,) = symbol["differences"]
+    assert (gap["model"], gap["against"], gap["bars"]) == ("nightly (2)", "nightly (1)", 10_000)
+    assert gap["accuracyDifference"] == pytest.approx(0.01) and gap["message"] in out
     assert "nightly (1)  128/?/60" in out
     assert "On the same 10,000 bars nightly (2) is 1.0 points above nightly (1)" in out
 

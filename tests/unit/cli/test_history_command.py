@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from support.documents import read_document
 from support.planning import Cluster, approve, passing
 from support.publishing_case import NOW, measured, publish_item, publish_task
 
 from retrain_api.status.run import RetrainRunStatus
 from retrain_cli import main
-from retrain_cli.commands.results.history import of_run
+from retrain_cli.commands.results.history import of_run, run_document
 from retrain_trainer.model.pointer import read_pointer
 from retrain_trainer.promote.rollback import roll_back
 from retrain_trainer.store.base import Store
@@ -95,3 +97,26 @@ def test_a_model_that_was_refused_says_why(store: Store, capsys: pytest.CaptureF
 def test_a_symbol_that_is_unknown_is_one_sentence(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["history", "ETH-USD", "--artifacts", store.uri_of("")]) == 2
     assert capsys.readouterr().err.endswith("has no report and no pointer for ETH-USD.\n")
+
+
+def test_a_symbol_for_programs(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["history", "BTC-USD", "--artifacts", store.uri_of(""), "--json"]) == 0
+    document = read_document(capsys.readouterr().out, "SymbolHistory")
+    rows = document["judgements"]
+    assert [(row["report"], row["accuracy"], row["promoted"]) for row in rows] == [
+        (1, 0.71, True),
+        (2, 0.72, True),
+        (3, 0.73, False),
+    ]
+    assert [row["promotion"] for row in rows] == ["by gate", "by gate", None]
+    assert document["pointer"]["rolledBack"]["reason"] == "bad fills"
+
+
+def test_a_run_for_programs() -> None:
+    cluster = Cluster.of(symbols=["BTC-USD"])
+    status = cluster.to_the_end().status
+    run = SimpleNamespace(namespace="team", name="nightly", status=status)
+    document = read_document(run_document(run), "RunHistory")  # type: ignore[arg-type]
+    assert document["state"] == status.state
+    assert [each["line"] for each in document["judgements"]] == [each.line for each in status.history]
+    assert document["promotion"]["models"][0]["symbol"] == "BTC-USD"

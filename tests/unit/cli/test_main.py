@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
-from retrain_cli.main import COMMANDS, main
+from retrain_cli.display.examples import EXAMPLES, START
+from retrain_cli.main import COMMANDS, main, parser_of
 
 
 @pytest.mark.parametrize(
@@ -19,6 +22,16 @@ from retrain_cli.main import COMMANDS, main
             "There is no option --fail-if-dome=1; did you mean --fail-if-done?",
         ),
         (("run", "-f", "x.yaml", "--wonder"), "There is no option --wonder; `retrain run --help` lists what there is."),
+        (("run",), "retrain run needs -f/--file; `retrain run --help` shows how it is used."),
+        ((), "retrain needs COMMAND; `retrain --help` shows how it is used."),
+        (("logs", "nightly", "--phase", "trian"), "--phase can't be trian; did you mean train?"),
+        (("init", "--device", "TPU"), "--device can't be TPU; did you mean GPU?"),
+        (("completion", "fish"), "retrain completion shell can't be fish; write bash, zsh or tcsh."),
+        (("gate", "rplay", "x"), "retrain gate COMMAND can't be rplay; did you mean replay?"),
+        (
+            ("logs", "nightly", "--tail", "few"),
+            "argument --tail: few is not a number of lines; write one such as 20; `retrain logs --help` shows how it is used.",
+        ),
         (("run", "-f", "x.yaml", "more"), "There is no argument more; `retrain run --help` lists what there is."),
     ],
 )
@@ -35,3 +48,34 @@ def test_every_command_has_its_help(command: str, capsys: pytest.CaptureFixture[
         main([command, "--help"])
     assert ended.value.code == 0
     assert f"usage: retrain {command} " in capsys.readouterr().out
+
+
+LINES = [(name, arguments) for name, examples in [("", START), *EXAMPLES.items()] for _, arguments in examples]
+
+
+def test_every_command_has_examples() -> None:
+    assert list(EXAMPLES) == list(COMMANDS)
+    assert all(arguments.split()[0] == name for name, arguments in LINES if name)
+
+
+@pytest.mark.parametrize(("name", "arguments"), LINES, ids=[arguments for _, arguments in LINES])
+def test_every_example_is_printed_by_the_help_and_taken_as_it_is(
+    name: str, arguments: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*filter(None, [name]), "--help"])
+    line = f"  retrain {arguments}"
+    assert f"\n{line}\n" in capsys.readouterr().out and len(line) <= 80
+    words = shlex.split(arguments)
+    args, unknown = parser_of([words[0]])[0].parse_known_args(words)
+    assert (args.command, unknown) == (words[0], [])
+
+
+def test_every_command_has_one_line_beside_its_name_in_a_wide_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert all(f"    {name:<12}{text}" in lines for name, (_, text) in COMMANDS.items())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.documents import read_document
 
 from retrain_api.errors import ConfigurationError, DataError, NotFoundError
 from retrain_api.status.run import ReportStatus, RetrainRunStatus
@@ -211,3 +212,19 @@ def test_opening_and_writing_contradict_each_other(options: tuple[str, ...], ope
     with pytest.raises(ConfigurationError, match="--open shows the HTML report in the browser"):
         run_report("nightly", "--open", *options)
     assert not opened
+
+
+def test_a_report_for_programs_has_the_results_beside_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = stored_report(tmp_path)
+    (tmp_path / "artifacts" / "reports" / "1" / "results.json").write_text('{"items": [{"symbol": "BTC-USD"}]}')
+    write_status(state="Rejected", report=report)
+    assert run_report("nightly", "--json") == 0
+    document = read_document(capsys.readouterr().out, "Report")
+    assert document["results"] == {"items": [{"symbol": "BTC-USD"}]}
+    assert (document["state"], document["markdown"]) == ("Rejected", report.markdown)
+
+
+@pytest.mark.parametrize("more", [("--open",), ("-o", "report.json"), ("--format", "html")])
+def test_a_document_is_only_printed(more: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigurationError, match="leave out --open, --output and --format"):
+        run_report("nightly", "--json", *more)

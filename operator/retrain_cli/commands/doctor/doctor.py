@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 from retrain_api.errors import RetrainError
 from retrain_api.names import backup_purpose
 from retrain_api.run import RetrainRun
+from retrain_cli.display.document import add_json_argument, document
 from retrain_cli.inputs.locations import resolve_locations
 
 from .access import Place, open_place, places, probe_access
-from .data import data_bytes, one_market_findings, probe_symbol
+from .data import data_bytes, one_market_findings, probe_news, probe_symbol
 from .finding import Finding, check
 from .git import probe_git
 from .machine import probe_disk, probe_gpu
+
+_FILE = "file"
 
 HELP = "check data, store, credentials, GPU and disk before a run starts"
 
@@ -26,30 +29,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-f", "--file", required=True, metavar="FILE", help="the RetrainRun (YAML); - for standard input"
     )
+    add_json_argument(parser, "Findings")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings. Exit codes: 0 all is well, 1 a check failed, 2 the file is invalid."""
+    found, valid = [], True
+    for finding in _findings(args.file):
+        found.append(finding)
+        valid = valid and (finding.ok is not False or finding.subject != _FILE)
+        if not args.json:
+            print(finding, flush=True)
+    failed = sum(finding.ok is False for finding in found)
+    if args.json:
+        print(document("Findings", file=args.file, ok=not failed, findings=[finding.fields() for finding in found]))
+    elif valid:
+        print(_summary(args.file, sum(finding.ok is not None for finding in found), failed))
+    return 2 if not valid else 1 if failed else 0
+
+
+def _findings(file: str) -> Iterator[Finding]:
+    """Of the file, and of all that it names."""
     try:
-        resource = _loaded(args.file)
+        resource = _loaded(file)
     except RetrainError as error:
-        for line in error.message.splitlines():  # each names the file
-            print(Finding("file", False, line))
-        return 2
-    print(Finding(f"file {args.file}", True, f"a valid RetrainRun ({resource.metadata.name})"), flush=True)
-    total, failed = 1, 0
-    for finding in diagnose(resource, os.environ):
-        print(finding, flush=True)
-        total, failed = total + (finding.ok is not None), failed + (finding.ok is False)
-    print(_summary(args.file, total, failed))
-    return 1 if failed else 0
+        yield from (Finding(_FILE, False, line) for line in error.message.splitlines())  # each names the file
+        return
+    yield Finding(f"{_FILE} {file}", True, f"a valid RetrainRun ({resource.metadata.name})")
+    yield from diagnose(resource, os.environ)
 
 
 def diagnose(resource: RetrainRun, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Every check of a run whose locations are absolute, in order."""
     data, artifacts, backups = places(resource)
-    yield from _check_data(resource, data, environ)
+    usable = yield from _check_data(resource, data, environ)
     yield from _check_written(artifacts, environ)
+    for symbol in usable if resource.spec.data.min_new_bars else ():
+        yield check(
+            f"data {symbol}",
+            lambda symbol=symbol: probe_news(resource, data, artifacts, symbol, environ),  # type: ignore[misc]
+            required=False,
+        )
     for backup in backups:
         yield from _check_written(backup, environ)
     if git := resource.spec.report.git:
@@ -65,17 +85,21 @@ def _loaded(file: str) -> RetrainRun:
     return resolve_locations(load_run(file), Path(file).parent)
 
 
-def _check_data(resource: RetrainRun, data: Place, environ: Mapping[str, str]) -> Iterator[Finding]:
+def _check_data(
+    resource: RetrainRun, data: Place, environ: Mapping[str, str]
+) -> Generator[Finding, None, tuple[str, ...]]:
+    """The findings; returns the symbols whose files can be used."""
     access = check("data", lambda: probe_access(data, environ))
     yield access
     if access.ok is not True:
         yield Finding("data", None, "the files themselves were not checked")
-        return
+        return ()
     yield check("disk", lambda: probe_disk(data_bytes(resource, data, environ)))
     markets: dict[str, str] = {}
     for symbol in resource.spec.symbols:
         yield check(f"data {symbol}", lambda symbol=symbol: probe_symbol(resource, data, symbol, environ, markets))  # type: ignore[misc]
     yield from one_market_findings(markets)
+    return tuple(markets)
 
 
 def _check_written(place: Place, environ: Mapping[str, str]) -> Iterator[Finding]:

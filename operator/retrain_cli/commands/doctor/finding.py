@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from retrain_api.errors import RetrainError
 from retrain_api.extras import lacking
@@ -17,6 +18,11 @@ class Finding:
     ok: bool | None
     sentence: str
     notes: tuple[str, ...] = ()
+
+    def fields(self) -> dict[str, Any]:
+        """What a document says of it."""
+        outcome = {True: "Ok", False: "Failed", None: "Note"}[self.ok]
+        return {"subject": self.subject, "outcome": outcome, "message": self.sentence, "notes": list(self.notes)}
 
     def __str__(self) -> str:
         mark = {True: "ok    ", False: "FAILED", None: "note  "}[self.ok]

@@ -14,6 +14,8 @@ from retrain_api.documents.tasks import PublishItem
 from retrain_api.errors import CredentialsError, DataError, NotFoundError
 from retrain_api.status.symbol import SymbolStatus
 from retrain_cli.display.comparison import ComparedRun, comparison
+from retrain_cli.display.comparison_document import comparison_document
+from retrain_cli.display.document import add_json_argument
 from retrain_cli.inputs.results_place import FoundResults, find_results
 from retrain_cli.inputs.run_arguments import add_run_arguments, named_run
 from retrain_client.handle import RunHandle
@@ -27,11 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "test periods and intervals. RUN may also be a results.json, or the URI of one."
     )
     add_run_arguments(parser, nargs="+")
+    add_json_argument(parser, "Comparison")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print a table for each symbol; raises what `named_run` and the store raise."""
-    print("\n".join(comparison(distinctly_named([compared(args, text) for text in args.run]))).rstrip())
+    runs = distinctly_named([compared(args, text) for text in args.run])
+    print(comparison_document(runs) if args.json else "\n".join(comparison(runs)).rstrip())
     return 0
 
 

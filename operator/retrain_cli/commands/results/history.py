@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,8 @@ from retrain_api.errors import ConfigurationError, DataError, NotFoundError, Ret
 from retrain_api.formatting import measured
 from retrain_api.names import file_name
 from retrain_api.status.run import RetrainRunStatus
+from retrain_api.wire import to_wire
+from retrain_cli.display.document import add_json_argument, document
 from retrain_cli.display.table import align
 from retrain_cli.inputs.artifacts import add_artifacts_arguments, open_artifacts_of
 from retrain_cli.inputs.results_file import parse_results
@@ -30,17 +33,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_run_arguments(parser, "RUN|SYMBOL")
     add_artifacts_arguments(parser, required=False)
+    add_json_argument(parser, "RunHistory", "SymbolHistory")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print it; raises what `named_run`, `require_symbol`, retrain_trainer and the store raise."""
     if args.file or args.artifacts:
         store = open_artifacts_of(args, os.environ)
-        lines = of_symbol(store, require_symbol(store, args.run))
-    else:
-        found = _run_or_advice(args)
-        lines = list(of_run(found.name, found.status))
-    print("\n".join(lines))
+        found = judged(store, require_symbol(store, args.run))
+        print(found.document() if args.json else "\n".join(found.lines()))
+        return 0
+    run = _run_or_advice(args)
+    print(run_document(run) if args.json else "\n".join(of_run(run.name, run.status)))
     return 0
 
 
@@ -71,21 +75,93 @@ def of_run(name: str, status: RetrainRunStatus) -> Iterator[str]:
             yield f"  {model.symbol}: {model.uri}{override}"
 
 
-def of_symbol(store: Any, symbol: str) -> list[str]:
-    """A table of the judgements in the store, and what the pointer says. Raises ConfigurationError("NeverJudged")."""
-    rows = sorted(filter(None, (_row(store, key, symbol) for key in _results(store))))
-    pointer = list(_pointer(store, symbol))
-    if not rows and not pointer:
+def run_document(run: RunHandle) -> str:
+    """The same for programs."""
+    status, promotion = run.status, run.status.promotion
+    promoted = to_wire(promotion) if promotion is not None and promotion.models else None
+    judgements = [to_wire(entry) for entry in status.history]
+    return document(
+        "RunHistory",
+        namespace=run.namespace,
+        name=run.name,
+        state=status.state,
+        judgements=judgements,
+        promotion=promoted,
+    )
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one report says of a symbol; `promotion` is on whose authority it was promoted, or why it was refused."""
+
+    judged_at: str
+    run: str
+    report: int | None
+    verdict: str
+    accuracy: float | None
+    model: str | None
+    promoted: bool
+    promotion: str | None
+
+    def cells(self) -> tuple[str, ...]:
+        """As a row of a table."""
+        report = "-" if self.report is None else str(self.report)
+        accuracy = measured("accuracy", self.accuracy) if self.accuracy is not None else "-"
+        why = f"{'' if self.promoted else 'no: '}{self.promotion}" if self.promotion else "-"
+        return (self.judged_at, self.run, report, self.verdict, accuracy, self.model or "-", why)
+
+
+@dataclass(frozen=True)
+class SymbolHistory:
+    """The judgements of a symbol in a store, oldest first, and its pointer; None where nothing is promoted."""
+
+    symbol: str
+    store: str
+    judgements: tuple[Judgement, ...]
+    pointer: Any
+
+    def lines(self) -> list[str]:
+        """A table of the judgements, and what the pointer says."""
+        head = ("judged at", "run", "report", "verdict", "accuracy", "model", "promoted")
+        table = align([head, *(each.cells() for each in self.judgements)]) if self.judgements else ()
+        return [self.symbol, *table, *(_pointer_lines(self.pointer) if self.pointer else ())]
+
+    def document(self) -> str:
+        """The same for programs."""
+        rows = [
+            {
+                "judgedAt": each.judged_at,
+                "run": each.run,
+                "report": each.report,
+                "verdict": each.verdict,
+                "accuracy": each.accuracy,
+                "model": each.model,
+                "promoted": each.promoted,
+                "promotion": each.promotion,
+            }
+            for each in self.judgements
+        ]
+        pointer = to_wire(self.pointer) if self.pointer else None
+        return document("SymbolHistory", symbol=self.symbol, store=self.store, judgements=rows, pointer=pointer)
+
+
+def judged(store: Any, symbol: str) -> SymbolHistory:
+    """What a store knows of a symbol. Raises ConfigurationError("NeverJudged")."""
+    from retrain_trainer.model.pointer import read_pointer
+
+    rows = filter(None, (_judgement(store, key, symbol) for key in _results(store)))
+    pointed = read_pointer(store, symbol)
+    ordered = tuple(sorted(rows, key=lambda row: (row.judged_at, row.run, row.report or 0)))
+    if not ordered and pointed is None:
         raise ConfigurationError(reasons.NEVER_JUDGED, f"{store.uri} has no report and no pointer for {symbol}.")
-    head = ("judged at", "run", "report", "verdict", "accuracy", "model", "promoted")
-    return [symbol, *(align([head, *rows]) if rows else ()), *pointer]
+    return SymbolHistory(symbol, store.uri, ordered, pointed.pointer if pointed else None)
 
 
 def _results(store: Any) -> list[str]:
     return [key for key in store.list("reports/") if key.endswith("/results.json")]
 
 
-def _row(store: Any, key: str, symbol: str) -> tuple[str, ...] | None:
+def _judgement(store: Any, key: str, symbol: str) -> Judgement | None:
     """The judgement of a symbol in a report; None where the report has none, or can no longer be read."""
     try:
         text = store.read(key).data.decode("utf-8", "replace")
@@ -95,33 +171,29 @@ def _row(store: Any, key: str, symbol: str) -> tuple[str, ...] | None:
     item = next((each for each in recorded.items if each.symbol == symbol), None)
     if item is None:
         return None
-    return (
-        recorded.written_at,
-        recorded.name,
-        str(raw.get("number", "-")),
-        item.verdict,
-        measured("accuracy", item.measurement.metrics.accuracy) if item.measurement else "-",
-        file_name(item.model.uri) if item.model else "-",
-        _promotion(raw, symbol),
+    promoted, promotion = _promotion(raw, symbol)
+    return Judgement(
+        judged_at=recorded.written_at,
+        run=recorded.name,
+        report=raw.get("number"),
+        verdict=item.verdict,
+        accuracy=item.measurement.metrics.accuracy if item.measurement else None,
+        model=file_name(item.model.uri) if item.model else None,
+        promoted=promoted,
+        promotion=promotion,
     )
 
 
-def _promotion(results: dict[str, Any], symbol: str) -> str:
-    """On whose authority the model was promoted, or why it was refused; - where nothing was tried."""
+def _promotion(results: dict[str, Any], symbol: str) -> tuple[bool, str | None]:
+    """Whether the model was promoted, and on whose authority, or why it was refused; None where nothing was tried."""
     outcome = results.get("promotion") or {}
     if any(model["symbol"] == symbol for model in outcome.get("promoted", ())):
-        return f"by {results.get('approvedBy') or 'gate'}{', override' if results.get('override') else ''}"
-    why = next((each["message"] for each in outcome.get("notPromoted", ()) if each["symbol"] == symbol), None)
-    return f"no: {why}" if why else "-"
+        return True, f"by {results.get('approvedBy') or 'gate'}{', override' if results.get('override') else ''}"
+    why = (each["message"] for each in outcome.get("notPromoted", ()) if each["symbol"] == symbol)
+    return False, next(why, None)
 
 
-def _pointer(store: Any, symbol: str) -> Iterator[str]:
-    from retrain_trainer.model.pointer import read_pointer
-
-    pointed = read_pointer(store, symbol)
-    if pointed is None:
-        return
-    pointer = pointed.pointer
+def _pointer_lines(pointer: Any) -> Iterator[str]:
     override = ", by override and not by the gate" if pointer.override else ""
     yield f"Promoted now: {file_name(pointer.model.uri)}, since {pointer.promoted_at}, by {pointer.approved_by}{override}"
     yield from _of_age(pointer)

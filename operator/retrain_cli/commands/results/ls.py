@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from retrain_api.formatting import age
+from retrain_cli.display.document import add_json_argument, document
 from retrain_cli.display.table import align
 from retrain_cli.inputs.run_arguments import add_place_arguments
 from retrain_client.find import find_runs
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "cluster."
     )
     add_place_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print a list of objects with the columns as keys")
+    add_json_argument(parser, "RunList")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,8 +42,8 @@ def row(run: RunHandle) -> dict[str, Any]:
 
 
 def as_json(runs: Sequence[RunHandle]) -> str:
-    """A document for programs."""
-    return json.dumps([row(each) for each in runs], indent=2)
+    """A document for programs: an object for each run, with the columns as keys."""
+    return document("RunList", runs=[row(each) for each in runs])
 
 
 def as_table(runs: Sequence[RunHandle], now: datetime) -> list[str]:

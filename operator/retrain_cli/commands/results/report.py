@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import webbrowser
@@ -13,12 +14,16 @@ from tempfile import NamedTemporaryFile
 from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, NotFoundError
 from retrain_api.status.run import ReportStatus, RetrainRunStatus
-from retrain_cli.inputs.output_file import write_text
+from retrain_cli.display.document import add_json_argument, document
+from retrain_cli.inputs.output_file import require_ending, write_text
 from retrain_cli.inputs.results_file import read_stored
 from retrain_cli.inputs.run_arguments import add_run_arguments, named_run
+from retrain_client.handle import RunHandle
 
 HELP = "print, write or open the report of a run"
 FORMATS = ("markdown", "html")
+_PAGE = (".html", ".htm")
+ENDINGS = (".md", ".markdown", *_PAGE)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the report to FILE")
     parser.add_argument("--force", action="store_true", help="overwrite FILE")
     parser.add_argument("--open", action="store_true", help="open the HTML report in the browser")
+    add_json_argument(parser, "Report")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,10 +45,16 @@ def run(args: argparse.Namespace) -> int:
     report is gone, ConfigurationError for options that contradict each other, and what the store raises.
     """
     chosen = _format(args)
-    status = named_run(args).status
+    if args.output is not None:
+        require_ending(args.output, "a report is", *ENDINGS)
+    found = named_run(args)
+    status = found.status
     if status.report is None or status.report.markdown is None:
         print(no_report(args.run, status), file=sys.stderr)
         return 1
+    if args.json:
+        print(as_document(found, status.report, os.environ))
+        return 0
     uri = status.report.markdown if chosen == "markdown" else require_page(args.run, status.report)
     if args.open:
         print(f"Opened {show(uri, os.environ)}")
@@ -56,9 +68,28 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def as_document(run: RunHandle, report: ReportStatus, environ: Mapping[str, str]) -> str:
+    """Where the report is, and the results.json beside it. Raises what `read_stored` raises."""
+    results = json.loads(read_stored(str(report.results), environ))
+    return document(
+        "Report",
+        namespace=run.namespace,
+        name=run.name,
+        state=run.status.state,
+        number=report.number,
+        markdown=report.markdown,
+        html=report.html,
+        results=results,
+    )
+
+
 def _format(args: argparse.Namespace) -> str:
+    if args.json and (args.open or args.format or args.output):
+        raise ConfigurationError(
+            reasons.BAD_OPTIONS, "--json prints a document; leave out --open, --output and --format."
+        )
     if not args.open:
-        return args.format or ("html" if args.output and args.output.suffix in (".html", ".htm") else "markdown")
+        return args.format or ("html" if args.output and args.output.suffix.lower() in _PAGE else "markdown")
     if args.format == "markdown" or args.output is not None:
         raise ConfigurationError(
             reasons.BAD_OPTIONS,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 
-from retrain_api.wire import to_wire
+from retrain_cli.display.document import add_json_argument, status_document
 from retrain_cli.display.summary import run_summary
 from retrain_cli.inputs.run_arguments import add_run_arguments, named_run
 
@@ -16,14 +15,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "How a run stands: each symbol with its figures, the verdict with its reasons, what was promoted."
     )
     add_run_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print .status, in the schema of docs/reference.md")
+    add_json_argument(parser, "RunStatus")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print it. Raises what `named_run` raises."""
     found = named_run(args)
-    told = (
-        json.dumps(to_wire(found.status), indent=2) if args.json else "\n".join(run_summary(found.name, found.status))
-    )
-    print(told)
+    if args.json:
+        print(status_document(found.namespace, found.name, found.status))
+    else:
+        print("\n".join(run_summary(found.name, found.status)))
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import sys
@@ -17,8 +16,8 @@ from retrain_api.extras import require
 from retrain_api.names import ANNOTATION_RERUN
 from retrain_api.run import RetrainRun
 from retrain_api.status.run import RetrainRunStatus
-from retrain_api.wire import to_wire
 from retrain_cli.display.closing_table import print_closing
+from retrain_cli.display.document import status_document
 from retrain_cli.display.summary import kept, reports_today, run_summary
 from retrain_cli.display.terminal import open_display
 from retrain_cli.inputs.locations import resolve_locations
@@ -66,7 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json",
         action="store_true",
-        help="print the final status as JSON, and in `ran` whether anything was done; log lines go to stderr",
+        help="print the final status as a document of the kind RunStatus (docs/commands.md), in `ran` whether anything was "
+        "done; log lines go to stderr",
     )
     parser.add_argument(
         "--rerun",
@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
         return STOPPED
     _print_end(loaded.metadata.name, status, folder, out)
     if args.json:
-        print(json.dumps({"ran": not done, **to_wire(status)}, indent=2))
+        print(status_document(loaded.metadata.namespace, loaded.metadata.name, status, ran=not done))
     return WAS_DONE if done and args.fail_if_done else EXIT_CODES[status.state]
 
 

@@ -23,6 +23,7 @@ def as_of_work(run: RetrainRun) -> str | None:
 
 
 def begins(steps: Steps) -> bool:
-    """Whether a Job is created that reads data anew. What measures and publishes goes by the data of the training."""
-    later = ("evaluate", "publish", "deliver")
-    return any(job["metadata"]["labels"][LABEL_PHASE] not in later for job in steps.create)
+    """Whether a training is created. A preflight may wait for bars, which are to be learnt from; what comes later goes by the
+    data of the training.
+    """
+    return any(job["metadata"]["labels"][LABEL_PHASE] == "train" for job in steps.create)

@@ -25,6 +25,7 @@ from retrain_operator.manifests.tasks import preflight_task
 from retrain_operator.state.effects import Steps
 from retrain_operator.state.view import Outcome
 
+from .as_of import as_of_work
 from .standing import entries, has_model, unreachable
 
 
@@ -63,7 +64,7 @@ def advance(context: Context) -> Checked:
     def accept(document: Outcome, _: int) -> PreflightResult | None:
         return document if isinstance(document, PreflightResult) and document.preflight_key == key else None
 
-    task = partial(preflight_task, context.run, symbols, key, context.as_of)
+    task = partial(preflight_task, context.run, symbols, key, as_of_work(context.run))
     indexes = -(-len(symbols) // PREFLIGHT_SYMBOLS)
     # What a Job with other credentials found is void, and so is what one found before a retry was asked for.
     job = phase_job(context, Work("preflight", key, task, accept, indexes=indexes, done=not asked, fresh=True))

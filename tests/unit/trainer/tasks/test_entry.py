@@ -230,7 +230,7 @@ def test_no_command_is_64(job: Job) -> None:
 @pytest.mark.parametrize("argument", ["-h", "--help"])
 def test_help_succeeds(job: Job, argument: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert job.run(argument) == 0
-    assert "train,evaluate,publish,deliver" in capsys.readouterr().out
+    assert "preflight,train,evaluate,publish,deliver" in capsys.readouterr().out
 
 
 def test_a_result_that_can_not_be_written_is_an_error(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
