@@ -102,6 +102,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ("the same gate again", "gate replay results.json"),
         ("another gate; no GPU and no data are needed", "gate replay results.json --set accuracy=0.7 --min-passed 2"),
     ),
+    "manifests": (
+        ("the definition, before anything else", "manifests --only crds"),
+        ("the operator; what it prints is for kubectl apply --server-side -f -", "manifests --only manifests"),
+        ("both, for a single namespace", "manifests --overlay one-namespace"),
+    ),
     "completion": (("the script for bash", "completion bash"),),
 }
 
