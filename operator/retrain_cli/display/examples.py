@@ -66,7 +66,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "approve": (
         ("promote the models that wait", "approve my-run --reason 'looked at the drawdown'"),
         ("see what would be answered", "approve my-run --reason 'a try' --dry-run"),
-        ("promote against the gate, which is told for good", "approve my-run --override --reason 'a try'"),
+        ("promote against the gate, which stays on record for good", "approve my-run --override --reason 'a try'"),
     ),
     "reject": (("promote nothing of this judgement", "reject my-run --reason 'too few trades'"),),
     "rollback": (
