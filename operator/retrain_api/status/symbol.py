@@ -58,6 +58,11 @@ class SymbolResult(Times):
     features: FeaturesRef | None = Field(
         None, description="What it learnt from; in a run of more than 16 symbols only the model card says so."
     )
+    restated: str | None = Field(
+        None,
+        description="The first day and column that have other values than an earlier training read. Of a run's symbols, the first eight "
+        "of which that is so have it; the report has all.",
+    )
     champion: str | None = Field(
         None,
         description="First 12 hex digits of the sha256 of the model that the publication found in service instead of the "

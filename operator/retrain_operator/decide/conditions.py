@@ -143,6 +143,7 @@ def _milestones(status: RetrainRunStatus) -> Iterable[ConditionDraft]:
         reasons.ALL_TRAINED if trained == total > 0 else reasons.NOT_ALL_TRAINED,
         _age_of_the_learning(status) if trained == total else f"{trained} of {counted(total, 'symbol')} trained.",
     )
+    yield from _restated(status)
     measured = sum(entry.state == "Evaluated" for entry in status.symbols)
     yield ConditionDraft(
         "Evaluated",
@@ -179,6 +180,14 @@ def _age_of_the_learning(status: RetrainRunStatus) -> str:
     until, symbol, data = min(dated, key=lambda one: one[0])
     whose = "The weights" if len(status.symbols) == 1 else f"The oldest weights ({symbol})"
     return f"{whose} end {apart(until, data.last_bar)} before the last bar."
+
+
+def _restated(status: RetrainRunStatus) -> Iterable[ConditionDraft]:
+    found = [(one.symbol, one.result.restated) for one in status.symbols if one.result and one.result.restated]
+    if found:
+        places = "; ".join(f"{symbol} {place}" for symbol, place in found)
+        message = f"Other values than an earlier training read, from this day and column on: {places}."
+        yield ConditionDraft(reasons.DATA_RESTATED, "True", reasons.DATA_RESTATED, message)
 
 
 def _has_model(status: RetrainRunStatus, index: int) -> bool:

@@ -25,6 +25,9 @@ from retrain_operator.state.view import Outcome
 from .evaluating import MANY_SYMBOLS, times_shown
 from .standing import has_model, unreachable
 
+RESTATED_TOLD = 8
+"""Symbols whose restated data a status names."""
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -65,7 +68,7 @@ def advance(context: Context, symbols: Sequence[SymbolStatus], held: Collection[
         free -= bool(one.job.create) and turn
         steps += Steps(create=one.job.create if turn else ())
         known.append(one.known if turn else _awaiting_its_turn(one.known))
-    return Trained(tuple(known), steps, settled=not any(one.unfinished for one in assessed))
+    return Trained(_first_restated(known), steps, settled=not any(one.unfinished for one in assessed))
 
 
 def _removed_symbols(context: Context) -> Steps:
@@ -119,6 +122,7 @@ def _result(outcome: TrainResult, symbols: int) -> SymbolResult:
         resumed_epochs=outcome.resumed_epochs or None,
         data=DataRef(**outcome.data.model_dump(exclude={"uri", "sha256"}), sha256=outcome.data.sha256[:32]),
         features=_features(outcome, symbols),
+        restated=outcome.restated.place if outcome.restated and not outcome.restated.late else None,
     )
 
 
@@ -127,6 +131,17 @@ def _features(outcome: TrainResult, symbols: int) -> FeaturesRef | None:
     if outcome.features is None or symbols > MANY_SYMBOLS:
         return None
     return FeaturesRef(**outcome.features.model_dump())
+
+
+def _first_restated(known: Sequence[SymbolStatus]) -> tuple[SymbolStatus, ...]:
+    """The symbols, with what was restated of the first few alone: a status of 64 symbols has no room for more."""
+    found = [one.symbol for one in known if one.result is not None and one.result.restated]
+    return tuple(_not_restated(one) if one.symbol in found[RESTATED_TOLD:] else one for one in known)
+
+
+def _not_restated(known: SymbolStatus) -> SymbolStatus:
+    result = known.result and known.result.model_copy(update={"restated": None})
+    return known.model_copy(update={"result": result})
 
 
 def _awaiting_its_turn(known: SymbolStatus) -> SymbolStatus:

@@ -88,13 +88,15 @@ def test_what_passes_is_trained_at_once() -> None:
     assert not any(entry.checked_key for entry in status.symbols)  # 64 of them have no room for it beside their figures
 
 
-def test_it_looks_as_of_the_time_of_the_trainings_that_follow() -> None:
+def test_it_goes_by_its_own_clock_and_the_trainings_by_a_time_after_it() -> None:
+    """It may wait for bars, which are to be learnt from."""
     cluster = checking()
     cluster.later(600)
     answer(cluster)
     cluster.to_the_end()
     tasks = [task_of(one) for one in cluster.manifests.values()]
-    times = {task.as_of for task in tasks if isinstance(task, PreflightTask | TrainTask | EvaluateTask)}
+    assert [task.as_of for task in tasks if isinstance(task, PreflightTask)] == [None]
+    times = {task.as_of for task in tasks if isinstance(task, TrainTask | EvaluateTask)}
     assert times == {cluster.run.status.as_of} and None not in times
 
 
