@@ -19,13 +19,17 @@ import yaml
 from support.git_server import GitServer, git
 from support.remotes import configured, on_disk
 
+from retrain_api.documents.references import RunRef
 from retrain_api.errors import ConfigurationError, RetrainError
+from retrain_api.keys import recipe
 from retrain_api.run import parse_run
 from retrain_cli.commands.doctor import doctor as doctor_command
 from retrain_cli.commands.doctor import machine as doctor_machine
 from retrain_cli.commands.doctor.access import Place, source
 from retrain_cli.commands.doctor.doctor import diagnose
 from retrain_cli.commands.doctor.finding import Finding
+from retrain_trainer.measure.tries.test_reuse import record_name
+from retrain_trainer.measure.tries.try_record import TryRecord
 from retrain_trainer.store.base import Conflict
 from retrain_trainer.store.open import open_store
 from retrain_trainer.store.probe import probe_conditions, probe_written
@@ -163,7 +167,7 @@ def test_a_store_out_of_reach_is_told_without_minutes_of_waiting(
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (None, "There is no file"),
+        (None, "BTC-USD.parquet does not exist"),
         (b"timestamp,close\n", "not a parquet file"),
         (candles()[:-50], "is truncated"),
         (candles(rows=200), "at least"),
@@ -213,6 +217,34 @@ def test_a_column_that_knows_later_bars_is_named_and_so_is_one_whose_name_says_s
     assert data.notes[0].startswith("The model will be Suspect. Column 'closeNext' knows later bars (")
     assert any(note.startswith("Column 'closeNext' reads like something to be predicted.") for note in data.notes)
     assert failures(found) == [], "a person may know better"
+
+
+def test_what_the_preflight_would_refuse_is_refused_here(folders: tuple[str, str]) -> None:
+    written = document(*folders)
+    written["spec"]["data"]["maxAge"] = "2h"
+    [told] = failures(findings(written, {}))
+    assert "The newest bar of BTC-USD.parquet closed at 2025-05-06T02:10:00Z" in told and "data.maxAge is 2h" in told
+
+
+@pytest.mark.parametrize(
+    ("least", "ok", "sentence"), [(10, None, "It would be skipped."), (5, True, "has the 5 new bars")]
+)
+def test_a_symbol_with_nothing_new_is_a_note(
+    folders: tuple[str, str], least: int, ok: bool | None, sentence: str
+) -> None:
+    written = document(*folders)
+    written["spec"]["data"]["minNewBars"] = least
+    recipe_now = recipe(parse_run(written).spec, "BTC-USD")
+    record = TryRecord("BTC-USD", "d" * 64, "2025-05-05T00:00:00Z", "2025-05-06T02:04:00Z", recipe_now)
+    store = open_store(folders[1], {})
+    key = "judged/BTC-USD/" + record_name(record.first_bar, record.last_bar, record.sha256)
+    store.write(key, record.encode(RunRef(namespace="default", name="checked", uid="u")))
+    found = findings(written, {})
+    assert failures(found) == []
+    assert found[-1].subject == "data BTC-USD"
+    assert found[-1].ok is ok
+    assert sentence in found[-1].sentence
+    assert store.list("") == [key]
 
 
 def test_every_symbol_has_its_own_line(folders: tuple[str, str]) -> None:
@@ -430,7 +462,8 @@ def test_the_exit_code_says_whether_a_run_would_start(tmp_path: Path, capsys: py
     path = tmp_path / "run.yaml"
     path.write_text(yaml.safe_dump(document("file://./data/", "file://./artifacts/")))
     assert doctor(path) == 1
-    assert "FAILED  data BTC-USD: There is no file" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "FAILED  data BTC-USD: file://" in out and "BTC-USD.parquet does not exist" in out
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "BTC-USD.parquet").write_bytes(candles())
     assert doctor(path) == 0

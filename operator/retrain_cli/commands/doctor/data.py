@@ -1,20 +1,24 @@
-"""Is each symbol's file there, and would the training accept it? Checked by the code that the training itself uses."""
+"""Is each symbol's file there, and would the training accept it? Checked by the code that preflight and training themselves use.
+
+First what the preflight looks at, which reads little more than the file's footer; then the file whole, as the training reads it.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from retrain_api import reasons
-from retrain_api.errors import NotFoundError, RetrainError
+from retrain_api.errors import DataError
 from retrain_api.gate.markets import copies
 from retrain_api.gate.summary import one_market_sentences
-from retrain_api.names import data_file_uri
+from retrain_api.keys import recipe
+from retrain_api.names import data_file_uri, file_name
 from retrain_api.run import RetrainRun
-from retrain_api.time import nanoseconds_of
+from retrain_api.time import duration, nanoseconds_of
 
 from .access import Place, open_place
 from .finding import Finding
@@ -30,14 +34,46 @@ def probe_symbol(
     from retrain_trainer.measure.figures.market import market_of
     from retrain_trainer.measure.leaks.find import find_leaks
 
+    until = nanoseconds_of(run.spec.data.as_of(datetime.now(UTC)))
+    preflight(run, place, symbol, environ, until)
     with TemporaryDirectory(prefix="retrain-doctor-") as folder:
-        dataset = _load(run, _local(run, place, symbol, environ, Path(folder)), symbol)
+        dataset = _load(run, _local(run, place, symbol, environ, Path(folder)), symbol, until)
     markets[symbol] = market_of(dataset)
     leaks = find_leaks(dataset, dataset.values)
     suspected = tuple(f"The model will be Suspect. {sentence}" for sentence in leaks.suspicions)
     notes = (*suspected, dataset.feature_line, *dataset.warnings, *leaks.warnings)
     notes += (dataset.left_open,) if dataset.left_open else ()
     return Finding(f"data {symbol}", True, _described(dataset, run.spec.data.interval), notes)
+
+
+def preflight(run: RetrainRun, place: Place, symbol: str, environ: Mapping[str, str], until: int) -> Any:
+    """The times of the bars that can be used; None of a file that changes all the time. Raises what a preflight refuses."""
+    from retrain_trainer.data.freshness import require_fresh
+    from retrain_trainer.data.preflight import Demand, closed_bars
+
+    spec = run.spec
+    demand = Demand(spec.question, spec.windows, spec.data.features, spec.data.built_in)
+    bars = closed_bars(open_place(place, environ), _key(run, symbol), symbol, demand, until, time.time_ns())
+    if bars is not None:
+        require_fresh(bars, spec.question.interval, until, duration(spec.data.max_age), file_name(_key(run, symbol)))
+    return bars
+
+
+def probe_news(run: RetrainRun, data: Place, artifacts: Place, symbol: str, environ: Mapping[str, str]) -> Finding:
+    """Whether the symbol would be skipped, because its file has nothing new. Raises what the stores raise."""
+    from retrain_trainer.data.freshness import require_new
+    from retrain_trainer.measure.tries.last_used import last_used
+
+    bars = preflight(run, data, symbol, environ, nanoseconds_of(run.spec.data.as_of(datetime.now(UTC))))
+    used = last_used(open_place(artifacts, environ), symbol, recipe(run.spec, symbol))
+    try:
+        if bars is not None:
+            require_new(bars, run.spec.data.min_new_bars, used, file_name(_key(run, symbol)))
+    except DataError as error:
+        return Finding(f"data {symbol}", None, f"It would be skipped. {error.message}")
+    return Finding(
+        f"data {symbol}", True, f"has the {run.spec.data.min_new_bars:,} new bars that data.minNewBars asks for"
+    )
 
 
 def one_market_findings(markets: Mapping[str, str]) -> list[Finding]:
@@ -67,30 +103,12 @@ def _local(run: RetrainRun, place: Place, symbol: str, environ: Mapping[str, str
     """The file itself where it is on this machine, else a copy of the same name, since messages show it."""
     key = _key(run, symbol)
     if place.uri.startswith("file://"):
-        path = Path(place.uri.removeprefix("file://")) / key
-        if not path.is_file():
-            raise _explained(
-                run, place, symbol, environ, NotFoundError(reasons.FILE_NOT_FOUND, f"There is no file {path}.")
-            )
-        return path
-    try:
-        open_place(place, environ).download(key, folder / key)
-    except NotFoundError as error:
-        if error.reason != reasons.OBJECT_NOT_FOUND:
-            raise
-        raise _explained(run, place, symbol, environ, error) from None
+        return Path(place.uri.removeprefix("file://")) / key
+    open_place(place, environ).download(key, folder / key)
     return folder / key
 
 
-def _explained(
-    run: RetrainRun, place: Place, symbol: str, environ: Mapping[str, str], error: RetrainError
-) -> RetrainError:
-    from retrain_trainer.data.files.elsewhere import explained
-
-    return explained(error, open_place(place, environ), _key(run, symbol), symbol, run.spec.data.interval)
-
-
-def _load(run: RetrainRun, path: Path, symbol: str) -> Any:
+def _load(run: RetrainRun, path: Path, symbol: str, until: int) -> Any:
     from retrain_trainer.data.dataset import load_dataset
 
     spec = run.spec
@@ -101,7 +119,7 @@ def _load(run: RetrainRun, path: Path, symbol: str) -> Any:
         windows=spec.windows,
         features=spec.data.features,
         built_in=spec.data.built_in,
-        until=nanoseconds_of(spec.data.as_of(datetime.now(UTC))),
+        until=until,
     )
 
 

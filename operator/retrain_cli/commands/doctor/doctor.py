@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 from retrain_api.errors import RetrainError
@@ -14,7 +14,7 @@ from retrain_cli.display.document import add_json_argument, document
 from retrain_cli.inputs.locations import resolve_locations
 
 from .access import Place, open_place, places, probe_access
-from .data import data_bytes, one_market_findings, probe_symbol
+from .data import data_bytes, one_market_findings, probe_news, probe_symbol
 from .finding import Finding, check
 from .git import probe_git
 from .machine import probe_disk, probe_gpu
@@ -62,8 +62,14 @@ def _findings(file: str) -> Iterator[Finding]:
 def diagnose(resource: RetrainRun, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Every check of a run whose locations are absolute, in order."""
     data, artifacts, backups = places(resource)
-    yield from _check_data(resource, data, environ)
+    usable = yield from _check_data(resource, data, environ)
     yield from _check_written(artifacts, environ)
+    for symbol in usable if resource.spec.data.min_new_bars else ():
+        yield check(
+            f"data {symbol}",
+            lambda symbol=symbol: probe_news(resource, data, artifacts, symbol, environ),  # type: ignore[misc]
+            required=False,
+        )
     for backup in backups:
         yield from _check_written(backup, environ)
     if git := resource.spec.report.git:
@@ -79,17 +85,21 @@ def _loaded(file: str) -> RetrainRun:
     return resolve_locations(load_run(file), Path(file).parent)
 
 
-def _check_data(resource: RetrainRun, data: Place, environ: Mapping[str, str]) -> Iterator[Finding]:
+def _check_data(
+    resource: RetrainRun, data: Place, environ: Mapping[str, str]
+) -> Generator[Finding, None, tuple[str, ...]]:
+    """The findings; returns the symbols whose files can be used."""
     access = check("data", lambda: probe_access(data, environ))
     yield access
     if access.ok is not True:
         yield Finding("data", None, "the files themselves were not checked")
-        return
+        return ()
     yield check("disk", lambda: probe_disk(data_bytes(resource, data, environ)))
     markets: dict[str, str] = {}
     for symbol in resource.spec.symbols:
         yield check(f"data {symbol}", lambda symbol=symbol: probe_symbol(resource, data, symbol, environ, markets))  # type: ignore[misc]
     yield from one_market_findings(markets)
+    return tuple(markets)
 
 
 def _check_written(place: Place, environ: Mapping[str, str]) -> Iterator[Finding]:
