@@ -115,9 +115,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "Over-fitted",
         causes.over_fitted,
-        "It remembers its training bars. Use more history in `data.uri`, more `model.dropout` or `training.weightDecay`, or "
-        "a smaller `model.hiddenSize`.",
-        ("model.dropout", "training.weightDecay", "model.hiddenSize"),
+        "It remembers its training bars. Use more history in `data.uri` (a longer `data.window`), more `model.dropout` or "
+        "`training.weightDecay`, or a smaller `model.hiddenSize`.",
+        ("data.window", "model.dropout", "training.weightDecay", "model.hiddenSize"),
     ),
     Rule(
         "The market changed between validation and test",
