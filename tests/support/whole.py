@@ -83,7 +83,7 @@ WHOLE: dict[str, Any] = {
         "device": "GPU",
         "gpu": {"resourceName": "amd.com/gpu", "count": 2},
     },
-    "preflight": "Always",
+    "preflight": "Never",
     "parallelism": 2,
     "jobTTLSecondsAfterFinished": 60,
     "suspend": True,

@@ -138,7 +138,7 @@ class RetrainRunSpec(Strict):
     evaluate: Evaluate = Field(default=Evaluate(), description="The evaluation Job.")
     publish: Publish = Field(default=Publish(), description="The Jobs that report, promote and deliver.")
     preflight: Literal["Always", "Never"] = Field(
-        "Never",
+        "Always",
         description="Whether a small Job on the CPU looks at data and store before anything is trained, so that a wrong key or a "
         "missing file is told at once and not once a GPU is free.",
     )

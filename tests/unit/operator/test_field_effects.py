@@ -115,7 +115,7 @@ FIELDS: dict[str, tuple[Any, set[str]]] = {
     "pods.labels": ({"team": "beta"}, EVERYWHERE),
     "pods.annotations": ({"note": "y"}, EVERYWHERE),
     "pods.fsGroup": (6, EVERYWHERE),
-    "preflight": ("Never", NOTHING),
+    "preflight": ("Always", NOTHING),
     "parallelism": (1, NOTHING),
     "jobTTLSecondsAfterFinished": (61, NOTHING),
     "suspend": (True, NOTHING),
@@ -254,6 +254,8 @@ def effective(where: str) -> dict[str, Any]:
         return put(BASE, "spec.gate", {"criteria": [{"metric": "accuracy", "atLeast": 0.6}]}) | {
             "promotion": {"policy": "Manual"}
         }
+    if where == "data.waitFor":
+        return BASE | {"preflight": "Always"}
     return BASE
 
 

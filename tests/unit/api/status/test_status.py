@@ -49,7 +49,7 @@ def measured(accuracy: float, market: str) -> Measurement:
 
 def finished(symbols: int, accuracy: float, **spec: Any) -> RetrainRunStatus:
     names = [f"COIN{number}-USD" for number in range(symbols)] if symbols > 3 else ["BTC-USD", "ETH-USD", "SOL-USD"]
-    cluster = Cluster.of(symbols=names[:symbols], **spec)
+    cluster = Cluster.of(symbols=names[:symbols], preflight="Always", **spec)
     cluster.measurements = {name: measured(accuracy, MARKETS[place] * 14) for place, name in enumerate(names)}
     status = cluster.to_the_end().status
     assert status.state in FINAL_STATES
@@ -98,11 +98,11 @@ SUSPICION = (
 )
 
 
-@pytest.mark.parametrize(("symbols", "limit", "whole"), [(3, 8_000, True), (16, 34_000, True), (64, 100_000, False)])
+@pytest.mark.parametrize(("symbols", "limit", "whole"), [(3, 8_192, True), (16, 34_000, True), (64, 100_000, False)])
 def test_a_status_of_suspect_models_is_small_and_names_the_column(symbols: int, limit: int, whole: bool) -> None:
     """The same column leaks in every symbol's file, as it does where one script makes them all."""
     names = [f"COIN{number}-USD" for number in range(symbols)]
-    cluster = Cluster.of(symbols=names)
+    cluster = Cluster.of(symbols=names, preflight="Always")
     suspect = [measured(0.7123456789, MARKETS[place] * 14) for place in range(symbols)]
     update = {"suspicions": (SUSPICION,)}
     cluster.measurements = {name: one.model_copy(update=update) for name, one in zip(names, suspect, strict=True)}
@@ -116,7 +116,7 @@ def test_a_status_of_suspect_models_is_small_and_names_the_column(symbols: int, 
 
 
 def test_a_status_is_small_after_many_judgements() -> None:
-    cluster = Cluster.of(symbols=[f"COIN{number}-USD" for number in range(64)])
+    cluster = Cluster.of(symbols=[f"COIN{number}-USD" for number in range(64)], preflight="Always")
     cluster.measurements = dict.fromkeys(cluster.run.spec.symbols, measured(0.7, ""))
     for bar in range(55, 65):
         cluster.edit(gate={"criteria": [{"metric": "accuracy", "atLeast": bar / 100}]})
