@@ -12,9 +12,8 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from .formatting import counted
 from .wire import Lenient, timestamp
-
-_DAY = timedelta(days=1)
 
 
 class Times(Lenient):
@@ -63,7 +62,15 @@ def oldest(texts: Iterable[str | None]) -> str | None:
     return timestamp(min(known).astimezone(UTC)) if known else None
 
 
-def days_between(earlier: str | None, later: str | None) -> int | None:
-    """Whole days, to nearest, from one time to another; None where either is missing."""
-    begin, end = parsed(earlier or ""), parsed(later or "")
-    return None if begin is None or end is None else round((end - begin) / _DAY)
+def between(earlier: str, later: str) -> timedelta:
+    """The time from one to the other; none where either text is no time."""
+    begin, end = parsed(earlier), parsed(later)
+    return end - begin if begin and end else timedelta()
+
+
+def apart(earlier: str, later: str) -> str:
+    """How far apart two times are, to nearest, in the largest unit of which there are at least two: 215 days, 9 hours."""
+    span = between(earlier, later)
+    units = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)))
+    noun, unit = next(((noun, unit) for noun, unit in units if span >= 2 * unit), ("minute", timedelta(minutes=1)))
+    return counted(round(span / unit), noun)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 GROUP = "retrain.crpbot.dev"
 VERSION = "v1alpha1"
@@ -34,6 +35,9 @@ CONTAINER = "trainer"
 
 RESULT_FILE = "result.json"
 """In the folder of its train key: the result of a finished training."""
+
+PIN_FILE = "data.json"
+"""In the folder of its train key: which rows of which file a training began with."""
 
 EVALUATION_FILE = "evaluation.json"
 """In the folder of its evaluate key: curves, intervals, equity."""
@@ -106,6 +110,20 @@ def promoted_pointer(symbol: str) -> str:
 def judged_folder(symbol: str) -> str:
     """Folder of the files that record which models were judged on which test bars; ends in a slash."""
     return f"judged/{symbol}/"
+
+
+def pins_folder(symbol: str) -> str:
+    """Folder of the files that record which rows trainings began with; ends in a slash."""
+    return f"pins/{symbol}/"
+
+
+def pin_file(symbol: str, as_of: str, sha256: str) -> str:
+    """Key of one of them: pins/BTC-USD/20261128T120000Z-<first 16 hex digits of its own sha256>.
+
+    By its time it sorts as text; by its digits two trainings as of one time, on other columns say, are two files.
+    """
+    moment = datetime.fromisoformat(as_of).astimezone(UTC)
+    return f"{pins_folder(symbol)}{moment:%Y%m%dT%H%M%SZ}-{sha256[:16]}"
 
 
 def run_folder(namespace: str, name: str, uid: str, key: str) -> str:

@@ -16,6 +16,7 @@ from retrain_api.errors import ConfigurationError, RetrainError
 from retrain_api.extras import lacking
 from retrain_api.unforeseen import LEVEL_VARIABLE, unforeseen, wants_tracebacks
 from retrain_cli.display.examples import EXAMPLES, START, HelpFormatter, printed
+from retrain_cli.inputs.parser import Parser
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("runs.run", "run a RetrainRun on this machine"),
@@ -124,11 +125,11 @@ def _module(command: str) -> Any:
     return importlib.import_module(f".commands.{COMMANDS[command][0]}", __package__)
 
 
-def parser_of(used: Collection[str | None]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+def parser_of(used: Collection[str | None]) -> tuple[Parser, dict[str, Parser]]:
     """The parser and those of the commands; only commands in use add their arguments, so that the others need not be
     loaded.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="retrain",
         description="Retrain, measure honestly, promote only what passes.",
         epilog=printed(START),

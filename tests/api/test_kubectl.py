@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from support.job_controller import INDEX
 from support.life import NAME, Life
 from support.operator_process import Runs, until
 from support.planning import run_document
-from support.results import task_of, trained
+from support.results import TIMES, task_of, trained
 
 from retrain_api.schema.crd import spec_schema
 
@@ -125,6 +126,20 @@ def test_kubectl_wait_returns_when_a_run_is_finished_and_tells_whether_it_is_rea
     assert "condition met" in say(life, "wait", f"--for=condition=Ready={ready}", f"rtr/{NAME}", "--timeout=0")
 
 
+def test_wide_columns_say_how_long_ago_the_learning_ends_and_describe_says_it_of_the_bars(life: Life) -> None:
+    apply(life, document(life))
+    life.ends("Promoted")
+    lines = life.plane.kubectl("-n", life.namespace, "get", "rtr", NAME, "-o", "wide").stdout.splitlines()
+    head, row = (line.split() for line in lines)
+    place = head.index("LEARNT")
+    years, days = divmod((datetime.now(UTC) - datetime.fromisoformat(TIMES["trained_until"])).days, 365)
+    assert row[place] in (f"{365 * years + days}d", f"{years}y{days}d", f"{years}y")
+    described = say(life, "describe", "rtr", NAME)
+    assert "Message: The oldest weights (BTC-USD) end 15 days before the last bar. Reason: AllTrained" in described
+    assert f"Trained Until: {TIMES['trained_until']}" in described
+    assert f"Tested Until: {TIMES['tested_until']}" in described
+
+
 def test_a_watch_shows_the_states_in_their_order(life: Life, tmp_path: Path) -> None:
     log, gate = tmp_path / "watch", threading.Event()
     life.kubelet.fate = Fates(hold={"train": gate})
@@ -164,7 +179,7 @@ def test_the_table_says_how_a_run_ended_and_the_wide_one_says_why(life: Life) ->
     for name in ("retrainruns", "retrainrun", "rtr", "all"):
         assert " Rejected 3/3 0/3 Fail " in say(life, "get", name)
     wide = say(life, "get", "rtr", "-o", "wide")
-    assert wide.startswith("NAME STATE TRAINED PROGRESS GATE PROMOTED AGE MESSAGE ")
+    assert wide.startswith("NAME STATE TRAINED PROGRESS GATE PROMOTED AGE LEARNT MESSAGE ")
     assert wide.endswith(message), "what is long comes last"
 
 

@@ -38,7 +38,8 @@ def setup(tmp_path: Path) -> TrainingSetup:
 def left(setup: TrainingSetup, ended: Ended) -> None:
     """Model, card, pin and result are in the store, and nothing else, hidden or half-written."""
     name = f"lstm_BTC_USD_1m_{ended.result.model.sha256[:8]}"
-    assert setup.files() == [f"{name}.json", f"{name}.pt", f"{setup.folder}data.json", f"{setup.folder}result.json"]
+    kept = [f"{setup.folder}data.json", f"{setup.folder}result.json"]
+    assert setup.files() == [f"{name}.json", f"{name}.pt", *setup.pins(), *kept]
     assert sha256(setup.model_bytes(ended.result)).hexdigest() == ended.result.model.sha256
 
 

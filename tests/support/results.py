@@ -25,6 +25,12 @@ from retrain_api.names import file_name
 Task = PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask
 INTERRUPTED = encode_message(TaskFailure(reason="Interrupted", message="Stopped on request."))
 """What a task says that stops because it was asked to."""
+TIMES = {
+    "trained_until": "2025-06-08T12:16:00Z",
+    "known_until": "2025-06-16T06:16:00Z",
+    "tested_until": "2025-06-24T00:00:00Z",
+}
+"""Of every model here, whose data end on the 24th of June."""
 REPORTS = "s3://bucket/models/reports/team/improved-lstm/uid-1/"
 
 
@@ -88,6 +94,7 @@ def trained(task: TrainTask) -> TrainResult:
         validation_loss=0.6123,
         validation_accuracy=0.701,
         features=FeatureSet(count=32, own=1, digest="f" * 16),
+        **TIMES,
     )
 
 

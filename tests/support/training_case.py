@@ -195,6 +195,10 @@ class TrainingSetup:
         place = self.root / "artifacts"
         return sorted(path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file())
 
+    def pins(self) -> list[str]:
+        """The files that say which rows trainings began with."""
+        return [name for name in self.files() if name.startswith("pins/")]
+
     def model(self, result: TrainResult) -> ModelFile:
         return load_model(self.model_bytes(result))
 

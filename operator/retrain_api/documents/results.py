@@ -10,7 +10,7 @@ from retrain_api.measurement import Stored
 from retrain_api.model_times import Times
 from retrain_api.wire import Lenient, Measured
 
-from .references import DataPin, FeatureSet, FileRef, LookAheadRef
+from .references import DataPin, FeatureSet, FileRef, LookAheadRef, Restated
 
 
 class Result(Lenient):
@@ -53,6 +53,7 @@ class TrainResult(Times, Result):
     warnings: tuple[str, ...] = ()
     features: FeatureSet | None = None
     look_ahead: LookAheadRef | None = None
+    restated: Restated | None = None
 
 
 class EvaluateResult(Times, Result):

@@ -34,7 +34,6 @@ REPORT_NOT_FOUND = bad("ReportNotFound", "The report is not in the store any mor
 NO_PAGE = bad("NoPage", "The report has no HTML page.", "Print it with `retrain report NAME`.")
 NO_BROWSER = bad("NoBrowser", "No browser can be started here.", "Open the page that the message names.")
 BAD_SYMBOL = bad("BadSymbol", "A symbol is written in another way here.", "Write the name that the message gives.")
-BAD_DURATION = bad("BadDuration", "An option is no duration.", "Write a number and m, h or d, such as 90m, 36h or 21d.")
 BAD_OPTIONS = bad("BadOptions", "These options exclude each other.", "Leave one out.")
 FILE_EXISTS = bad("FileExists", "The output file is there already.", "Give another name, or `--force`.")
 CANNOT_WRITE = bad("CannotWrite", "The output file can't be written.", "Check folder and mode.")

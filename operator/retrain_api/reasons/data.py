@@ -7,8 +7,13 @@ _MEND_DATA = "Mend the data, then [retry](#try-again-what-failed)."
 FILE_NOT_FOUND = bad("FileNotFound", "There is no such file.", "Check `data.uri`, `filename` and `interval`.")
 DATA_CHANGED = bad(
     "DataChanged",
-    "The feature file is not the one that the model was trained on.",
-    "Rerun, so that training and evaluation see the same bytes; turn on versions in the bucket to avoid it.",
+    "The feature file does not have the rows that the model was trained on any more; bars that were added since are no change.",
+    "Rerun, so that training and evaluation see the same rows; turn on versions in the bucket to avoid it.",
+)
+DATA_RESTATED = bad(
+    "DataRestated",
+    "Days that an earlier training of the symbol read have other values now; the message names the first day and column.",
+    "Ask the source why. A feature that changes while the candles stay knows later bars, such as a centred mean does.",
 )
 BAD_PIN = bad(
     "BadPin",

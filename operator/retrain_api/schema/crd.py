@@ -56,6 +56,15 @@ def _version() -> dict[str, Any]:
     ]
     columns += [
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+        # kubectl prints a date as an age, 215d, which says at a glance what a date does not. Of a time ahead of its clock it prints
+        # <invalid>; this one is before the validation and test parts, which have passed.
+        {
+            "name": "Learnt",
+            "type": "date",
+            "jsonPath": ".status.trainedUntil",
+            "priority": 1,
+            "description": "How long ago the bars end that the oldest weights have learnt from.",
+        },
         # Last, because it is long: columns after it would be off the screen.
         {
             "name": "Message",

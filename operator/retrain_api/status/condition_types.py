@@ -59,6 +59,12 @@ CONDITION_TYPES: tuple[ConditionType, ...] = (
         "Trained", "every symbol has a model", "one has none", (reasons.ALL_TRAINED, reasons.NOT_ALL_TRAINED)
     ),
     ConditionType(
+        reasons.DATA_RESTATED,
+        "days that an earlier training of a symbol read have other values now; absent otherwise ([more](measuring.md#the-rows-behind-a-model))",
+        "never",
+        (reasons.DATA_RESTATED,),
+    ),
+    ConditionType(
         "Evaluated", "every model has been measured", "one has not", (reasons.ALL_EVALUATED, reasons.NOT_ALL_EVALUATED)
     ),
     ConditionType(

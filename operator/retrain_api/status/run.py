@@ -138,6 +138,11 @@ class RetrainRunStatus(Lenient):
     )
     gate_summary: str = Field("", description="Passed models and verdict, for the column.")
     promoted: str = Field("", description="Promoted symbols, for the column.")
+    trained_until: str | None = Field(
+        None,
+        description="Up to when the weights have learnt: the earliest of the symbols' times. `kubectl get -o wide` prints how long ago "
+        "that is, as LEARNT.",
+    )
     start_time: str | None = Field(None, description="When the work began.")
     as_of: str | None = Field(
         None,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from retrain_api.measurement import Stored
+from retrain_api.model_times import Times
 from retrain_api.wire import Lenient, Measured, Terse, known_or
 
 from .progress import Progress
@@ -43,8 +44,10 @@ class FeaturesRef(Lenient):
     digest: str = Field(description="16 hex digits of all their names and of which are built in.")
 
 
-class SymbolResult(Lenient):
-    """What training and evaluation of a symbol gave."""
+class SymbolResult(Times):
+    """What training and evaluation of a symbol gave; of its times, a run of more than 16 symbols, and a model that is
+    Suspect, have the first alone: cards and pointers have all.
+    """
 
     model: ModelRef | None = Field(None, description="The trained model.")
     epochs: int | None = Field(None, description="Epochs trained.")
@@ -52,7 +55,14 @@ class SymbolResult(Lenient):
     duration_seconds: Measured = Field(None, description="Time the training took.")
     resumed_epochs: int | None = Field(None, description="Epochs that a checkpoint saved from being trained again.")
     data: DataRef | None = Field(None, description="The data, pinned.")
-    features: FeaturesRef | None = Field(None, description="What it learnt from.")
+    features: FeaturesRef | None = Field(
+        None, description="What it learnt from; in a run of more than 16 symbols only the model card says so."
+    )
+    restated: str | None = Field(
+        None,
+        description="The first day and column that have other values than an earlier training read. Of a run's symbols, the first eight "
+        "of which that is so have it; the report has all.",
+    )
     champion: str | None = Field(
         None,
         description="First 12 hex digits of the sha256 of the model that the publication found in service instead of the "

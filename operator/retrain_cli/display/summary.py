@@ -57,7 +57,7 @@ def closing(name: str, status: RetrainRunStatus, page: str | None = None) -> lis
     else:
         # The reasons are with their symbols, above.
         lines = [status.message.split(". ", 1)[0].rstrip(".") + "."] if status.message else []
-    lines += _promotion(name, status)
+    lines = [*_learning(status), *lines, *_promotion(name, status)]
     lines += _report(name, status, page)
     if status.backups is not None and status.backups.message:
         lines += [f"Copies: {status.backups.message}"]
@@ -114,6 +114,11 @@ def _verdicts(status: RetrainRunStatus) -> Iterable[str]:
 def reasons_of(entry: SymbolStatus) -> tuple[str, ...]:
     """Why a symbol has its verdict, or why it failed."""
     return entry.reasons or ((entry.message,) if entry.state in ("Failed", "Skipped") and entry.message else ())
+
+
+def _learning(status: RetrainRunStatus) -> list[str]:
+    """How old the learning is, as the condition says it; nothing while symbols are in training, or of an earlier release's models."""
+    return [one.message for one in status.conditions if one.type == "Trained" and one.status == "True" and one.message]
 
 
 def reached(entry: SymbolStatus) -> str:

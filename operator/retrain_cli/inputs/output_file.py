@@ -4,12 +4,40 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from retrain_api import reasons
 from retrain_api.errors import ConfigurationError
+
+_FILES = frozenset(
+    {".csv", ".gz", ".html", ".json", ".md", ".parquet", ".pdf", ".txt", ".xlsx", ".yaml", ".yml", ".zip"}
+)
+"""Endings that nobody gives to a folder."""
+
+
+def require_ending(path: Path, what: str, *endings: str) -> None:
+    """Raises ConfigurationError("BadOptions") for a file whose ending promises another format than `what` is written in.
+
+    A name without an ending promises nothing.
+    """
+    if path.suffix and path.suffix.lower() not in endings:
+        raise ConfigurationError(
+            reasons.BAD_OPTIONS, f"{path}: {what} written as {_either(endings)}; give a name that ends so."
+        )
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def require_folder(path: Path) -> None:
+    """Raises ConfigurationError("BadOptions") for the name of a file where a folder is asked for."""
+    if path.suffix.lower() in _FILES and not path.is_dir():
+        raise ConfigurationError(
+            reasons.BAD_OPTIONS, f"{path}: give a folder; the file that is written in it is named by --filename."
+        )
 
 
 def require_new(path: Path, force: bool) -> None:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from retrain_api import reasons
 from retrain_api.formatting import counted, headline
+from retrain_api.model_times import apart
 from retrain_api.status.condition import Condition
 from retrain_api.status.condition_types import ANSWER_STALE, CHECKED, CONDITION_TYPES
 from retrain_api.status.run import FINAL_STATES, NEVER, RetrainRunStatus
@@ -109,15 +110,19 @@ def _progress(status: RetrainRunStatus, reason: str) -> Iterable[ConditionDraft]
     """A run that the gate rejects is finished and stalled: a GitOps wave stops there until a person changes something."""
     final = status.state in FINAL_STATES
     good = status.state in ("Passed", "Promoted", "Skipped")
-    message = (
-        "" if status.state in ("Passed", "Promoted") else _final_message(status, reason) if final else status.message
-    )
+    said = _final_message(status, reason) if final else _waiting_message(status)
+    message = "" if status.state in ("Passed", "Promoted") else said
     yield ConditionDraft("Ready", _flag(good), reason, message)
     if not final and status.state not in ("Suspended", "AwaitingApproval"):
         yield ConditionDraft("Reconciling", "True", reason, status.message)
     if final and not good:
         yield ConditionDraft("Stalled", "True", reason, message)
     yield ConditionDraft("Finished", _flag(final), reason)
+
+
+def _waiting_message(status: RetrainRunStatus) -> str:
+    """What the run does or waits for. Why a person is asked stands in status.message: twice, it would take the room of the figures."""
+    return status.message.split(", judged by", 1)[0] if status.state == "AwaitingApproval" else status.message
 
 
 def _final_message(status: RetrainRunStatus, reason: str) -> str:
@@ -136,8 +141,9 @@ def _milestones(status: RetrainRunStatus) -> Iterable[ConditionDraft]:
         "Trained",
         _flag(trained == total > 0),
         reasons.ALL_TRAINED if trained == total > 0 else reasons.NOT_ALL_TRAINED,
-        "" if trained == total else f"{trained} of {counted(total, 'symbol')} trained.",
+        _age_of_the_learning(status) if trained == total else f"{trained} of {counted(total, 'symbol')} trained.",
     )
+    yield from _restated(status)
     measured = sum(entry.state == "Evaluated" for entry in status.symbols)
     yield ConditionDraft(
         "Evaluated",
@@ -163,6 +169,25 @@ def _milestones(status: RetrainRunStatus) -> Iterable[ConditionDraft]:
             reasons.COPIED if status.backups.ok else reasons.NOT_COPIED,
             status.backups.message,
         )
+
+
+def _age_of_the_learning(status: RetrainRunStatus) -> str:
+    """How old the oldest weights are, against their last bar: a sentence that stays true, unlike an age. Empty where unknown."""
+    known = [(one.result.trained_until, one.symbol, one.result.data) for one in status.symbols if one.result]
+    dated = [(until, symbol, data) for until, symbol, data in known if until is not None and data is not None]
+    if not dated:
+        return ""
+    until, symbol, data = min(dated, key=lambda one: one[0])
+    whose = "The weights" if len(status.symbols) == 1 else f"The oldest weights ({symbol})"
+    return f"{whose} end {apart(until, data.last_bar)} before the last bar."
+
+
+def _restated(status: RetrainRunStatus) -> Iterable[ConditionDraft]:
+    found = [(one.symbol, one.result.restated) for one in status.symbols if one.result and one.result.restated]
+    if found:
+        places = "; ".join(f"{symbol} {place}" for symbol, place in found)
+        message = f"Other values than an earlier training read, from this day and column on: {places}."
+        yield ConditionDraft(reasons.DATA_RESTATED, "True", reasons.DATA_RESTATED, message)
 
 
 def _has_model(status: RetrainRunStatus, index: int) -> bool:

@@ -22,6 +22,16 @@ from retrain_cli.main import COMMANDS, main, parser_of
             "There is no option --fail-if-dome=1; did you mean --fail-if-done?",
         ),
         (("run", "-f", "x.yaml", "--wonder"), "There is no option --wonder; `retrain run --help` lists what there is."),
+        (("run",), "retrain run needs -f/--file; `retrain run --help` shows how it is used."),
+        ((), "retrain needs COMMAND; `retrain --help` shows how it is used."),
+        (("logs", "nightly", "--phase", "trian"), "--phase can't be trian; did you mean train?"),
+        (("init", "--device", "TPU"), "--device can't be TPU; did you mean GPU?"),
+        (("completion", "fish"), "retrain completion shell can't be fish; write bash, zsh or tcsh."),
+        (("gate", "rplay", "x"), "retrain gate COMMAND can't be rplay; did you mean replay?"),
+        (
+            ("logs", "nightly", "--tail", "few"),
+            "argument --tail: few is not a number of lines; write one such as 20; `retrain logs --help` shows how it is used.",
+        ),
         (("run", "-f", "x.yaml", "more"), "There is no argument more; `retrain run --help` lists what there is."),
     ],
 )

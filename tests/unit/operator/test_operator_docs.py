@@ -16,6 +16,7 @@ from retrain_api.schema.crd import crd
 from retrain_api.status.condition import Condition
 from retrain_api.status.condition_types import CONDITION_TYPES
 from retrain_api.status.run import RetrainRunStatus, State
+from retrain_api.status.symbol import SymbolResult, SymbolStatus
 from retrain_operator.controller.metrics import Metrics
 from retrain_operator.controller.settings import read
 from retrain_operator.decide.conditions import conditions
@@ -58,12 +59,14 @@ def test_every_state_has_its_row() -> None:
 
 def seen_conditions() -> tuple[Condition, ...]:
     """Of a run that is rejected, one that works, one that is suspended, one with a newer CRD's field, one with backups, one with a
-    preflight, and one whose approval is of another judgement.
+    preflight, one whose approval is of another judgement, and one whose data was rewritten.
     """
     cluster = Cluster.of(backups=[{"name": "vault", "uri": "s3://vault/models/"}])
     found = cluster.settle().status.conditions + cluster.to_the_end().status.conditions
     found += Cluster.of(preflight="Always").settle().status.conditions
-    found += conditions(RetrainRunStatus(), QUEUED, False, START, ("spec.observation",), ("An answer is stale.",))
+    rewritten = SymbolStatus(symbol="BTC-USD", result=SymbolResult(restated="2026-11-20 close"))
+    status = RetrainRunStatus(symbols=(rewritten,))
+    found += conditions(status, QUEUED, False, START, ("spec.observation",), ("An answer is stale.",))
     return found + Cluster.of(suspend=True).settle().status.conditions
 
 
@@ -76,7 +79,7 @@ def test_every_condition_takes_the_reasons_of_its_type() -> None:
     for condition in seen_conditions():
         reason = next(each for each in kinds[condition.type] or ALL if each == condition.reason)
         if kinds[condition.type] and condition.status == "True":
-            others = {"Suspended": "neutral", "FieldsIgnored": "neutral", "AnswerStale": "bad"}
+            others = {"Suspended": "neutral", "FieldsIgnored": "neutral", "AnswerStale": "bad", "DataRestated": "bad"}
             assert reason.polarity == others.get(condition.type, "good")
 
 

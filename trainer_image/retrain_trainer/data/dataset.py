@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,9 @@ from .labels import Labels, label
 from .period import Window, require_filled
 from .split import Split, require_whole_bars, split_rows
 from .windows import window_ends
+
+OnRows: TypeAlias = Callable[[FeatureFile], None]
+"""Is shown the rows of a file as they were read."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,16 @@ def load_dataset(
     built_in: bool | None = None,
     now: int | None = None,
     until: int | None = None,
+    since: int | None = None,
+    columns: Collection[str] | None = None,
+    on_rows: OnRows | None = None,
 ) -> Dataset:
     """Read a feature file, or candles from which the built-in features are computed; label and split it.
 
     `features` and `built_in` are `data.features` and `data.builtIn`; an evaluation passes the features of the model's file.
     `now` is the clock that no bar may be ahead of, in nanoseconds UTC; None takes this machine's. Bars that had not closed by
-    `until` are left out, as if the file did not have them; None takes the clock.
+    `until` are left out, as if the file did not have them; None takes the clock. So are bars that open before `since`, and all
+    columns but `columns`, where those are given. `on_rows` is shown the rows as read, before anything is computed from them.
 
     Raises NotFoundError for a missing file, ConfigurationError("BadDuration"), and DataError for data that would make a training
     wrong: the reasons of `read_features` and `split_rows`, and here OneClass, NoWindows and AllConstant.
@@ -97,7 +105,10 @@ def load_dataset(
     now = time.time_ns() if now is None else now
     until = now if until is None else until
     window = None if windows.window is None else Window(windows.window, WARMUP_ROWS)
-    file = _read(stored, question.interval, wish, now, until, window)
+    read = stored if columns is None else stored.only(columns)
+    file = _read(read, question.interval, wish, now, until, since, window)
+    if on_rows is not None and len(file.candles.timestamps):
+        on_rows(file)
     times = file.candles.timestamps
     with fewer_rows_explained(file.left_open):
         found = select(file, question.interval, wish, lambda cut: split_rows(times[cut:], windows, question).train)
@@ -163,10 +174,16 @@ def fewer_rows_explained(left_open: str) -> Iterator[None]:
 
 
 def _read(
-    file: ParquetColumns, interval: Interval, wish: Wish, now: int, until: int, window: Window | None
+    file: ParquetColumns,
+    interval: Interval,
+    wish: Wish,
+    now: int,
+    until: int,
+    since: int | None,
+    window: Window | None,
 ) -> FeatureFile:
     with forbidden_explained(wish):
-        return read_features(file, interval, wish.features, wish.computable, now, until, window)
+        return read_features(file, interval, wish.features, wish.computable, now, until, window, since)
 
 
 @contextmanager

@@ -35,6 +35,12 @@ def closed_rows(timestamps: TimeArray, interval: Interval, until: int) -> int:
     return int(closed[-1]) + 1 if len(closed) else 0
 
 
+def earlier_rows(timestamps: TimeArray, since: int) -> int:
+    """How many rows come before the first bar that opens at `since` or later, in nanoseconds UTC."""
+    inside = np.flatnonzero(timestamps >= since)
+    return int(inside[0]) if len(inside) else len(timestamps)
+
+
 def left_open(timestamps: TimeArray, rows: int, until: int) -> str:
     """A sentence where bars after the first `rows` are left out; empty where none is."""
     count = len(timestamps) - rows

@@ -80,6 +80,14 @@ RULES: tuple[Rule, ...] = (
         (),
     ),
     Rule(
+        "The data was rewritten",
+        causes.rewritten,
+        "An earlier training was given other values for the same days. Ask the source of the candles what it corrected. A feature that "
+        "changes while the candles stay is made with later bars, such as a centred mean or a scaling over the whole file: make it anew "
+        "from past bars alone, or leave it out of `data.features`.",
+        (),
+    ),
+    Rule(
         "Flat bars counted as down",
         causes.flat_as_down,
         "Set `label.ties` to Drop; otherwise always predicting down looks like skill.",

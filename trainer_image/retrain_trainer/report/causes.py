@@ -15,7 +15,7 @@ from retrain_api.formatting import bar, listed, quoted
 from retrain_api.gate.judgement import JudgedModel
 from retrain_api.measurement import Measurement
 
-from .text import share
+from .text import code, share
 from .uncertainty import between, interval
 from .value import AS_GOOD, best_unfitted, flat_share, learnt_nothing
 
@@ -71,6 +71,14 @@ def nothing_learnt(model: MeasuredModel) -> str | None:
 def suspect(model: MeasuredModel) -> str | None:
     """Some figure or feature is too good to be true; the reasons of the verdict name it."""
     return "" if model.measurement.suspicions else None
+
+
+def rewritten(model: MeasuredModel) -> str | None:
+    """Days that an earlier training read have other values now; late corrections of a last day are none."""
+    found = model.document.get("restated") or {}
+    if found.get("late") or not {"day", "column"} <= found.keys():
+        return None
+    return f"column {code(found['column'])} on {found['day']}"
 
 
 def flat_as_down(model: MeasuredModel) -> str | None:

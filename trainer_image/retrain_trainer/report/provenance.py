@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pydantic import ValidationError
+
+from retrain_api.documents.references import Restated
 from retrain_api.documents.tasks import PublishItem
 
 from .facts import Document, Facts
@@ -75,8 +78,16 @@ def _warnings(facts: Facts) -> Bullets:
     return bullets(
         f"{item.symbol}: {plain(warning)}"
         for item in facts.measured
-        for warning in facts.evaluation(item).get("warnings", ())
+        for warning in (*_restated(facts.evaluation(item)), *facts.evaluation(item).get("warnings", ()))
     )
+
+
+def _restated(document: Document) -> list[str]:
+    """What an earlier training was given otherwise."""
+    try:
+        return [Restated.model_validate(document["restated"]).sentence]
+    except (KeyError, ValidationError):
+        return []
 
 
 def lineage(facts: Facts) -> list[Block]:

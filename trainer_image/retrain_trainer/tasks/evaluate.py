@@ -1,7 +1,7 @@
 """The evaluate command: measures one trained model on bars that it has never seen.
 
-It must read exactly the bytes that were trained, both model and data. If the file has changed, the split moves with it, and
-the model would be tested on bars that it was trained on.
+It must read exactly what was trained: the bytes of the model, and the rows of the data. If other rows were read, the split would move
+with them, and the model would be tested on bars that it was trained on.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,11 +27,11 @@ from retrain_api.documents.tasks import EvaluateItem, EvaluateTask
 from retrain_api.errors import ConfigurationError, DataError, NotFoundError, RetrainError
 from retrain_api.measurement import Measurement
 from retrain_api.model_times import times_in
-from retrain_api.names import EVALUATION_FILE, PREDICTIONS_FILE, run_folder
+from retrain_api.names import EVALUATION_FILE, PIN_FILE, PREDICTIONS_FILE, run_folder
 from retrain_api.time import Windows, duration, nanoseconds_of
 from retrain_api.wire import significant, to_wire
 from retrain_trainer.data.dataset import Dataset, load_dataset
-from retrain_trainer.data.pinning import until_of
+from retrain_trainer.data.pinning import Span, StoredPin, download, read_pin, require_pinned_rows, until_of
 from retrain_trainer.data.times import times_of
 from retrain_trainer.data.windows import window_ends
 from retrain_trainer.measure.assess import Predictions, assess, measurement, windows_of_test
@@ -49,6 +50,8 @@ from retrain_trainer.store.base import Store
 from retrain_trainer.store.credentials import environ_for
 from retrain_trainer.store.locate import Locate, open_artifacts, read_if_there
 from retrain_trainer.store.open import open_store, split_uri
+
+from .kept_rows import kept
 
 Log = Callable[[str], None]
 
@@ -114,11 +117,11 @@ def stored_result(data: bytes, item: EvaluateItem, uri: str) -> EvaluateResult |
 def evaluate(context: EvaluateContext, log: Log) -> tuple[dict[str, Any], bytes]:
     """Measure the model, and return evaluation.json, which still has to name its predictions, and predictions.parquet."""
     task, item = context.task, context.item
-    model = read_model(context)
+    model, pin = read_model(context), pin_of_training(context)
     with TemporaryDirectory(prefix="evaluate-") as folder:
         path = Path(folder) / "features.parquet"
-        fetch_data(context, path)
-        predictions = predict(context, model, load(context, model, path))
+        fetch_data(context, path, pin)
+        predictions = predict(context, model, load(context, model, path, Span.of(pin)))
         log(f"{item.symbol}: {len(predictions.labelled):,} test bars to judge")
         assessment = assess(predictions, task.evaluation)
         comparison = Comparison(path, item.symbol, task.evaluation, predictions, context.device)
@@ -140,6 +143,7 @@ def evaluate(context: EvaluateContext, log: Log) -> tuple[dict[str, Any], bytes]
             "schemaVersion": 1,
             "symbol": item.symbol,
             "measurement": to_wire(measured),
+            "restated": to_wire(pin.restated) if pin and pin.restated else None,
             **to_wire(times_of(predictions.dataset, model.lookback)),
             "luck": None if tries is None else luck_document(predictions, assessment, luck, tries),
             "validation": validation,
@@ -211,22 +215,41 @@ def read_model(context: EvaluateContext) -> ModelFile:
     return load_model(stored.data)
 
 
-def fetch_data(context: EvaluateContext, path: Path) -> None:
-    """Download exactly the bytes that the model was trained on. Raises DataError("DataChanged")."""
-    pin = context.item.data
-    place, key = split_uri(pin.uri)
-    found = open_store(place, environ_for("data", context.environ)).download(key, path, pin.version_id)
+def fetch_data(context: EvaluateContext, path: Path, pin: StoredPin | None = None) -> None:
+    """Download the data that the model was trained on. Raises DataError("DataChanged").
+
+    Where the training pinned its rows, in `pin`, the file may have grown since; otherwise its bytes must be the same.
+    """
+    known = context.item.data
+    place, key = split_uri(known.uri)
+    store = open_store(place, environ_for("data", context.environ))
+    found = download(store, key, path, pin, known.version_id)
     # A status has room only for the first 32 digits.
-    if len(pin.sha256) < 32 or not found.startswith(pin.sha256):
+    same = len(known.sha256) >= 32 and found.startswith(known.sha256)
+    if not same and pin is not None and pin.rows_sha256 is not None:
+        lookup = partial(kept, context.store, context.item.symbol, pin)
+        require_pinned_rows(path, found, pin, context.task.question.interval, lookup)
+    elif not same:
         raise DataError(
             reasons.DATA_CHANGED,
-            f"{pin.uri} is no longer the file that {context.item.symbol} was trained on (sha256 {found[:12]} instead of "
-            f"{pin.sha256[:12]}), and a shifted split would test on trained bars. Train again with a new "
+            f"{known.uri} is no longer the file that {context.item.symbol} was trained on (sha256 {found[:12]} instead of "
+            f"{known.sha256[:12]}), and a shifted split would test on trained bars. Train again with a new "
             "retrain.crpbot.dev/rerun token, or restore the file and use `retrain retry`; versioning in the bucket avoids this.",
         )
 
 
-def load(context: EvaluateContext, model: ModelFile, path: Path) -> Dataset:
+def pin_of_training(context: EvaluateContext) -> StoredPin | None:
+    """What the training pinned; None where nothing readable says it, or of another file than the item's."""
+    task, item = context.task, context.item
+    folder = run_folder(task.run.namespace, task.run.name, task.run.uid, item.train_key)
+    try:
+        pin = read_pin(context.store, folder + PIN_FILE)
+    except DataError:
+        return None
+    return pin if pin is not None and pin.sha256.startswith(item.data.sha256) else None
+
+
+def load(context: EvaluateContext, model: ModelFile, path: Path, span: Span | None = None) -> Dataset:
     """The data as in training: the same rows, features and split. Raises DataError("FeaturesDiffer")."""
     task = context.task
     dataset = load_dataset(
@@ -236,7 +259,9 @@ def load(context: EvaluateContext, model: ModelFile, path: Path) -> Dataset:
         windows=Windows(model.lookback, task.split, duration(task.window)),
         features=model.features,
         now=max(time.time_ns(), nanoseconds_of(task.as_of) if task.as_of else 0),
-        until=until_of(context.item.data, task.question.interval),
+        until=span.until(task.question.interval) if span else until_of(context.item.data, task.question.interval),
+        since=span.first if span else None,
+        columns=span.columns if span else None,
     )
     if dataset.names != tuple(model.features):
         raise DataError(

@@ -6,8 +6,10 @@ one continues from its checkpoint, and both give the same bytes as a training th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,11 +25,22 @@ from retrain_api.documents.results import TrainResult
 from retrain_api.documents.tasks import TrainTask
 from retrain_api.errors import SoftwareError
 from retrain_api.keys import digest as digest_of
-from retrain_api.names import card_file, file_name, model_file, run_folder
+from retrain_api.names import PIN_FILE, card_file, file_name, model_file, run_folder
 from retrain_api.time import duration, nanoseconds_of
+from retrain_trainer.data.columns.timeline import iso_time
 from retrain_trainer.data.dataset import Dataset
+from retrain_trainer.data.files.candles import FeatureFile
 from retrain_trainer.data.freshness import require_fresh, require_new
-from retrain_trainer.data.pinning import fetch, pin_of, read_pin, until_of, write_pin
+from retrain_trainer.data.pinning import (
+    Span,
+    StoredPin,
+    fetch,
+    pin_of,
+    read_pin,
+    require_pinned_rows,
+    until_of,
+    write_pin,
+)
 from retrain_trainer.data.times import times_of
 from retrain_trainer.measure.leaks.find import Leaks, find_leaks
 from retrain_trainer.measure.tries.last_used import last_used
@@ -46,11 +59,11 @@ from retrain_trainer.train.learner import Learner, new_learner
 from retrain_trainer.train.loop import Hooks, State, Stopped, fit
 from retrain_trainer.train.training_data import PreparedData, TrainingData, prepare_file, training_data_on
 
+from . import kept_rows
 from .interruption import Stop
+from .kept_rows import Rows
 from .known import RESULT, earlier_result, model_key, result_of_another_uid
 from .log_format import epoch_line, progress_line, resuming_line
-
-PIN = "data.json"
 
 TRAIN_SAMPLE = 16_384
 """Number of evenly spread train windows that the train accuracy in model file and card is measured on."""
@@ -96,7 +109,7 @@ def run(task: TrainTask, environ: Mapping[str, str], log: Log, stop: Stop) -> Tr
         return known
     context = TrainContext(task, store, folder, choose_device(task.device, "train"), environ, log, stop)
     pin, prepared = prepare_data(context)
-    restored = result_of_another_uid(task, store, pin, log)
+    restored = result_of_another_uid(task, store, pin.reference, log)
     if restored is not None:
         store.write(folder + RESULT, encode(restored).encode())
         return restored
@@ -107,21 +120,40 @@ def run(task: TrainTask, environ: Mapping[str, str], log: Log, stop: Stop) -> Tr
     return result
 
 
-def prepare_data(context: TrainContext) -> tuple[DataPin, PreparedData]:
+def prepare_data(context: TrainContext) -> tuple[StoredPin, PreparedData]:
     """Download, pin, load and scale the data; none of it is left on the disk."""
-    task, place = context.task, context.folder + PIN
+    task, place = context.task, context.folder + PIN_FILE
     pinned = read_pin(context.store, place)
     with TemporaryDirectory(prefix="train-") as scratch:
         own = environ_for("data", context.environ)
         path, digest, version = fetch(task.data_uri, own, pinned, Path(scratch), task.symbol, task.interval)
-        prepared = prepare_file(task, path, until(task, pinned))
-    pin = pinned or pin_of(task.data_uri, prepared.dataset, digest, version)
-    if pinned is None:
-        require_newer(context, prepared.dataset, pin)
-        write_pin(context.store, place, pin)
-    for line in filter(None, (prepared.dataset.left_open, prepared.dataset.feature_line, *prepared.dataset.warnings)):
+        if pinned is None:
+            pin, prepared = first_start(context, path, digest, version)
+        else:
+            lookup = partial(kept_rows.kept, context.store, task.symbol, pinned)
+            require_pinned_rows(path, digest, pinned, task.question.interval, lookup)
+            pin, prepared = pinned, prepare_file(task, path, until(task, pinned), Span.of(pinned))
+    dataset, told = prepared.dataset, pin.restated.sentence if pin.restated else ""
+    for line in filter(None, (dataset.left_open, dataset.feature_line, *dataset.warnings, told)):
         context.log(f"{task.symbol}: {line}")
     return pin, prepared
+
+
+def first_start(context: TrainContext, path: Path, digest: str, version: str | None) -> tuple[StoredPin, PreparedData]:
+    """Load a file that nothing pins yet, and pin its rows. The pin of another pod that did so at this moment wins."""
+    task, rows, moment = context.task, list[Rows](), until(context.task, None)
+
+    def look(file: FeatureFile) -> None:
+        as_of = iso_time(moment)
+        rows.append(kept_rows.look_at(file, task.question.interval, context.store, task.symbol, as_of, context.log))
+
+    prepared = prepare_file(task, path, moment, on_rows=look)
+    (found,) = rows
+    pin = pin_of(task.data_uri, prepared.dataset, digest, version, found.pin)
+    require_newer(context, prepared.dataset, pin.reference)
+    kept_rows.keep(context.store, task.symbol, found, context.log)
+    named = pin.model_copy(update={"restated": found.restated})
+    return write_pin(context.store, context.folder + PIN_FILE, named), prepared
 
 
 def require_newer(context: TrainContext, dataset: Dataset, pin: DataPin) -> None:
@@ -141,14 +173,15 @@ def require_newer(context: TrainContext, dataset: Dataset, pin: DataPin) -> None
     require_new(times, task.min_new_bars, used, name)
 
 
-def until(task: TrainTask, pinned: DataPin | None) -> int | None:
-    """The time by which bars must have closed, in nanoseconds UTC; None where that is the clock.
+def until(task: TrainTask, pinned: StoredPin | None) -> int:
+    """The time by which bars must have closed, in nanoseconds UTC; the clock, where neither task nor pin says one.
 
     A training that started before goes on with its own bars, as of whatever time its run is by now.
     """
     if pinned is not None:
-        return until_of(pinned, task.question.interval)
-    return None if task.as_of is None else nanoseconds_of(task.as_of)
+        span = Span.of(pinned)
+        return span.until(task.question.interval) if span else until_of(pinned, task.question.interval)
+    return time.time_ns() if task.as_of is None else nanoseconds_of(task.as_of)
 
 
 def look_for_leaks(context: TrainContext, dataset: Dataset) -> Leaks:
@@ -159,7 +192,7 @@ def look_for_leaks(context: TrainContext, dataset: Dataset) -> Leaks:
     return leaks
 
 
-def train(context: TrainContext, prepared: PreparedData, pin: DataPin) -> Trained:
+def train(context: TrainContext, prepared: PreparedData, pin: StoredPin) -> Trained:
     """Fit, starting from the newest usable checkpoint; every epoch leaves one.
 
     Raises Interrupted once a request to stop has been answered with a checkpoint.
@@ -219,7 +252,9 @@ def hooks(context: TrainContext, save: Callable[[State], None]) -> Hooks:
     return Hooks(epoch=epoch, step=step if asked else None, stop=context.stop)
 
 
-def finish(context: TrainContext, prepared: PreparedData, pin: DataPin, trained: Trained, leaks: Leaks) -> TrainResult:
+def finish(
+    context: TrainContext, prepared: PreparedData, pin: StoredPin, trained: Trained, leaks: Leaks
+) -> TrainResult:
     """Write model file, card and result, in this order, and then remove the checkpoints.
 
     The result is written last, because a training with a result counts as finished.
@@ -232,19 +267,25 @@ def finish(context: TrainContext, prepared: PreparedData, pin: DataPin, trained:
         symbol=task.symbol,
         train_key=task.train_key,
         model=reference,
-        data=pin,
+        data=pin.reference,
         epochs=state.finished,
         best_epoch=best.epoch,
         duration_seconds=round(state.seconds, 1),
         resumed_epochs=trained.resumed,
         validation_loss=best.validation_loss,
         validation_accuracy=best.validation_accuracy,
-        warnings=(*prepared.dataset.warnings, *leaks.suspicions, *leaks.warnings),
+        warnings=(
+            *prepared.dataset.warnings,
+            *((pin.restated.sentence,) if pin.restated else ()),
+            *leaks.suspicions,
+            *leaks.warnings,
+        ),
         features=feature_set(prepared.dataset),
         look_ahead=leaks.reference(),
+        restated=pin.restated,
         **dict(times_of(prepared.dataset, task.model.lookback_bars)),
     )
-    card = model_card(task, prepared.dataset, pin, model, state, result, context.environ, leaks.as_document())
+    card = model_card(task, prepared.dataset, pin.reference, model, state, result, context.environ, leaks.as_document())
     context.store.write(card_file(model_key(reference)), card.encode())
     context.store.write(context.folder + RESULT, encode(result).encode())
     checkpoint.remove(context.store, context.folder, context.log)

@@ -49,6 +49,7 @@ def model_card(
         "trainKey": task.train_key,
         "data": as_document(pin)
         | {"interval": str(dataset.question.interval), "gaps": dataset.gaps, "warnings": list(result.warnings)},
+        "restated": to_wire(result.restated) if result.restated else None,
         "split": periods(dataset),
         **to_wire(result.times),
         "label": to_wire(task.label),

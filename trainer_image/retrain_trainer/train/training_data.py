@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from retrain_api.documents.tasks import TrainTask
-from retrain_trainer.data.dataset import Dataset, load_dataset
+from retrain_trainer.data.dataset import Dataset, OnRows, load_dataset
+from retrain_trainer.data.pinning import Span
 from retrain_trainer.data.windows import Scaling, fit_scaling, window_ends
 
 from .loss import positive_weight
@@ -55,10 +56,17 @@ class PreparedData:
     built_in: bool
 
 
-def prepare_file(task: TrainTask, path: Path, until: int | None = None) -> PreparedData:
+def prepare_file(
+    task: TrainTask,
+    path: Path,
+    until: int | None = None,
+    span: Span | None = None,
+    on_rows: OnRows | None = None,
+) -> PreparedData:
     """Load and check the file, find its windows, and scale its features with the statistics of the train rows.
 
-    Bars that had not closed by `until`, in nanoseconds UTC, are left out; None takes the clock. Raises what `load_dataset` raises.
+    Bars that had not closed by `until`, in nanoseconds UTC, are left out; None takes the clock. `span` are the pinned rows of a
+    training that started before; `on_rows` as in `load_dataset`. Raises what `load_dataset` raises.
     """
     dataset = load_dataset(
         path,
@@ -68,6 +76,9 @@ def prepare_file(task: TrainTask, path: Path, until: int | None = None) -> Prepa
         features=task.features,
         built_in=task.built_in,
         until=until,
+        since=span.first if span else None,
+        columns=span.columns if span else None,
+        on_rows=on_rows,
     )
     train, validation = (_ends(task, dataset, rows) for rows in (dataset.split.train, dataset.split.validation))
     scaling = fit_scaling(dataset.values, dataset.split.train)

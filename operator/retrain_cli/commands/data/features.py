@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from retrain_api.time import Interval
-from retrain_cli.inputs.output_file import require_new, whole_file
+from retrain_cli.inputs.output_file import require_ending, require_new, whole_file
 
 HELP = "make a feature file from candles"
 
@@ -25,6 +25,7 @@ def run(args: argparse.Namespace) -> int:
 
     Raises what the trainer raises for unusable candles, and ConfigurationError where the output file exists.
     """
+    require_ending(args.output, "features are", ".parquet")
     require_new(args.output, args.force)  # before the work, not after it
     import pyarrow.parquet as pq
 

@@ -14,7 +14,7 @@ from retrain_api.errors import ConfigurationError
 from retrain_api.names import data_file_uri
 from retrain_api.spec.data import Data
 from retrain_api.time import Interval
-from retrain_cli.inputs.output_file import require_new, whole_file
+from retrain_cli.inputs.output_file import require_ending, require_folder, require_new, whole_file
 from retrain_cli.inputs.symbols import well_formed
 
 HELP = "make the file that a run reads from CSV or parquet candles"
@@ -56,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     mean or where the file exists.
     """
     symbol = well_formed(args.symbol)
+    require_folder(args.output)
+    require_ending(Path(args.filename), "candles are", ".parquet")
     interval = Interval.parse(args.interval) if args.interval else None
     if interval is not None:
         require_new(_output(args, symbol, interval), args.force)  # before the work, not after it

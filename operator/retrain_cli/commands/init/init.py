@@ -16,7 +16,7 @@ from retrain_api.extras import lacking
 from retrain_api.schema.editor import editor_schema
 from retrain_api.time import Interval
 from retrain_cli.commands.doctor.machine import gpu_names
-from retrain_cli.inputs.output_file import require_new, write_text
+from retrain_cli.inputs.output_file import require_ending, require_new, write_text
 
 from .account import account, next_step
 from .candle_files import CandleFiles, first_with_candles, require_folder
@@ -60,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
     Raises ConfigurationError for a name, symbol or interval that no run can have, and where a file exists already.
     """
     printed = args.output == "-"
+    if not printed:
+        require_ending(Path(args.output), "a run is", ".yaml", ".yml")
     place = Path() if printed else Path(args.output).parent
     schema, schema_path = _schema_text(), place / SCHEMA_FILE
     wanted = _wanted(args.symbols)

@@ -15,13 +15,15 @@ from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, NotFoundError
 from retrain_api.status.run import ReportStatus, RetrainRunStatus
 from retrain_cli.display.document import add_json_argument, document
-from retrain_cli.inputs.output_file import write_text
+from retrain_cli.inputs.output_file import require_ending, write_text
 from retrain_cli.inputs.results_file import read_stored
 from retrain_cli.inputs.run_arguments import add_run_arguments, named_run
 from retrain_client.handle import RunHandle
 
 HELP = "print, write or open the report of a run"
 FORMATS = ("markdown", "html")
+_PAGE = (".html", ".htm")
+ENDINGS = (".md", ".markdown", *_PAGE)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
     report is gone, ConfigurationError for options that contradict each other, and what the store raises.
     """
     chosen = _format(args)
+    if args.output is not None:
+        require_ending(args.output, "a report is", *ENDINGS)
     found = named_run(args)
     status = found.status
     if status.report is None or status.report.markdown is None:
@@ -85,7 +89,7 @@ def _format(args: argparse.Namespace) -> str:
             reasons.BAD_OPTIONS, "--json prints a document; leave out --open, --output and --format."
         )
     if not args.open:
-        return args.format or ("html" if args.output and args.output.suffix in (".html", ".htm") else "markdown")
+        return args.format or ("html" if args.output and args.output.suffix.lower() in _PAGE else "markdown")
     if args.format == "markdown" or args.output is not None:
         raise ConfigurationError(
             reasons.BAD_OPTIONS,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from retrain_api import reasons
+from retrain_api.model_times import oldest
 from retrain_api.status.run import PromotionStatus, RetrainRunStatus
 from retrain_api.status.symbol import SymbolStatus
 from retrain_operator.decide.job_reasons import STARTING, held_up
@@ -31,6 +32,7 @@ def columns(status: RetrainRunStatus, reason: str, delivers: bool, epochs: int) 
         # None where there is nothing to say: a run that an earlier release finished is not written again.
         "progress": _progress(status, reasons.DELIVERING if delivers and reason in STARTING else reason, epochs)
         or None,
+        "trained_until": oldest(entry.result.trained_until for entry in status.symbols if entry.result),
         "gate_summary": f"{gate.passed}/{gate.total} {gate.verdict}" if gate else "",
         "promoted": ",".join(model.symbol for model in promotion.models),
     }

@@ -14,6 +14,7 @@ from typing import Any
 from retrain_api.documents.results import EvaluateResult
 from retrain_api.keys import digest, evaluate_key
 from retrain_api.measurement import Measurement
+from retrain_api.model_times import Times
 from retrain_api.status.symbol import SymbolResult, SymbolStatus
 from retrain_operator.decide.context import Context
 from retrain_operator.decide.phase_job import Ended, Failed, Lost, PhaseJob, Result, Waiting, Work, phase_job
@@ -106,7 +107,20 @@ def _measured(context: Context, entry: SymbolStatus, outcome: EvaluateResult) ->
     measurement = _fitted(outcome.measurement, len(context.run.spec.symbols))
     update = {"evaluate_key": outcome.evaluate_key, "metrics": measurement}
     update |= {"details_sha256": outcome.details.sha256[:16]}
+    # A model of an earlier release has its times from the measurement.
+    update |= {name: time for name, time in times_shown(outcome, len(context.run.spec.symbols)).items() if time}
+    if measurement.suspicions:
+        update |= {"known_until": None, "tested_until": None}
     return entry.result.model_copy(update=update) if entry.result else None
+
+
+def times_shown(outcome: Times, symbols: int) -> dict[str, str | None]:
+    """The times as a status of so many symbols has room for them: of many, up to when the weights have learnt. Cards have all.
+
+    The same of a model that is Suspect, whose sentences take the room of the other two.
+    """
+    times = dict(outcome.times)
+    return times if symbols <= MANY_SYMBOLS else {"trained_until": times["trained_until"]}
 
 
 def _fitted(measurement: Measurement, symbols: int) -> Measurement:

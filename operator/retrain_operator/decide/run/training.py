@@ -22,7 +22,11 @@ from retrain_operator.manifests.tasks import train_task
 from retrain_operator.state.effects import Steps, deletions
 from retrain_operator.state.view import Outcome
 
+from .evaluating import MANY_SYMBOLS, times_shown
 from .standing import has_model, unreachable
+
+RESTATED_TOLD = 8
+"""Symbols whose restated data a status names."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def advance(context: Context, symbols: Sequence[SymbolStatus], held: Collection[
         free -= bool(one.job.create) and turn
         steps += Steps(create=one.job.create if turn else ())
         known.append(one.known if turn else _awaiting_its_turn(one.known))
-    return Trained(tuple(known), steps, settled=not any(one.unfinished for one in assessed))
+    return Trained(_first_restated(known), steps, settled=not any(one.unfinished for one in assessed))
 
 
 def _removed_symbols(context: Context) -> Steps:
@@ -83,10 +87,11 @@ def _assess(context: Context, known: SymbolStatus, held: bool) -> _Symbol:
     done, failed = has_model(known), held or known.failed_key == memory
     task = partial(train_task, context.run, symbol, context.as_of)
     job = phase_job(context, Work("train", key, task, accept, symbol, done=done, failed=failed))
-    return _Symbol(known if held else known.model_copy(update=_update(known, job, memory)), job)
+    symbols = len(context.run.spec.symbols)
+    return _Symbol(known if held else known.model_copy(update=_update(known, job, memory, symbols)), job)
 
 
-def _update(known: SymbolStatus, job: PhaseJob[TrainResult], memory: str) -> dict[str, Any]:
+def _update(known: SymbolStatus, job: PhaseJob[TrainResult], memory: str, symbols: int) -> dict[str, Any]:
     """What changes in the symbol's status. An earlier failure is forgotten with the next attempt."""
     attempts = max(job.job.attempts if job.job else 0, known.attempts)
     progress = (job.job.progress if job.job else None) or known.progress
@@ -99,7 +104,7 @@ def _update(known: SymbolStatus, job: PhaseJob[TrainResult], memory: str) -> dic
         case Waiting(reason, message):
             return at_work | {"state": "Queued", "reason": reason, "message": message}
         case Result(outcome):
-            done = {"state": "Trained", "result": _result(outcome), "reason": None, "message": None}
+            done = {"state": "Trained", "result": _result(outcome, symbols), "reason": None, "message": None}
             return at_work | done | {"progress": None, "checked_key": None}
         case Failed(reason, message):
             why = {"reason": reason, "message": message, "failed_key": memory, "attempts": attempts}
@@ -112,16 +117,36 @@ def _after(reason: str | None) -> SymbolState:
     return "Skipped" if reason == reasons.NO_NEW_BARS else "Failed"
 
 
-def _result(outcome: TrainResult) -> SymbolResult:
+def _result(outcome: TrainResult, symbols: int) -> SymbolResult:
     return SymbolResult(
+        **times_shown(outcome, symbols),
         model=ModelRef(uri=outcome.model.uri, sha256=outcome.model.sha256),
         epochs=outcome.epochs,
         best_epoch=outcome.best_epoch,
         duration_seconds=outcome.duration_seconds,
         resumed_epochs=outcome.resumed_epochs or None,
         data=DataRef(**outcome.data.model_dump(exclude={"uri", "sha256"}), sha256=outcome.data.sha256[:32]),
-        features=FeaturesRef(**outcome.features.model_dump()) if outcome.features else None,
+        features=_features(outcome, symbols),
+        restated=outcome.restated.place if outcome.restated and not outcome.restated.late else None,
     )
+
+
+def _features(outcome: TrainResult, symbols: int) -> FeaturesRef | None:
+    """What was learnt from, in short. Of many symbols the cards alone say so: a full status has no room for both it and the times."""
+    if outcome.features is None or symbols > MANY_SYMBOLS:
+        return None
+    return FeaturesRef(**outcome.features.model_dump())
+
+
+def _first_restated(known: Sequence[SymbolStatus]) -> tuple[SymbolStatus, ...]:
+    """The symbols, with what was restated of the first few alone: a status of 64 symbols has no room for more."""
+    found = [one.symbol for one in known if one.result is not None and one.result.restated]
+    return tuple(_not_restated(one) if one.symbol in found[RESTATED_TOLD:] else one for one in known)
+
+
+def _not_restated(known: SymbolStatus) -> SymbolStatus:
+    result = known.result and known.result.model_copy(update={"restated": None})
+    return known.model_copy(update={"result": result})
 
 
 def _awaiting_its_turn(known: SymbolStatus) -> SymbolStatus:

@@ -64,17 +64,18 @@ def size(status: RetrainRunStatus) -> int:
     ("accuracy", "symbols", "limit"),
     [
         (0.7123456789, 1, 6_000),
-        (0.7123456789, 3, 6_500),
+        (0.7123456789, 3, 7_000),
         (0.7123456789, 64, 100_000),
         (0.5123456789, 1, 6_000),
         # Two reasons for each model, and the first of them once more in the message of the run. Each names its Job.
-        (0.5123456789, 3, 7_000),
+        (0.5123456789, 3, 7_500),
         (0.5123456789, 64, 100_000),
     ],
 )
 def test_a_status_is_small(accuracy: float, symbols: int, limit: int) -> None:
     status = finished(symbols, accuracy)
     assert all(entry.result and entry.result.metrics and entry.result.metrics.champion for entry in status.symbols)
+    assert all(entry.result and entry.result.trained_until for entry in status.symbols)
     assert size(status) <= limit
 
 

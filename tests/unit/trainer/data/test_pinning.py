@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from retrain_api.documents.references import DataPin
 from retrain_api.errors import DataError, NotFoundError, RetrainError
-from retrain_trainer.data.pinning import fetch, read_pin, write_pin
+from retrain_trainer.data.pinning import StoredPin, fetch, read_pin, write_pin
 from retrain_trainer.store.base import Store
 from retrain_trainer.store.open import open_store
 
@@ -32,12 +31,12 @@ class Data:
     def uri(self) -> str:
         return f"file://{self.file}"
 
-    def fetch(self, pin: DataPin | None = None) -> tuple[Path, str, str | None]:
+    def fetch(self, pin: StoredPin | None = None) -> tuple[Path, str, str | None]:
         return fetch(self.uri, {}, pin, self.scratch)
 
-    def pin(self, data: bytes = b"first") -> DataPin:
+    def pin(self, data: bytes = b"first") -> StoredPin:
         period = {"first_bar": "2025-05-30T00:00:00Z", "last_bar": "2025-05-31T00:00:00Z"}
-        return DataPin(uri=self.uri, sha256=sha256(data).hexdigest(), rows=400, **period)
+        return StoredPin(uri=self.uri, sha256=sha256(data).hexdigest(), rows=400, **period)
 
 
 @pytest.fixture

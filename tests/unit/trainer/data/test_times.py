@@ -35,7 +35,7 @@ def dataset(close: list[float], bars: list[int], interval: str, horizon: int, ti
         values=np.zeros((rows, 1), dtype=np.float32),
         candles=Candles(times, *(prices,) * 5),
         labels=label(prices, times, question),
-        split=split_rows(rows, Windows(lookback, Split()), horizon),
+        split=split_rows(times, Windows(lookback, Split()), question),
         gaps=0,
         dropped=(),
         sha256="",

@@ -406,6 +406,22 @@ def test_the_data_is_named_and_dropping_flat_bars_is_not_hidden() -> None:
 
 
 @pytest.mark.parametrize(
+    ("late", "line"),
+    [
+        (False, "The history was rewritten since 2026-11-27T12:00:00Z: column 'a\\|b' has other values on 2026-11-20"),
+        (
+            True,
+            "Late corrections: 2026-11-20, the last day of the data as of 2026-11-27T12:00:00Z, has other values now",
+        ),
+    ],
+)
+def test_the_report_says_what_an_earlier_training_was_given_otherwise(late: bool, line: str) -> None:
+    found = {"day": "2026-11-20", "column": "a|b", "asOf": "2026-11-27T12:00:00Z", "late": late}
+    text = render(facts({"X-USD": measured(0.60, 0.04)}, document={"restated": found}))
+    assert f"X-USD: {line}" in section(text, "Data")
+
+
+@pytest.mark.parametrize(
     ("card", "line"),
     [
         (
@@ -426,6 +442,9 @@ def test_the_report_lists_what_was_learnt_from(card: dict[str, Any], line: str) 
 
 ADVICE: list[tuple[str, dict[str, Any], dict[str, Any], str | None, str]] = [
     ("suspect", {"suspicions": ("Accuracy is 99 %",)}, {}, "Too good to be true", "`data.features`"),
+    ("rewritten", {}, {"document": {"restated": {"day": "2026-11-20", "column": "rsi", "asOf": "x"}}}, "The data was rewritten", "(column `rsi` on 2026-11-20)"),
+    ("late corrections", {}, {"document": {"restated": {"day": "2026-11-20", "column": "close", "asOf": "x", "late": True}}}, None, "The data was rewritten"),
+    ("of another release", {}, {"document": {"restated": {"day": "2026-11-20"}}}, None, "The data was rewritten"),
     ("flat as down", {"flat_bars": 4_100}, {"spec": {"label": {"ties": "Down"}}}, "Flat bars counted as down", "`label.ties`"),
     ("flat dropped", {"flat_bars": 4_100}, {}, None, "Flat bars counted as down"),
     ("no skill", {"baselines": Baselines(majority=0.72)}, {}, "No better than the majority", "`label.horizonBars`"),

@@ -65,7 +65,8 @@ def weights(model: ModelFile) -> dict[str, Any]:
 def test_model_card_and_result_are_all_that_is_left(setup: TrainingSetup) -> None:
     result = run(setup)
     name = f"lstm_BTC_USD_1m_{result.model.sha256[:8]}"
-    assert setup.files() == [f"{name}.json", f"{name}.pt", f"{setup.folder}data.json", f"{setup.folder}result.json"]
+    kept = [f"{setup.folder}data.json", f"{setup.folder}result.json"]
+    assert setup.files() == [f"{name}.json", f"{name}.pt", *setup.pins(), *kept]
     assert sha256(setup.model_bytes(result)).hexdigest() == result.model.sha256
     assert result.data.sha256 == sha256(setup.file.read_bytes()).hexdigest()
     assert (result.epochs, result.resumed_epochs, result.data.rows) == (3, 0, ROWS)

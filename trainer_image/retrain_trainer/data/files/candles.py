@@ -22,7 +22,7 @@ from retrain_trainer.data.columns.column_values import as_float32, require_finit
 from retrain_trainer.data.columns.rolling import FloatArray
 from retrain_trainer.data.columns.time_causes import type_advice
 from retrain_trainer.data.columns.timeline import TimeArray, iso_time, require_spacing, row_name
-from retrain_trainer.data.period import Window, closed_rows, left_open, require_covered
+from retrain_trainer.data.period import Window, closed_rows, earlier_rows, left_open, require_covered
 
 from .own_columns import Column, LeftOut, listed, named_columns, near, own_columns, read_column, require_numeric
 from .parquet import ParquetColumns, open_parquet
@@ -86,17 +86,18 @@ def read_features(
     now: int | None = None,
     until: int | None = None,
     window: Window | None = None,
+    since: int | None = None,
 ) -> FeatureFile:
     """Read the candle columns and the feature columns of a parquet file, and no others.
 
     `wanted` names the feature columns, which may include candle columns, in the order to return them; wanted names that
     the file lacks and that are `computable` are left to the caller. None takes every numeric column that is not a candle
     column, not known from exchanges' files and not without any value. No bar may open after `now`, in nanoseconds UTC (None: this
-    machine's clock). Bars that had not closed by `until` are left out before anything else is read of them; None reads all. So are bars before the warm-up of `window`.
-    Raises DataError for everything in the file that would make a training wrong.
+    machine's clock). Bars that had not closed by `until` are left out before anything else is read of them; None reads all. So are bars
+    before `since`, and bars before the warm-up of `window`. Raises DataError for everything in the file that would make a training wrong.
     """
     require_columns(file, ("timestamp", "close"))
-    used = used_rows(file, _timestamps(file), interval, now, until, window)
+    used = used_rows(file, _timestamps(file), interval, now, until, window, since)
     with used.rows_counted():
         used.require_order(interval, window)
         found = _columns(used.file, used.timestamps, wanted, computable)
@@ -131,16 +132,19 @@ def used_rows(
     now: int | None,
     until: int | None,
     window: Window | None,
+    since: int | None = None,
 ) -> UsedRows:
-    """Leave out the bars that had not closed by `until`, and those before the warm-up of `window`. Raises DataError("BarInFuture")."""
+    """Leave out the bars that had not closed by `until`, those before `since` and before the warm-up of `window`. Raises DataError("BarInFuture")."""
     clock = time.time_ns() if now is None else now
     # No bar that had closed by `until` is of the future, however late this machine's clock is.
     require_past(timestamps, file.name, clock if until is None else max(clock, until))
     rows = len(timestamps) if until is None else closed_rows(timestamps, interval, until)
     open_bars = "" if until is None else left_open(timestamps, rows, until)
     file, timestamps = file.first(rows), timestamps[:rows]
+    earlier = 0 if since is None else earlier_rows(timestamps, since)
+    file, timestamps = file.after(earlier), timestamps[earlier:]
     skipped, warmup = (0, 0) if window is None else window.rows(timestamps, interval)
-    return UsedRows(file.after(skipped), timestamps[skipped:], open_bars, skipped, warmup)
+    return UsedRows(file.after(skipped), timestamps[skipped:], open_bars, earlier + skipped, warmup)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import RawIOBase
@@ -50,6 +50,10 @@ class ParquetColumns:
     def after(self, rows: int) -> ParquetColumns:
         """The same file, as if it began after so many rows."""
         return replace(self, skipped=self.skipped + rows, rows=self.rows - rows)
+
+    def only(self, columns: Collection[str]) -> ParquetColumns:
+        """The same file, as if it had no other columns beside the times, and these in this order."""
+        return replace(self, types={name: self.types[name] for name in (_TIME, *columns) if name in self.types})
 
     def is_numeric(self, column: str) -> bool:
         """Whether a column holds integers, floats, decimals or booleans."""
