@@ -115,9 +115,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "Over-fitted",
         causes.over_fitted,
-        "It remembers its training bars. Use more history in `data.uri`, more `model.dropout` or `training.weightDecay`, or "
-        "a smaller `model.hiddenSize`.",
-        ("model.dropout", "training.weightDecay", "model.hiddenSize"),
+        "It remembers its training bars. Use more history in `data.uri` (a longer `data.window`), more `model.dropout` or "
+        "`training.weightDecay`, or a smaller `model.hiddenSize`.",
+        ("data.window", "model.dropout", "training.weightDecay", "model.hiddenSize"),
     ),
     Rule(
         "The market changed between validation and test",
@@ -125,6 +125,13 @@ RULES: tuple[Rule, ...] = (
         "Train on newer data, or hold back less of it with `split.validation` and `split.test` (or their percentages), so "
         "that the train part ends closer to today.",
         ("split.validation", "split.validationPercent", "split.test", "split.testPercent"),
+    ),
+    Rule(
+        "The learning is old",
+        causes.old_learning,
+        "Let the train part end closer to the last bar: `split.validation` and `split.test` hold back a length of time, such as 14d, in "
+        "place of a share of all bars, and a shorter `data.window` makes every part shorter.",
+        ("data.window", "split.validation", "split.validationPercent", "split.test", "split.testPercent"),
     ),
     Rule(
         "Not calibrated",
