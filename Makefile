@@ -30,6 +30,7 @@ generate: install   ## crds/ and docs/reference.md from the models, docs/operato
 	.venv/bin/python crds/generate.py
 	.venv/bin/python docs/generate.py
 	.venv/bin/python manifests/argocd/generate.py
+	.venv/bin/python manifests/generate.py
 
 bench: install   ## speed, memory and scale, as ratios to a reference
 	.venv/bin/python benchmarks/training_speed.py

@@ -8,27 +8,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import yaml
-
-from retrain_api.schema.crd import crd
 from retrain_api.schema.reference import reference
+from retrain_cli.display.definition import definition
 
 ROOT = Path(__file__).resolve().parent.parent
-_HEAD = "# Generated from the models in operator/retrain_api by `make generate`; do not edit.\n"
-
-
-class _Plain(yaml.SafeDumper):
-    """Without anchors: kubectl would read them, people would not."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
 
 
 def generated() -> dict[Path, str]:
     """Content of each generated file."""
-    text = yaml.dump(crd(), Dumper=_Plain, sort_keys=False, width=110, allow_unicode=True)
     return {
-        ROOT / "crds" / "retrainruns.yaml": _HEAD + text,
+        ROOT / "crds" / "retrainruns.yaml": definition(),
         ROOT / "docs" / "reference.md": reference(),
     }
 

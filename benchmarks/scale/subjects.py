@@ -43,8 +43,11 @@ class Subject(Protocol):
 
 @dataclass(frozen=True)
 class Ours:
-    """A RetrainRun of three symbols: three train Jobs, an Indexed evaluate Job of three pods, a publish Job."""
+    """A RetrainRun of three symbols: three train Jobs, an Indexed evaluate Job of three pods, a publish Job; before them all a
+    preflight Job, where there is to be one (RETRAIN_SCALE_PREFLIGHT=Always).
+    """
 
+    preflight: str = field(default_factory=lambda: os.environ.get("RETRAIN_SCALE_PREFLIGHT", "Never"))
     port: int = field(default_factory=free_port)
     name: str = "retrain-operator"
     resource: str = "retrainruns"
@@ -71,6 +74,7 @@ class Ours:
                 "data": {"uri": "s3://bucket/features/"},
                 "artifacts": {"uri": "s3://bucket/models/"},
                 "credentials": {"secretName": "aws-credentials"},
+                "preflight": self.preflight,
             },
         }
 

@@ -62,7 +62,7 @@ def oldest(texts: Iterable[str | None]) -> str | None:
     return timestamp(min(known).astimezone(UTC)) if known else None
 
 
-def between(earlier: str, later: str) -> timedelta:
+def elapsed(earlier: str, later: str) -> timedelta:
     """The time from one to the other; none where either text is no time."""
     begin, end = parsed(earlier), parsed(later)
     return end - begin if begin and end else timedelta()
@@ -70,7 +70,7 @@ def between(earlier: str, later: str) -> timedelta:
 
 def apart(earlier: str, later: str) -> str:
     """How far apart two times are, to nearest, in the largest unit of which there are at least two: 215 days, 9 hours."""
-    span = between(earlier, later)
+    span = elapsed(earlier, later)
     units = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)))
     noun, unit = next(((noun, unit) for noun, unit in units if span >= 2 * unit), ("minute", timedelta(minutes=1)))
     return counted(round(span / unit), noun)

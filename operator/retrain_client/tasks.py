@@ -35,7 +35,8 @@ class TaskRun:
     @property
     def label(self) -> str:
         """What stands before its lines where there are several: its symbol, or its phase."""
-        return ", ".join(self.symbols) or self.phase
+        first, *more = self.symbols or (self.phase,)
+        return f"{first} and {len(more)} more" if more else first
 
 
 def symbols_of(pod_spec: Mapping[str, Any], index: int) -> tuple[str, ...]:

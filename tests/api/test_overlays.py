@@ -10,6 +10,9 @@ import pytest
 import yaml
 from support.control_plane import ControlPlane
 
+from retrain_cli.commands.install.manifests import documents, manifests
+from retrain_cli.inputs.run_file import documents as read
+
 ROOT = Path(__file__).resolve().parents[2]
 MANIFESTS = ROOT / "manifests"
 PLACES = ["approval", "base", *sorted(f"overlays/{path.name}" for path in (MANIFESTS / "overlays").iterdir())]
@@ -56,6 +59,22 @@ def test_kubectl_builds_it_and_the_server_takes_it_without_a_warning(plane: Cont
     taken = kubectl(plane, "apply", "--server-side", "--dry-run=server", "-k", str(MANIFESTS / place))
     assert (taken.returncode, taken.stderr) == (0, "")
     assert len(taken.stdout.splitlines()) == len(list(yaml.safe_load_all(built.stdout)))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_command_line_carries_what_kubectl_builds_byte_for_byte(plane: ControlPlane, place: str) -> None:
+    built = kubectl(plane, "kustomize", str(MANIFESTS / place)).stdout
+    assert manifests(place.removeprefix("overlays/")) == built, "make generate"
+
+
+def test_the_definition_that_it_prints_is_the_one_that_kubectl_builds(plane: ControlPlane) -> None:
+    built = kubectl(plane, "kustomize", str(ROOT / "crds")).stdout
+    printed = "".join(documents(None, "crds"))
+    assert read(printed, "printed") == read(built, "built")  # as kubectl reads 1e-06, which PyYAML takes for text
+    taken = kubectl(
+        plane, "apply", "--server-side", "--dry-run=server", "-f", "-", given="---\n".join(documents(None, None))
+    )
+    assert (taken.returncode, taken.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("path", sorted((MANIFESTS / "samples").glob("*.yaml")), ids=lambda path: path.stem)

@@ -118,6 +118,17 @@ def test_a_job_that_somebody_else_suspends_is_queued_and_goes_on_when_it_is_let_
     life.ends("Promoted")
 
 
+def test_what_remains_of_a_training_is_read_from_the_times_of_its_log(life: Life) -> None:
+    """The API server passes the kubelet's times on; here both epochs end in the same moment, so nothing remains."""
+    release, before = threading.Event(), LINE.replace("7/50", "6/50")
+    life.kubelet.fate = Fates(train=lambda task: succeeds(trained(task), log=(before, LINE), hold=release))
+    life.create(symbols=["BTC-USD"], gate={"minPassed": 1})
+    entry = life.until(lambda s: "progress" in s["symbols"][0])["symbols"][0]
+    assert (entry["progress"]["epoch"], entry["progress"]["remainingSeconds"]) == (7, 0)
+    release.set()
+    life.ends("Promoted")
+
+
 def test_the_progress_of_a_training_is_read_from_its_log(life: Life) -> None:
     release = threading.Event()
     life.kubelet.fate = Fates(train=lambda task: succeeds(trained(task), log=(LINE,), hold=release))

@@ -25,6 +25,7 @@ ENDED = ("Promoted", "Passed", "Rejected", "Failed")
 OWN = {
     "at",
     "startTime",
+    "asOf",
     "completionTime",
     "lastTransitionTime",
     "durationSeconds",

@@ -17,6 +17,7 @@ def run_body(uid: str = "run-1", version: str = "10", name: str = "improved-lstm
             "symbols": ["BTC-USD"],
             "data": {"uri": "s3://bucket/features/"},
             "artifacts": {"uri": "s3://bucket/models/"},
+            "preflight": "Never",
         },
     }
 

@@ -100,6 +100,7 @@ class Market:
         """A run that promotes only improvements."""
         spec = {
             "symbols": [SYMBOL],
+            "preflight": "Never",
             "data": {"uri": f"file://{self.root}/data/{rows}/", "features": list(self.told)},
             "artifacts": {"uri": f"file://{self.root}/artifacts/"},
             "label": {"horizonBars": 1, "ties": "Drop"},

@@ -24,7 +24,7 @@ from support.results import result_of as result_of
 
 from retrain_api.documents.encoding import encode_message
 from retrain_api.documents.results import Result, TaskFailure
-from retrain_api.documents.tasks import DeliverTask, EvaluateItem, PublishTask, TrainTask
+from retrain_api.documents.tasks import DeliverTask, EvaluateItem, PreflightTask, PublishTask, TrainTask
 
 
 def succeeds(result: Result, **fate: Any) -> Fate:
@@ -46,6 +46,7 @@ def killed(**fate: Any) -> Fate:
 class Fates:
     """What becomes of a run's pods. A pod of a phase for which nothing is set succeeds at once."""
 
+    preflight: Callable[[PreflightTask], Fate | None] | None = None
     train: Callable[[TrainTask], Fate | None] | None = None
     evaluate: Callable[[EvaluateItem], Fate | None] | None = None
     publish: Callable[[PublishTask], Fate | None] | None = None

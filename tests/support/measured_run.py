@@ -66,6 +66,7 @@ class MeasuredRun:
     def run(self) -> RetrainRun:
         spec = {
             "symbols": [SYMBOL],
+            "preflight": "Never",
             "data": {"uri": f"file://{self.root}/data/"},
             "artifacts": {"uri": f"file://{self.root}/artifacts/"},
             "label": {"horizonBars": 1, "ties": "Drop"},

@@ -54,6 +54,7 @@ def run_document(**spec: Any) -> dict[str, Any]:
         "symbols": ["BTC-USD", "ETH-USD", "SOL-USD"],
         "data": {"uri": "s3://bucket/features/"},
         "artifacts": {"uri": "s3://bucket/models/"},
+        "preflight": "Never",
     }
     return {
         "apiVersion": "retrain.crpbot.dev/v1alpha1",

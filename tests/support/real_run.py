@@ -21,6 +21,7 @@ def run_document(name: str, folder: Path, artifacts: Path, **spec: Any) -> dict[
         "data": {"uri": f"file://{folder}/", "filename": "candles_{symbol}_{interval}.parquet"},
         "artifacts": {"uri": f"file://{artifacts}/"},
         "train": {"device": "CPU"},
+        "preflight": "Never",
     }
     return {
         "apiVersion": "retrain.crpbot.dev/v1alpha1",

@@ -53,6 +53,7 @@ class Team:
             "evaluate": POD,
             "publish": POD,
             "gate": GATE,
+            "preflight": "Never",
         }
         return small | spec
 

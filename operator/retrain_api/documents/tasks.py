@@ -119,8 +119,8 @@ class PreflightTask(Task):
 
     @property
     def windows(self) -> Windows:
-        """How the rows become windows and parts."""
-        return Windows(self.lookback_bars, self.split)
+        """Which rows are used, and how they become windows and parts."""
+        return Windows(self.lookback_bars, self.split, duration(self.window))
 
 
 class EvaluateItem(Lenient):

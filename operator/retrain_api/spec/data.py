@@ -52,7 +52,7 @@ class Data(Strict):
         None,
         max_length=35,
         description="The time as of which the run learns, such as 2025-05-31T18:00:00Z: a bar is used where it had closed by "
-        "then, and whatever later bars hold changes nothing. When unset, it is the time of the run's first Job. See status.asOf.",
+        "then, and whatever later bars hold changes nothing. When unset, it is the time at which its first training begins. See status.asOf.",
     )
     window: Length | None = Field(
         None,

@@ -147,7 +147,7 @@ class RetrainRunStatus(Lenient):
     as_of: str | None = Field(
         None,
         description="The time as of which all symbols are trained and measured: a bar is used where it had closed by then. "
-        "It is data.until, or the time of the first Job of this work; a new rerun token, or a changed training, takes it anew. "
+        "It is data.until, or when the first training of this work was begun; a new rerun token, or a changed training, takes it anew. "
         "Retries, later phases and added symbols keep it.",
     )
     completion_time: str | None = Field(None, description="When the last work ended.")

@@ -66,7 +66,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "approve": (
         ("promote the models that wait", "approve my-run --reason 'looked at the drawdown'"),
         ("see what would be answered", "approve my-run --reason 'a try' --dry-run"),
-        ("promote against the gate, which is told for good", "approve my-run --override --reason 'a try'"),
+        ("promote against the gate, which stays on record for good", "approve my-run --override --reason 'a try'"),
     ),
     "reject": (("promote nothing of this judgement", "reject my-run --reason 'too few trades'"),),
     "rollback": (
@@ -101,6 +101,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "gate": (
         ("the same gate again", "gate replay results.json"),
         ("another gate; no GPU and no data are needed", "gate replay results.json --set accuracy=0.7 --min-passed 2"),
+    ),
+    "manifests": (
+        ("the definition, before anything else", "manifests --only crds"),
+        ("the operator; what it prints is for kubectl apply --server-side -f -", "manifests --only manifests"),
+        ("both, for a single namespace", "manifests --overlay one-namespace"),
     ),
     "completion": (("the script for bash", "completion bash"),),
 }

@@ -89,6 +89,7 @@ class TableDisplay:
     def _cells(self, symbol: str, training: bool) -> list[str]:
         step, epoch = self.steps.get(symbol), self.epochs.get(symbol)
         bar, rate, left = (_bar(step), f"{step.rate:.0f}", time_left(step)) if step and training else ("", "", "")
+        left = left or (self._left(symbol) if training else "")
         number = (
             f"{step.epoch}/{step.epochs}" if step and training else f"{epoch.epoch}/{epoch.epochs}" if epoch else ""
         )
@@ -99,6 +100,12 @@ class TableDisplay:
         shown = ["" if value is None else f"{value:.4f}" for value in figures]
         lr = "" if epoch.learning_rate is None else f"{epoch.learning_rate:.6f}"
         return [number, bar, *shown, lr, rate, left]
+
+    def _left(self, symbol: str) -> str:
+        """Between two epochs, and where a task says nothing of its steps: by the pace of the last epochs."""
+        progress = self.current.symbol(symbol).progress
+        left = progress.remaining_seconds if progress else None
+        return clock(left) if left else ""
 
 
 def _bar(step: Step, width: int = 12) -> str:

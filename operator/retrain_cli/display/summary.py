@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping
 
-from retrain_api.formatting import measured
+from retrain_api.formatting import age, measured
 from retrain_api.gate.caveats import caveats
 from retrain_api.names import ANNOTATION_APPROVE
 from retrain_api.status.condition_types import ANSWER_STALE
@@ -125,7 +125,8 @@ def reached(entry: SymbolStatus) -> str:
     """How far a training is."""
     if entry.progress is None or entry.state != "Training":
         return ""
-    return f"   epoch {entry.progress.epoch} of {entry.progress.epochs}"
+    left = entry.progress.remaining_seconds
+    return f"   epoch {entry.progress.epoch} of {entry.progress.epochs}{f', about {age(left)} left' if left else ''}"
 
 
 def figures(entry: SymbolStatus) -> str:

@@ -18,7 +18,7 @@ from retrain_api.documents.encoding import encode_message
 from retrain_api.documents.results import TaskFailure
 from retrain_api.run import RetrainRun
 from retrain_api.status.lateness import read_late
-from retrain_api.status.progress import read_epoch
+from retrain_api.status.progress import Pace, read_epoch
 from retrain_api.status.run import FINAL_STATES, RetrainRunStatus
 from retrain_operator.decide.context import Settings
 from retrain_operator.decide.run.plan import plan
@@ -62,6 +62,8 @@ class Executor:
     settings: Settings = field(default_factory=Settings)
     jobs: dict[str, JobRecord] = field(default_factory=dict)
     processes: list[TaskProcess] = field(default_factory=list)
+    paces: dict[str, Pace] = field(default_factory=dict)
+    """How fast each training is, by the name of its Job."""
     requeue_at: datetime | None = None
     changed: bool = True
 
@@ -161,7 +163,9 @@ class Executor:
             self.display.line(record, process.index, line)
             epoch, late = read_epoch(line), read_late(line)
             if epoch is not None:
-                self._keep(replace(record, progress=epoch.model_dump()))
+                pace = self.paces.get(record.name, Pace()).then(epoch.epoch, time.monotonic())
+                self.paces[record.name] = pace
+                self._keep(replace(record, progress=pace.of(epoch).model_dump()))
             if late is not None:
                 self._keep(replace(record, late=asdict(late)))
 

@@ -45,6 +45,8 @@ _SOON_OVER = 60.0
 """Seconds within which a preflight that waits for no data has ended: its log is read only after them, so that it costs none of
 these requests."""
 _TAIL = {"tailLines": "20", "limitBytes": "16384", "container": CONTAINER}
+_WITH_TIMES = _TAIL | {"timestamps": "true"}
+"""Of a training: from the times follows how long an epoch takes."""
 
 
 @dataclass
@@ -147,8 +149,9 @@ class LogReader:
     async def _read(self, pod: PodSnapshot) -> None:
         self.read[pod.uid] = time.monotonic()
         job = self.cache.jobs[pod.job_uid]
+        asked = _WITH_TIMES if job.phase == "train" else _TAIL
         try:
-            text = await self.api.text(f"{paths.one('pods', pod.namespace, pod.name)}/log", _TAIL)
+            text = await self.api.text(f"{paths.one('pods', pod.namespace, pod.name)}/log", asked)
         except (ApiError, Unreachable) as error:
             log.debug("a log could not be read: %s", error, extra={"symbol": job.symbol})
             return

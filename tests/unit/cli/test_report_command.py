@@ -228,3 +228,11 @@ def test_a_report_for_programs_has_the_results_beside_it(tmp_path: Path, capsys:
 def test_a_document_is_only_printed(more: tuple[str, ...]) -> None:
     with pytest.raises(ConfigurationError, match="leave out --open, --output and --format"):
         run_report("nightly", "--json", *more)
+
+
+def test_results_that_are_no_json_are_a_sentence(tmp_path: Path) -> None:
+    report = stored_report(tmp_path)
+    (tmp_path / "artifacts" / "reports" / "1" / "results.json").write_text("{")
+    write_status(state="Rejected", report=report)
+    with pytest.raises(DataError, match="is not JSON; `retrain report` prints the report"):
+        run_report("nightly", "--json")

@@ -94,11 +94,24 @@ def test_the_operator_says_so_too(small: Path, folder: Path) -> None:
     assert (ended.returncode, ended.stderr) == (2, said)
 
 
-@pytest.mark.parametrize("command", [("--help",), ("history", "nightly"), ("report", "nightly"), ("compare", "a", "b")])
-def test_other_commands_need_none(small: Path, folder: Path, command: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (("--help",), 0),
+        (("history", "nightly"), 1),
+        (("report", "nightly"), 1),
+        (("compare", "a", "b"), 1),
+        (("logs", "nightly"), 1),
+        (("ls", "--json"), 0),
+        (("explain", "spec.model"), 0),
+        (("manifests", "--overlay", "nvidia"), 0),
+    ],
+)
+def test_other_commands_need_none(small: Path, folder: Path, command: tuple[str, ...], code: int) -> None:
     ended = retrain(small, folder, *command)
+    assert ended.returncode == code
     assert "not installed" not in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert "no name yet" not in ended.stderr
 
 
 def test_every_requirement_of_an_extra_is_known() -> None:

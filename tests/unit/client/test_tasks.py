@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from retrain_client.tasks import TaskRun, meant, newest
+import pytest
+from support.planning import run_document
+
+from retrain_api.run import parse_run
+from retrain_client.tasks import TaskRun, meant, newest, symbols_of
+from retrain_operator.manifests.jobs import manifest
+from retrain_operator.manifests.pods import Task
+from retrain_operator.manifests.tasks import preflight_task, train_task
 
 
 def task(phase: str, symbol: str, created: int, source: str = "", begun: bool = True) -> TaskRun:
     return TaskRun(phase, (symbol,) if symbol else (), source or f"{phase}-{symbol}-{created}", str(created), begun)
+
+
+def pod_of(task: Task) -> dict[str, Any]:
+    run = parse_run(run_document())
+    found: dict[str, Any] = manifest(run, task, "key", "image")["spec"]["template"]["spec"]
+    return found
+
+
+def test_the_task_in_a_pod_says_whose_it_is() -> None:
+    run = parse_run(run_document(symbols=[f"S{n}" for n in range(10)]))
+    looked = pod_of(preflight_task(run, run.spec.symbols, "key"))
+    assert symbols_of(pod_of(train_task(run, "S3")), 0) == ("S3",)
+    assert symbols_of(looked, 0) == tuple(f"S{n}" for n in range(8))
+    assert symbols_of(looked, 1) == ("S8", "S9")
+    assert symbols_of({"containers": [{"name": "istio-proxy"}, {"name": "trainer", "env": []}]}, 0) == ()
+
+
+@pytest.mark.parametrize(
+    ("symbols", "label"),
+    [(("BTC-USD",), "BTC-USD"), ((), "publish"), (("BTC-USD", "ETH-USD", "SOL-USD"), "BTC-USD and 2 more")],
+)
+def test_a_line_names_its_symbol_or_its_phase(symbols: tuple[str, ...], label: str) -> None:
+    assert TaskRun("publish", symbols, "pod", "now", True).label == label
 
 
 BTC, ETH, BTC_MEASURED = task("train", "BTC-USD", 1), task("train", "ETH-USD", 2), task("evaluate", "BTC-USD", 3)

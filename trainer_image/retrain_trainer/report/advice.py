@@ -127,6 +127,13 @@ RULES: tuple[Rule, ...] = (
         ("split.validation", "split.validationPercent", "split.test", "split.testPercent"),
     ),
     Rule(
+        "The learning is old",
+        causes.old_learning,
+        "Let the train part end closer to the last bar: `split.validation` and `split.test` hold back a length of time, such as 14d, in "
+        "place of a share of all bars, and a shorter `data.window` makes every part shorter.",
+        ("data.window", "split.validation", "split.validationPercent", "split.test", "split.testPercent"),
+    ),
+    Rule(
         "Not calibrated",
         causes.never_calibrated,
         "Set `evaluation.calibration` to Platt.",

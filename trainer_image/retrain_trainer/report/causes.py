@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from retrain_api.documents.tasks import PublishItem
 from retrain_api.formatting import bar, listed, quoted
 from retrain_api.gate.judgement import JudgedModel
 from retrain_api.measurement import Measurement
+from retrain_api.model_times import apart, elapsed, times_in
+from retrain_api.time import Duration
 
 from .text import code, share
 from .uncertainty import between, interval
@@ -25,6 +28,8 @@ OVERFITTED = 0.05
 """With a train accuracy this far above its validation accuracy, a model remembers its training bars."""
 DRIFTED = 0.05
 """With a test accuracy this far below the validation accuracy, the market has changed."""
+OLD = timedelta(days=30)
+"""Weights that end longer before the last bar have not seen what the market does today."""
 OFTEN = 10
 """After this many models on the same test bars, a one-in-twenty chance is no longer rare."""
 UNSURE = 0.02
@@ -130,6 +135,22 @@ def drifted(model: MeasuredModel) -> str | None:
     if validation is None or accuracy is None or validation - accuracy < DRIFTED:
         return None
     return f"validation {share(validation)}, test {share(accuracy)}"
+
+
+def old_learning(model: MeasuredModel) -> str | None:
+    """The weights end long before the last bar, and more than a day of that is the split's choice."""
+    until, data = times_in(model.document).trained_until, model.item.data
+    if until is None or data is None:
+        return None
+    gap = elapsed(until, data.last_bar)
+    needed = _held_back_at_least(model) + timedelta(days=1)
+    return f"the weights end {apart(until, data.last_bar)} before the last bar" if gap > max(OLD, needed) else None
+
+
+def _held_back_at_least(model: MeasuredModel) -> timedelta:
+    """What no split can do without: a window with its label in validation and in test, and the purge before each."""
+    bars = 4 * ((model.field("model.lookbackBars") or 0) + (model.field("label.horizonBars") or 0))
+    return Duration.parse(model.field("data.interval") or "1m").as_timedelta * int(bars)
 
 
 def uncalibrated(model: MeasuredModel) -> str | None:

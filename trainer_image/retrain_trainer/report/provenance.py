@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from retrain_api.documents.references import Restated
 from retrain_api.documents.tasks import PublishItem
+from retrain_api.model_times import Times, apart, times_in
 
 from .facts import Document, Facts
 from .text import NOTHING, Block, Bullets, bullets, code, count, plain, share, table
@@ -24,7 +25,7 @@ def data(facts: Facts) -> list[Block]:
     if not rows:
         return ["No model was trained, so no data was pinned."]
     head = ["Model", "Bars", "Rows", "Test", "Flat", "sha256", "Version"]
-    return [table(head, rows), _features(facts), _flat_note(facts), _warnings(facts)]
+    return [table(head, rows), _features(facts), _ages(facts), _flat_note(facts), _warnings(facts)]
 
 
 def _features(facts: Facts) -> Bullets:
@@ -33,6 +34,21 @@ def _features(facts: Facts) -> Bullets:
         f"{item.symbol} learnt from {plain(line)}"
         for item in facts.task.items
         if (line := _feature_line(facts.cards.get(item.symbol, {})))
+    )
+
+
+def _ages(facts: Facts) -> Bullets:
+    """How old the learning of each model is; nothing of an evaluation of before the times were kept."""
+    return bullets(filter(None, (_age(item, times_in(facts.evaluation(item))) for item in facts.task.items)))
+
+
+def _age(item: PublishItem, times: Times) -> str:
+    if item.data is None or times.trained_until is None:
+        return ""
+    before = apart(times.trained_until, item.data.last_bar)
+    return (
+        f"{item.symbol}: the weights end {before} before the last bar. Trained on outcomes up to {times.trained_until}, chosen by those up "
+        f"to {times.known_until or NOTHING}, tested on those up to {times.tested_until or NOTHING}."
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from retrain_api import reasons
-from retrain_api.errors import ConfigurationError, NotFoundError
+from retrain_api.errors import ConfigurationError, DataError, NotFoundError
 from retrain_api.status.run import ReportStatus, RetrainRunStatus
 from retrain_cli.display.document import add_json_argument, document
 from retrain_cli.inputs.output_file import require_ending, write_text
@@ -69,8 +69,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def as_document(run: RunHandle, report: ReportStatus, environ: Mapping[str, str]) -> str:
-    """Where the report is, and the results.json beside it. Raises what `read_stored` raises."""
-    results = json.loads(read_stored(str(report.results), environ))
+    """Where the report is, and the results.json beside it. Raises DataError("BadResults"), and what `read_stored` raises."""
+    text = read_stored(str(report.results), environ)
+    try:
+        results = json.loads(text)
+    except ValueError:
+        raise DataError(
+            reasons.BAD_RESULTS, f"{report.results} is not JSON; `retrain report` prints the report."
+        ) from None
     return document(
         "Report",
         namespace=run.namespace,

@@ -16,7 +16,7 @@ from retrain_operator.state.effects import Steps
 
 
 def as_of_work(run: RetrainRun) -> str | None:
-    """The time of the work under way, as the status remembers it; None before its first Job, and in work of earlier releases."""
+    """The time of the work under way, as the status remembers it; None before its first training, and in work of earlier releases."""
     known = (entry for entry in run.status.symbols if entry.symbol in run.spec.symbols)
     same = any(entry.train_key == train_key(run.spec, entry.symbol, run.rerun) for entry in known)
     return run.status.as_of if same else None

@@ -153,6 +153,9 @@ def _skipped(context: Context, checked: checking.Checked) -> _Draft:
 
 def _trained(context: Context, checked: checking.Checked) -> _Draft:
     trained = training.advance(context, checked.symbols, checked.held)
+    after = replace(checked, symbols=trained.symbols, held=frozenset(context.run.spec.symbols))
+    if after.nothing_new(context.run.spec.required):  # a training found that out, where no preflight did
+        return _skipped(context, after)
     # A publication whose judgement no longer holds is ended, because what it judged is being done again.
     live = [job for job in context.view.of_phase("publish") if job.live]
     past, premature = publications(context), Steps(delete=deletions(live, reasons.SUPERSEDED))

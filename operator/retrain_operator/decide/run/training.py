@@ -14,7 +14,7 @@ from typing import Any
 
 from retrain_api import reasons
 from retrain_api.documents.results import TrainResult
-from retrain_api.status.symbol import DataRef, FeaturesRef, ModelRef, SymbolResult, SymbolStatus
+from retrain_api.status.symbol import DataRef, FeaturesRef, ModelRef, SymbolResult, SymbolState, SymbolStatus
 from retrain_operator.decide.context import Context
 from retrain_operator.decide.phase_job import Failed, PhaseJob, Result, Waiting, Work, phase_job
 from retrain_operator.manifests.jobs import failed_key
@@ -98,7 +98,7 @@ def _update(known: SymbolStatus, job: PhaseJob[TrainResult], memory: str, symbol
     at_work = {"job": job.name, "attempts": attempts, "progress": progress, "failed_key": None}
     match job.outcome or job.state:
         case "Remembered":
-            return {"state": "Failed"}
+            return {"state": _after(known.reason)}
         case "Running":
             return at_work | {"state": "Training", "reason": None, "message": None}
         case Waiting(reason, message):
@@ -108,8 +108,13 @@ def _update(known: SymbolStatus, job: PhaseJob[TrainResult], memory: str, symbol
             return at_work | done | {"progress": None, "checked_key": None}
         case Failed(reason, message):
             why = {"reason": reason, "message": message, "failed_key": memory, "attempts": attempts}
-            return why | {"state": "Failed", "job": job.name or known.job}
+            return why | {"state": _after(reason), "job": job.name or known.job}
     return {}
+
+
+def _after(reason: str | None) -> SymbolState:
+    """What becomes of a symbol whose training ended so: one with nothing new to learn is skipped, as a preflight would have it."""
+    return "Skipped" if reason == reasons.NO_NEW_BARS else "Failed"
 
 
 def _result(outcome: TrainResult, symbols: int) -> SymbolResult:

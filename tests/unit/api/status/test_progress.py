@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from retrain_api.status.progress import Progress, Step, last_epoch, read_epoch, read_step
+from retrain_api.status.progress import Pace, Progress, Step, last_epoch, read_epoch, read_step
 
 EPOCH = "Epoch 1/50: Train Loss=0.6543, Val Loss=0.6789, Val Acc=0.523, LR=0.001000"
 STEP = "Progress: epoch=3 epochs=50 windows=12345/65000 rate=456.1"
@@ -55,6 +57,44 @@ def test_the_last_epoch_of_a_log_counts() -> None:
         EPOCH.replace("1/50", "2/50")
     )
     assert last_epoch(["noise"]) is None
+
+
+def stamped(*ends: tuple[int, str]) -> list[str]:
+    """The log of a kubelet, with the minutes and seconds at which epochs of 50 ended."""
+    return [f"2026-01-05T12:{at}.123456789Z {EPOCH.replace('1/50', f'{epoch}/50')}" for epoch, at in ends]
+
+
+@pytest.mark.parametrize(
+    ("ends", "remaining"),
+    [
+        ([(1, "00:10")], None),
+        ([(1, "00:10"), (2, "00:20")], 480),
+        # The pace is that of the last three: an earlier, slower one is forgotten.
+        ([(1, "00:00"), (2, "10:00"), (3, "10:10"), (4, "10:20"), (5, "10:30")], 450),
+        ([(1, "00:00"), (2, "00:10"), (3, "00:30")], 15 * 47),
+        ([(48, "00:00"), (49, "00:30"), (50, "01:00")], 0),
+        # Another pod goes on from a checkpoint: the time in between is none that an epoch took.
+        ([(1, "00:00"), (2, "00:10"), (2, "30:00")], None),
+        ([(1, "00:00"), (2, "00:10"), (7, "30:00"), (8, "30:05")], 210),
+        # A clock that was set back.
+        ([(1, "00:10"), (2, "00:00")], 0),
+    ],
+)
+def test_what_remains_is_by_the_pace_of_the_last_epochs(ends: list[tuple[int, str]], remaining: int | None) -> None:
+    found = last_epoch(["2026-01-05T12:00:00Z noise", *stamped(*ends), "2026-01-05T12:59:00.5+00:00 noise"])
+    assert found and (found.epoch, found.remaining_seconds) == (ends[-1][0], remaining)
+    plain = last_epoch(line.split(" ", 1)[1] for line in stamped(*ends))
+    assert plain == found.model_copy(update={"remaining_seconds": None}), "a log without times says no less than before"
+
+
+@given(st.integers(2, 60), st.floats(0.01, 1e5))
+def test_of_epochs_alike_as_many_remain_as_are_left(epochs: int, duration: float) -> None:
+    pace, at = Pace().then(1, 0.0), 0.0
+    for number in range(2, epochs + 1):
+        at += duration
+        pace = pace.then(number, at)
+        found = pace.of(Progress(epoch=number, epochs=epochs))
+        assert found.remaining_seconds == pytest.approx((epochs - number) * duration, abs=1, rel=1e-6)
 
 
 def test_what_the_trainer_writes_is_what_is_read() -> None:

@@ -22,7 +22,7 @@ from retrain_operator.kube.api import ApiError
 from retrain_operator.kube.apply import Superseded
 
 RUN = f"{collection('retrainruns', 'team')}/improved-lstm"
-TIMES = ("at", "lastTransitionTime", "startTime", "completionTime")
+TIMES = ("at", "lastTransitionTime", "startTime", "completionTime", "asOf")
 
 
 @dataclass

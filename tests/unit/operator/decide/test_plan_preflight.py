@@ -196,6 +196,33 @@ def test_a_skipped_run_is_over_and_no_failure() -> None:
     assert not [event for event in cluster.events if event.type == "Warning"]
 
 
+def ends_with_nothing_new(cluster: Cluster, symbol: str) -> None:
+    [job] = (job for job in cluster.of_phase("train") if job.live and job.symbol == symbol)
+    cluster.fail(job, "NoNewBars", "No bar is new.", 65)
+
+
+def test_without_a_preflight_a_training_skips_its_symbol() -> None:
+    cluster = Cluster.of(preflight="Never")
+    cluster.settle()
+    ends_with_nothing_new(cluster, "SOL-USD")
+    status = cluster.to_the_end().status
+    assert (status.state, states(status)) == ("Promoted", ["Evaluated", "Evaluated", "Skipped"])
+    assert cluster.settle().status == status
+
+
+def test_without_a_preflight_trainings_skip_their_run() -> None:
+    cluster = Cluster.of(preflight="Never")
+    cluster.settle()
+    ends_with_nothing_new(cluster, "SOL-USD")
+    assert cluster.settle().status.state == "Queued"
+    ends_with_nothing_new(cluster, "ETH-USD")
+    status = cluster.settle().status
+    assert status.state == "Skipped"
+    assert states(status) == ["Stopped", "Skipped", "Skipped"]
+    assert not any(job.live for job in cluster.of_phase("train"))
+    assert cluster.settle().status == status
+
+
 def test_a_symbol_that_is_skipped_counts_as_one_that_did_not_pass() -> None:
     cluster = checking()
     answer(cluster, stale("SOL-USD"))

@@ -390,6 +390,20 @@ def test_an_evaluation_by_an_older_release_has_no_intervals_to_show() -> None:
     assert "Accuracy above" not in text
 
 
+def test_the_data_says_how_old_the_learning_is() -> None:
+    times = {
+        "trainedUntil": "2024-11-21T06:00:00Z",
+        "knownUntil": "2025-03-07T12:00:00Z",
+        "testedUntil": "2025-06-23T23:59:00Z",
+    }
+    text = section(render(facts({"BTC-USD": measured(0.7)}, document=times)), "Data")
+    assert (
+        "- BTC-USD: the weights end 215 days before the last bar. Trained on outcomes up to 2024-11-21T06:00:00Z, chosen by those up to "
+        "2025-03-07T12:00:00Z, tested on those up to 2025-06-23T23:59:00Z." in text
+    )
+    assert "the weights end" not in render(facts({"BTC-USD": measured(0.7)}))
+
+
 def test_the_data_is_named_and_dropping_flat_bars_is_not_hidden() -> None:
     text = render(facts(original(), document={"warnings": ["2 gaps in time"]}))
     cells = row(text, "Data", "BTC-USD")
@@ -456,6 +470,13 @@ ADVICE: list[tuple[str, dict[str, Any], dict[str, Any], str | None, str]] = [
     ("does not remember", {}, {"training": (0.61, 0.60)}, None, "Over-fitted"),
     ("validation better than test", {}, {"training": (0.7, 0.7)}, "The market changed", "`split.testPercent`"),
     ("validation as test", {}, {"training": (0.6, 0.6)}, None, "The market changed"),
+    ("old", {}, {"document": {"trainedUntil": "2024-11-21T06:00:00Z"}}, "The learning is old", "X-USD (the weights end 215 days before the last bar). Let"),
+    ("old, and what to change", {}, {"document": {"trainedUntil": "2024-11-21T06:00:00Z"}}, "The learning is old", "`split.test` hold back a length of time"),
+    ("old by a month and a minute", {}, {"document": {"trainedUntil": "2025-05-24T23:59:00Z"}}, "The learning is old", "`data.window`"),
+    ("a month old", {}, {"document": {"trainedUntil": "2025-05-25T00:00:00Z"}}, None, "The learning is old"),
+    ("of before the times", {}, {"document": {"trainedUntil": None}}, None, "The learning is old"),
+    ("no split of days could shorten it", {}, {"spec": {"data": {"interval": "1d"}}, "document": {"trainedUntil": "2024-08-28T00:00:00Z"}}, None, "The learning is old"),
+    ("a split of days could", {}, {"spec": {"data": {"interval": "1d"}}, "document": {"trainedUntil": "2024-08-26T00:00:00Z"}}, "The learning is old", "the weights end 302 days before"),
     ("badly calibrated", {"calibration_error": 0.07}, {}, "Not calibrated", "`split.validationPercent`"),
     ("not calibrated", {"calibration_error": 0.07}, {"spec": {"evaluation": {"calibration": "None"}}}, "Not calibrated", "`evaluation.calibration` to Platt"),
     ("well calibrated", {"calibration_error": 0.03}, {}, None, "Not calibrated"),

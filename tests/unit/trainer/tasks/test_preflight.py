@@ -149,6 +149,14 @@ def test_eight_refusals_fit_one_message(case: Case) -> None:
     assert len(encode_message(case.result(task)).encode()) <= MESSAGE_LIMIT
 
 
+def test_window_and_lengths_of_the_split_are_asked_for(case: Case) -> None:
+    assert case.refusals(window="11h", split=Split(test="2h")) == ()
+    [found] = case.refusals(window="2d")
+    assert found.reason == "WindowNotCovered"
+    [found] = case.refusals(split=Split(test="11h"))
+    assert found.reason == "TooFewRows"
+
+
 # Age
 
 
