@@ -19,7 +19,7 @@ from retrain_api.documents.encoding import MESSAGE_LIMIT, encode_message
 from retrain_api.documents.references import FileRef
 from retrain_api.documents.results import PreflightResult, Refusal
 from retrain_api.documents.tasks import PREFLIGHT_SYMBOLS, PreflightItem, PreflightTask
-from retrain_api.errors import StoreUnreachable
+from retrain_api.errors import CredentialsError, StoreUnreachable
 from retrain_api.names import judged_folder, promoted_pointer
 from retrain_api.spec.data import Label, Split
 from retrain_trainer.measure.tries.test_reuse import record_name
@@ -328,6 +328,15 @@ def test_a_store_whose_conditions_are_ignored_stops_every_symbol(case: Case, mon
     found = case.refusals("BTC-USD", "ETH-USD")
     assert [(one.symbol, one.reason) for one in found] == [("BTC-USD", "UnsafeStore"), ("ETH-USD", "UnsafeStore")]
     assert case.store.list("") == []
+
+
+def test_a_store_in_which_nothing_may_be_deleted_stops_nobody(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: Any) -> None:
+        raise CredentialsError("AccessDenied", "The credentials do not allow that.")
+
+    monkeypatch.setattr(FileStore, "delete", denied)
+    assert case.refusals() == ()
+    assert PROBED in case.store.list("")
 
 
 def test_a_store_that_is_away_stops_nobody(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
