@@ -178,6 +178,12 @@ def test_the_age_is_counted_from_the_close_of_the_newest_bar(
     assert [one.reason for one in found] == ["DataStale"] * stale
 
 
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_node_whose_clock_leaps_changes_nothing(case: Case, days: int) -> None:
+    case.time = later(days=days)
+    assert case.refusals(as_of=text(later(minutes=1)), max_age="1h") == ()
+
+
 def test_without_a_time_of_its_own_the_age_is_that_at_the_look(case: Case) -> None:
     case.time = later(hours=2, minutes=5)
     [found] = case.refusals(max_age="2h")
