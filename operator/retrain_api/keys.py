@@ -18,7 +18,7 @@ from retrain_api.spec.data import Split
 from retrain_api.spec.run import RetrainRunSpec
 
 from .names import data_file_uri
-from .time import Duration, in_utc
+from .time import UNITS, Duration, in_utc
 
 _LENGTH = 16
 
@@ -87,7 +87,7 @@ def _split(split: Split) -> dict[str, Any]:
 
 
 def _minutes(length: str | None) -> int | None:
-    return None if length is None else Duration.parse(length).nanoseconds // Duration.parse("1m").nanoseconds
+    return None if length is None else Duration.parse(length).nanoseconds // UNITS["m"]
 
 
 def evaluate_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None, champion: str | None = None) -> str:

@@ -152,7 +152,7 @@ def _fake_paths() -> list[object]:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ([], 2, "required: COMMAND"),
+        ([], 2, "retrain needs COMMAND; "),
         (["nonsense"], 2, "There is no command nonsense; "),
         (["run", "--nonsense"], 2, "-f/--file"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.remotes import configured, on_disk
 
 from retrain_api.documents.references import RunRef
 from retrain_api.documents.tasks import PreflightItem, PreflightTask
-from retrain_api.errors import DataError
+from retrain_api.errors import DataError, NotFoundError
 from retrain_api.spec.data import Label, Split
 from retrain_api.time import Question, Windows
 from retrain_trainer.data.preflight import Demand, closed_bars
@@ -197,3 +199,15 @@ def test_a_store_without_conditional_writes_is_told(s3: Any, proxy: Any, s3_root
     asked = task(s3_root + "data/", s3_root + "models/", "A")
     assert refused(asked, s3.environ(endpoint=proxy.endpoint)) == [("A", "NoConditionalWrites")]
     assert open_store(s3_root, s3.environ()).list("") == []
+
+
+def test_a_file_behind_rclone_is_read_in_parts(rclone: None, tmp_path: Path) -> None:
+    (tmp_path / "root" / "data").mkdir(parents=True)
+    (tmp_path / "root" / "data" / "x.parquet").write_bytes(small(20_000))
+    config = configured(tmp_path / "rclone.conf", on_disk("disk", tmp_path / "root"))
+    store = open_store("rclone://disk/data/", os.environ | {"RCLONE_CONFIG": str(config)}, 10)
+    bars = closed_bars(store, "x.parquet", "X", DEMAND, NOW, NOW)
+    assert bars is not None
+    assert len(bars) == 20_000
+    with pytest.raises(NotFoundError, match="does not exist"):
+        closed_bars(store, "y.parquet", "X", DEMAND, NOW, NOW)

@@ -33,12 +33,15 @@ ROUNDS = 2
 
 
 def probe_once(store: Store, now: datetime) -> bool:
-    """Probe a store that was not probed within the last month, and remember it; whether it was. Raises what the probes raise."""
+    """Probe a store that was not probed within the last month, and remember it; whether it was. Raises what the probes raise.
+
+    A training goes on where nothing may be deleted, so that is no fault here either.
+    """
     before = read_if_there(store, PROBED)
     if before is not None and _is_recent(before.data, store.uri, now):
         return False
-    probe_written(store)
-    probe_conditions(store)
+    probe_written(store, must_clean=False)
+    probe_conditions(store, must_clean=False)
     store.write(PROBED, json.dumps({"location": store.uri, "probedAt": timestamp(now)}).encode())
     return True
 
@@ -52,9 +55,12 @@ def _is_recent(data: bytes, location: str, now: datetime) -> bool:
         return False  # damaged, or of another release: probed again, and written anew
 
 
-def probe_written(store: Store) -> str:
-    """Write, read back and delete an object. Raises SoftwareError("NotAsWritten") and what the store raises."""
-    with _probe_keys(store) as new_key:
+def probe_written(store: Store, must_clean: bool = True) -> str:
+    """Write, read back and delete an object. Raises SoftwareError("NotAsWritten") and what the store raises.
+
+    Without `must_clean` it may be that nothing can be deleted there.
+    """
+    with _probe_keys(store, must_clean) as new_key:
         key, written = new_key(), secrets.token_bytes(256)
         store.write(key, written)
         if store.read(key).data != written:
@@ -64,9 +70,9 @@ def probe_written(store: Store) -> str:
     return f"{store.uri} was written, read back and cleaned up"
 
 
-def probe_conditions(store: Store) -> str:
+def probe_conditions(store: Store, must_clean: bool = True) -> str:
     """Conditions that must fail, then races. Raises ConfigurationError("UnsafeStore") and what the store raises."""
-    with _probe_keys(store) as new_key:
+    with _probe_keys(store, must_clean) as new_key:
         key = new_key()
         first = store.write(key, b"first", if_absent=True)
         _require_conflict(store, lambda: store.write(key, b"again", if_absent=True), "there must be no object yet")
@@ -79,7 +85,7 @@ def probe_conditions(store: Store) -> str:
 
 
 @contextlib.contextmanager
-def _probe_keys(store: Store) -> Iterator[Callable[[], str]]:
+def _probe_keys(store: Store, must_clean: bool) -> Iterator[Callable[[], str]]:
     """A maker of unused keys; whatever was written under them is deleted in the end."""
     made: list[str] = []
 
@@ -93,7 +99,11 @@ def _probe_keys(store: Store) -> Iterator[Callable[[], str]]:
         with contextlib.suppress(RetrainError):  # the first error is the one to report
             _clean(store, made)
         raise
-    _clean(store, made)
+    try:
+        _clean(store, made)
+    except RetrainError as error:
+        if must_clean or error.retryable:
+            raise
 
 
 def _clean(store: Store, keys: list[str]) -> None:

@@ -88,9 +88,7 @@ def run(task: PreflightTask, environ: Mapping[str, str], log: Log, clock: Clock 
             log(f"{store.uri} was probed: it can be written, and its conditional writes are honest")
     except RetrainError as error:
         return _result(task, [Finding(item, _lasting(error)) for item in items], log)
-    as_of = task.as_of or task.until
-    until = None if as_of is None else min(_nanoseconds(as_of), clock.now())
-    preflight = Preflight(task, demand_of(task), store, environ, clock, until)
+    preflight = Preflight(task, demand_of(task), store, environ, clock, _until(task, clock))
     return _result(task, _found(preflight, items, log), log)
 
 
@@ -158,6 +156,13 @@ def _index(environ: Mapping[str, str]) -> int:
     if not text.isdecimal():
         raise ConfigurationError(reasons.BAD_TASK, f"JOB_COMPLETION_INDEX is {text!r}; it must be a number.")
     return int(text)
+
+
+def _until(task: PreflightTask, clock: Clock) -> int | None:
+    """The time as of which the run learns; None is the clock's. That of the work under way holds whatever this node's clock says."""
+    if task.as_of is not None:
+        return _nanoseconds(task.as_of)
+    return None if task.until is None else min(_nanoseconds(task.until), clock.now())
 
 
 def _nanoseconds(time: str) -> int:

@@ -7,8 +7,10 @@ import string
 from typing import Any
 
 import pytest
+from support import results
 from support.planning import Cluster, run_document
 
+from retrain_api.documents.references import Restated
 from retrain_api.measurement import CRITERIA, METRICS, RULES, Baselines, Champion, Measurement, Metrics
 from retrain_api.run import parse_run
 from retrain_api.status.run import FINAL_STATES, RetrainRunStatus
@@ -90,6 +92,17 @@ def test_a_status_of_models_that_luck_explains_is_small() -> None:
     status = finished(64, 0.7123456789, gate={"maxLuckPercent": 5})
     assert status.gate is not None and status.gate.verdict == "Inconclusive"
     assert size(status) <= 100_000
+
+
+@pytest.mark.parametrize(("symbols", "limit"), [(3, 8_000), (64, 100_000)])
+def test_a_status_of_rewritten_data_is_small(symbols: int, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same long column was rewritten in every symbol's file, and three reasons stand with each model."""
+    found = Restated(day="2026-11-20", column="moving_average_of_the_close_" * 4, as_of="2026-11-27T12:00:00Z")
+    plain = results.trained
+    monkeypatch.setattr(results, "trained", lambda task: plain(task).model_copy(update={"restated": found}))
+    status = finished(symbols, 0.7123456789, gate={"confidencePercent": 95})
+    assert any(one.type == "DataRestated" for one in status.conditions)
+    assert size(status) <= limit
 
 
 SUSPICION = (

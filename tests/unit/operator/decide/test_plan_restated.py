@@ -43,7 +43,7 @@ def test_a_condition_names_symbol_day_and_column_and_stops_nothing(found: dict[s
     told = condition(cluster)
     assert told is not None
     assert (told.status, told.reason) == ("True", "DataRestated")
-    assert told.message.endswith("from this day and column on: ETH-USD 2026-11-20 hint.")
+    assert told.message.endswith("first on: ETH-USD 2026-11-20 hint.")
 
 
 @pytest.mark.parametrize("one", [None, LATE])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Condition, Thread
@@ -18,6 +19,7 @@ from support.publishing_case import RUN
 
 from retrain_api.documents.references import FileRef
 from retrain_api.documents.results import NotPromoted, Promoted
+from retrain_api.wire import timestamp
 from retrain_trainer.model.pointer import Pointer, TestPeriod, read_pointer
 from retrain_trainer.promote.promotion import decide, flip
 from retrain_trainer.promote.rollback import roll_back
@@ -106,6 +108,23 @@ def test_the_champion_is_compared_on_bars_after_its_own_test(market: Market) -> 
     b.refused()
     b.measure()
     assert b.measured[1].measurement.champion.bars == 499
+
+
+@pytest.mark.parametrize(("until", "bars"), [(None, 499), (timedelta(), 499), (timedelta(minutes=50), 449)])
+def test_its_tested_until_counts_and_without_one_the_last_bar_of_its_test(
+    market: Market, until: timedelta | None, bars: int
+) -> None:
+    """A bar that opens at testedUntil is the first one that is new to it."""
+    old, a = Contender.of(market, "old", 2_000), Contender.of(market, "a", 2_500)
+    old.measure()
+    old.publish()
+    pointer = market.pointer
+    end = pointer.tested_end
+    assert pointer.tested_until and end == pointer.test.end + timedelta(minutes=1), "each of these bars is labelled"
+    other = None if until is None else timestamp(end + until)
+    market.store.write(f"promoted/{SYMBOL}.json", pointer.model_copy(update={"tested_until": other}).encode())
+    a.measure()
+    assert a.measured[-1].measurement.champion.bars == bars
 
 
 def test_a_hundred_bars_after_its_test_are_enough(market: Market) -> None:

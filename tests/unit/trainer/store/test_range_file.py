@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.odd_server import odd_server
 
 from retrain_trainer.store.base import Conflict
 from retrain_trainer.store.file import FileStore
+from retrain_trainer.store.open import open_store
 from retrain_trainer.store.range_file import TAIL_BYTES, RangeFile
 
 SIZES = st.sampled_from([0, 1, TAIL_BYTES - 1, TAIL_BYTES, TAIL_BYTES + 1, 3 * TAIL_BYTES])
@@ -73,3 +75,13 @@ def test_a_file_that_is_cut_off_between_two_reads_is_a_conflict(tmp_path: Path) 
         stream.truncate(100_000)
     with pytest.raises(Conflict, match="changed by another writer"):
         file.read_row_group(0, columns=["a"])
+
+
+@pytest.mark.parametrize("start", [0, 100, -7, -5_000, 1_000, 2_000])
+def test_a_server_that_knows_no_ranges_is_read_all_the_same(start: int) -> None:
+    body = bytes(range(250)) * 4
+    with odd_server(lambda caller: caller.answer(200, body, "application/octet-stream", ETag='"e"')) as server:
+        environ = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_ENDPOINT_URL": server.http}
+        found = open_store("s3://bucket/", environ, 1).read_range("x", start, 10)
+    assert found.data == body[start:][:10]
+    assert (found.of.size, found.of.etag) == (len(body), '"e"')

@@ -19,7 +19,7 @@ from retrain_api.documents.encoding import MESSAGE_LIMIT, encode_message
 from retrain_api.documents.references import FileRef
 from retrain_api.documents.results import PreflightResult, Refusal
 from retrain_api.documents.tasks import PREFLIGHT_SYMBOLS, PreflightItem, PreflightTask
-from retrain_api.errors import StoreUnreachable
+from retrain_api.errors import CredentialsError, StoreUnreachable
 from retrain_api.names import judged_folder, promoted_pointer
 from retrain_api.spec.data import Label, Split
 from retrain_trainer.measure.tries.test_reuse import record_name
@@ -178,6 +178,12 @@ def test_the_age_is_counted_from_the_close_of_the_newest_bar(
     assert [one.reason for one in found] == ["DataStale"] * stale
 
 
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_node_whose_clock_leaps_changes_nothing(case: Case, days: int) -> None:
+    case.time = later(days=days)
+    assert case.refusals(as_of=text(later(minutes=1)), max_age="1h") == ()
+
+
 def test_without_a_time_of_its_own_the_age_is_that_at_the_look(case: Case) -> None:
     case.time = later(hours=2, minutes=5)
     [found] = case.refusals(max_age="2h")
@@ -322,6 +328,15 @@ def test_a_store_whose_conditions_are_ignored_stops_every_symbol(case: Case, mon
     found = case.refusals("BTC-USD", "ETH-USD")
     assert [(one.symbol, one.reason) for one in found] == [("BTC-USD", "UnsafeStore"), ("ETH-USD", "UnsafeStore")]
     assert case.store.list("") == []
+
+
+def test_a_store_in_which_nothing_may_be_deleted_stops_nobody(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: Any) -> None:
+        raise CredentialsError("AccessDenied", "The credentials do not allow that.")
+
+    monkeypatch.setattr(FileStore, "delete", denied)
+    assert case.refusals() == ()
+    assert PROBED in case.store.list("")
 
 
 def test_a_store_that_is_away_stops_nobody(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,9 +25,9 @@ def cut_warning(found: Selection, skipped: int = 0, warmup: int = 0) -> tuple[st
     if found.blank is None:
         return ()
     name, row = found.blank
+    rows = f"The first {found.cut - warmup:,} rows{' of data.window' if warmup else ''} are cut"
     return (
-        f"The first {found.cut - warmup:,} rows{' of data.window' if warmup else ''} are cut, as the warm-up of built-in features is: column {name!r} has no value "
-        f"before row {skipped + row:,}.",
+        f"{rows}, as the warm-up of built-in features is: column {name!r} has no value before row {skipped + row:,}.",
     )
 
 

@@ -60,7 +60,7 @@ def _ends(file: ParquetColumns, group: int) -> Ends | None:
         return None
     statistics = found.statistics
     unit = _NANOSECONDS.get(_unit(statistics.logical_type))
-    if unit is None or not statistics.has_min_max or not statistics.has_null_count or statistics.null_count:
+    if unit is None or not statistics.has_min_max or (statistics.has_null_count and statistics.null_count):
         return None
     first, last = int(statistics.min_raw) * unit, int(statistics.max_raw) * unit
     return (first, last) if _RANGE.min < first <= last < _RANGE.max else None

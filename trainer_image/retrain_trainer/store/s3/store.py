@@ -23,7 +23,7 @@ from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, NotFoundError, RetrainError, SoftwareError
 
 from ..authority import S3_AUTHORITY, authority
-from ..base import Head, Range, Stored, changed_meanwhile, checked_key
+from ..base import Head, Range, Stored, changed_meanwhile, checked_key, first_byte
 from ..disk import disk_errors, file_chunks, write_file
 from ..patience import Patience, Temporary
 from .answers import is_code
@@ -94,7 +94,7 @@ class S3Store:
                 answer["Body"].close()
                 raise changed_meanwhile(self.uri_of(key))
             # A server that knows no ranges sends the whole object.
-            skipped = start if start >= 0 and "ContentRange" not in answer else 0
+            skipped = 0 if "ContentRange" in answer else first_byte(start, found.size)
             return Range(b"".join(self._body(key, answer))[skipped:][:length], of or found)
 
         return self._request(key, attempt)
