@@ -42,7 +42,7 @@ def test_a_run_with_nothing_new_to_learn_ends_well(local: LocalRun) -> None:
     assert "Skipped: All 2 symbols have nothing new to learn" in skipped.stdout
     assert "nightly: Skipped\n  BTC-USD: Skipped\n      Scripted.\n" in skipped.stdout
     assert "retry" not in skipped.stdout and "Training Summary" not in skipped.stdout
-    (listed,) = json.loads(local.command("ls", "--json").stdout)
+    (listed,) = json.loads(local.command("ls", "--json").stdout)["runs"]
     assert listed["state"] == "Skipped"
     assert local.command("retry", "nightly").stderr == (
         "retrain: nightly has nothing to retry: nothing failed; its state is Skipped.\n"
