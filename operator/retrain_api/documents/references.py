@@ -56,7 +56,7 @@ class Restated(Lenient):
     @property
     def place(self) -> str:
         """Day and column, short enough for a status."""
-        return f"{self.day} {self.column}"[:36]
+        return f"{self.day} {self.column}"[:30]
 
     @property
     def sentence(self) -> str:

@@ -186,7 +186,7 @@ def _restated(status: RetrainRunStatus) -> Iterable[ConditionDraft]:
     found = [(one.symbol, one.result.restated) for one in status.symbols if one.result and one.result.restated]
     if found:
         places = "; ".join(f"{symbol} {place}" for symbol, place in found)
-        message = f"Other values than an earlier training read, first on: {places}."
+        message = f"Rewritten, first on: {places}."
         yield ConditionDraft(reasons.DATA_RESTATED, "True", reasons.DATA_RESTATED, message)
 
 
