@@ -104,16 +104,6 @@ class Metrics:
             "symbols that a preflight skipped, because they have nothing new to learn",
             registry=registry,
         )
-        self._phases = Histogram(
-            "retrain_phase_duration_seconds",
-            "histogram: preflight, train, evaluate, publish, from one milestone to the next",
-            ["phase"],
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self._reconciles = Histogram(
-            "retrain_reconcile_duration_seconds", "histogram: how long it takes to reconcile a run", registry=registry
-        )
         self._errors = Counter(
             "retrain_reconcile_errors",
             "reconciles that had to be repeated: an HTTP code of the API server, Unreachable, Superseded (harmless), Software (a bug in the operator); "
@@ -127,7 +117,21 @@ class Metrics:
             ["verb", "resource", "code"],
             registry=registry,
         )
+        self._time_in(registry)
         self._begin_at_zero()
+
+    def _time_in(self, registry: CollectorRegistry) -> None:
+        """How long things take."""
+        self._phases = Histogram(
+            "retrain_phase_duration_seconds",
+            "histogram: preflight, train, evaluate, publish, from one milestone to the next",
+            ["phase"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._reconciles = Histogram(
+            "retrain_reconcile_duration_seconds", "histogram: how long it takes to reconcile a run", registry=registry
+        )
 
     def _begin_at_zero(self) -> None:
         """An alert asks whether these rise, and Prometheus sees no rise in a series that begins at 1."""

@@ -115,23 +115,29 @@ def load_dataset(
         if window is not None and found.blank is not None:
             require_filled(found.candles.timestamps, question.interval, window, found.blank[0], path.name)
         dataset = _labelled(symbol, question, windows, found, file_sha256(path))
-    candles, jumps = found.candles, find_jumps(found.candles, question.interval)
-    return replace(
-        dataset,
-        feature_line=feature_line(found, wish),
-        jumps=jumps,
-        until=until,
-        left_open=file.left_open,
-        window=window,
-        warnings=open_warning(file.candles, path.name)
-        + symbol_warning(stored.after(file.skipped).first(len(times)), symbol)
+    told = replace(
+        dataset, feature_line=feature_line(found, wish), until=until, left_open=file.left_open, window=window
+    )
+    stray = symbol_warning(stored.after(file.skipped).first(len(times)), symbol)
+    return _with_warnings(told, open_warning(file.candles, path.name) + stray, file, found, wish)
+
+
+def _with_warnings(
+    dataset: Dataset, first: tuple[str, ...], file: FeatureFile, found: Selection, wish: Wish
+) -> Dataset:
+    """What a person should know of rows and columns, after the sentences in `first`; and the jumps that are among it."""
+    candles, interval = found.candles, dataset.question.interval
+    jumps = find_jumps(candles, interval)
+    warnings = (
+        first
         + jump_warning(jumps, candles.timestamps, file.skipped + found.cut, vars(dataset.split))
         + cut_warning(found, file.skipped, file.warmup)
         + _growth_warning(found, wish)
         + target_warning(found.own)
-        + _gap_warning(candles, question.interval)
-        + _constant_warning(found.dropped),
+        + _gap_warning(candles, interval)
+        + _constant_warning(found.dropped)
     )
+    return replace(dataset, jumps=jumps, warnings=warnings)
 
 
 def _labelled(symbol: str, question: Question, windows: Windows, found: Selection, sha256: str) -> Dataset:
