@@ -1,4 +1,4 @@
-"""How a run ended, on a terminal: the verdicts as a table, in colour, and below it what `retrain run` says anywhere."""
+"""How a run stands: on a terminal the verdicts as a table, in colour, and below it what is said anywhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from retrain_api.formatting import measured
 from retrain_api.status.run import RetrainRunStatus
 from retrain_api.status.symbol import SymbolStatus
 
-from .summary import closing, reasons_of
+from .summary import closing, reached, reasons_of, run_summary
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,16 +23,22 @@ _COLOURS = {
 COLUMNS = ("SYMBOL", "VERDICT", "ACCURACY", "MAJORITY", "CALIBRATION", "PNL", "TRADES", "BARS")
 
 
-def print_closing(name: str, status: RetrainRunStatus, page: str | None, out: TextIO) -> None:
-    """Print it, no wider than the terminal."""
+def print_run(name: str, status: RetrainRunStatus, out: TextIO, page: str | None = None) -> None:
+    """How a run stands: a table on a terminal, no wider than it, and lines elsewhere; `page` is a nearer place of the report."""
+    if out.isatty():
+        _print_table(name, status, out, page)
+    else:
+        print("\n".join(run_summary(name, status, page)), file=out)
+
+
+def _print_table(name: str, status: RetrainRunStatus, out: TextIO, page: str | None) -> None:
     from rich.console import Console
 
     console = Console(file=out, highlight=False)
-    console.print()
     console.print(f"{name}: [{_COLOURS.get(status.state, 'default')}]{status.state}[/]")
     console.print(_table(status))
     for entry in status.symbols:
-        for reason in reasons_of(entry):
+        for reason in filter(None, (reached(entry).strip(), *reasons_of(entry))):
             _say(console, f"  {entry.symbol}: {reason}")
     for line in closing(name, status, page):
         _say(console, line)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
+from retrain_cli.display.closing_table import print_run
 from retrain_cli.display.document import add_json_argument, status_document
-from retrain_cli.display.summary import run_summary
 from retrain_cli.inputs.run_arguments import add_run_arguments, named_run
 
 
@@ -24,5 +25,5 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(status_document(found.namespace, found.name, found.status))
     else:
-        print("\n".join(run_summary(found.name, found.status)))
+        print_run(found.name, found.status, sys.stdout)
     return 0

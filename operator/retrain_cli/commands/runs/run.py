@@ -16,9 +16,9 @@ from retrain_api.extras import require
 from retrain_api.names import ANNOTATION_RERUN
 from retrain_api.run import RetrainRun
 from retrain_api.status.run import RetrainRunStatus
-from retrain_cli.display.closing_table import print_closing
+from retrain_cli.display.closing_table import print_run
 from retrain_cli.display.document import status_document
-from retrain_cli.display.summary import kept, reports_today, run_summary
+from retrain_cli.display.summary import kept, reports_today
 from retrain_cli.display.terminal import open_display
 from retrain_cli.inputs.locations import resolve_locations
 from retrain_cli.inputs.run_file import load_run
@@ -123,11 +123,8 @@ def _kept(status: RetrainRunStatus) -> str:
 
 
 def _print_end(name: str, status: RetrainRunStatus, folder: RunFolder, out: TextIO) -> None:
-    page = near_page(status, folder)
-    if out.isatty():
-        print_closing(name, status, page, out)
-    else:
-        print("\n".join(["", *run_summary(name, status, page)]), file=out)
+    print(file=out)
+    print_run(name, status, out, near_page(status, folder))
     print(f"Status: {folder.path / 'status.json'}", file=out)
 
 
