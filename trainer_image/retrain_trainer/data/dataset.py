@@ -109,23 +109,29 @@ def load_dataset(
     file = _read(read, question.interval, wish, now, until, since, window)
     if on_rows is not None and len(file.candles.timestamps):
         on_rows(file)
-    times = file.candles.timestamps
     with fewer_rows_explained(file.left_open):
-        found = select(file, question.interval, wish, lambda cut: split_rows(times[cut:], windows, question).train)
-        if window is not None and found.blank is not None:
-            require_filled(found.candles.timestamps, question.interval, window, found.blank[0], path.name)
+        found = _selected(file, question, windows, wish, window, path.name)
         dataset = _labelled(symbol, question, windows, found, file_sha256(path))
-    told = replace(
-        dataset, feature_line=feature_line(found, wish), until=until, left_open=file.left_open, window=window
-    )
-    stray = symbol_warning(stored.after(file.skipped).first(len(times)), symbol)
-    return _with_warnings(told, open_warning(file.candles, path.name) + stray, file, found, wish)
+    dataset = replace(dataset, until=until, left_open=file.left_open, window=window)
+    stray = symbol_warning(stored.after(file.skipped).first(len(file.candles.timestamps)), symbol)
+    return _with_warnings(dataset, open_warning(file.candles, path.name) + stray, file, found, wish)
+
+
+def _selected(
+    file: FeatureFile, question: Question, windows: Windows, wish: Wish, window: Window | None, name: str
+) -> Selection:
+    """The features and their rows. Raises DataError: what `select` and `split_rows` raise, and WindowNotCovered."""
+    times = file.candles.timestamps
+    found = select(file, question.interval, wish, lambda cut: split_rows(times[cut:], windows, question).train)
+    if window is not None and found.blank is not None:
+        require_filled(found.candles.timestamps, question.interval, window, found.blank[0], name)
+    return found
 
 
 def _with_warnings(
     dataset: Dataset, first: tuple[str, ...], file: FeatureFile, found: Selection, wish: Wish
 ) -> Dataset:
-    """What a person should know of rows and columns, after the sentences in `first`; and the jumps that are among it."""
+    """What a person should know of rows and columns, after the sentences in `first`; the jumps that are among it, and the feature line."""
     candles, interval = found.candles, dataset.question.interval
     jumps = find_jumps(candles, interval)
     warnings = (
@@ -137,7 +143,7 @@ def _with_warnings(
         + _gap_warning(candles, interval)
         + _constant_warning(found.dropped)
     )
-    return replace(dataset, jumps=jumps, warnings=warnings)
+    return replace(dataset, feature_line=feature_line(found, wish), jumps=jumps, warnings=warnings)
 
 
 def _labelled(symbol: str, question: Question, windows: Windows, found: Selection, sha256: str) -> Dataset:
