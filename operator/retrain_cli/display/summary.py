@@ -23,16 +23,16 @@ def trained_models(status: RetrainRunStatus) -> dict[str, str]:
 def training_summary(status: RetrainRunStatus, earlier: Mapping[str, str], seconds: float) -> list[str]:
     """What was trained by now and not `earlier`, each with its minutes, after `seconds` on the clock; empty where nothing was.
 
-    A symbol that has no model is in it too.
+    A symbol that has no model stands beside what was trained.
     """
-    now = [entry for entry in status.symbols if trained_models(status).get(entry.symbol) != earlier.get(entry.symbol)]
-    without = [entry for entry in status.symbols if not entry.model_uri]
-    if not now and not without:
+    models = trained_models(status)
+    now = [one for one in status.symbols if one.model_uri and models[one.symbol] != earlier.get(one.symbol)]
+    if not now:
         return []
     total = sum(entry.result.duration_seconds or 0.0 for entry in now if entry.result)
-    lines = [_trained(entry) for entry in status.symbols if entry in now or entry in without]
+    lines = [_trained(entry) for entry in status.symbols if entry in now or not entry.model_uri]
     clock = f"  Total: {total / 60:.1f} minutes of training, in {seconds / 60:.1f} minutes on the clock"
-    return ["Training Summary", *lines, *([clock] if now else [])]
+    return ["Training Summary", *lines, clock]
 
 
 def _trained(entry: SymbolStatus) -> str:

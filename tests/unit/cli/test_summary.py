@@ -58,6 +58,11 @@ def test_only_what_was_trained_now_is_in_the_summary() -> None:
     assert training_summary(both, {"BTC-USD": "a", "ETH-USD": "b"}, 90.0) == []
 
 
+def test_where_nothing_was_trained_the_reason_is_told_once_and_not_in_a_summary() -> None:
+    stopped = status(symbols=[{"symbol": "BTC-USD", "state": "Failed", "reason": "DataStale", "message": "It is old."}])
+    assert training_summary(stopped, {}, 3.0) == []
+
+
 def test_what_is_kept_is_named_symbol_by_symbol() -> None:
     stopped = status(
         symbols=[
