@@ -24,7 +24,7 @@ from retrain_trainer.store.base import Conflict, Store
 from retrain_trainer.store.locate import read_if_there
 from retrain_trainer.store.open import open_store, split_uri
 
-from .columns.timeline import iso_time
+from .columns.timeline import iso_time, nanoseconds
 from .dataset import Dataset
 from .files.elsewhere import explained
 from .files.parquet import open_parquet
@@ -61,7 +61,7 @@ class Span:
         """The span that a pin says; None where it says none."""
         if pin is None or pin.first_row is None or pin.last_row is None or pin.columns is None:
             return None
-        return cls(_nanoseconds(pin.first_row), _nanoseconds(pin.last_row), pin.columns)
+        return cls(nanoseconds(pin.first_row), nanoseconds(pin.last_row), pin.columns)
 
     def until(self, interval: Interval) -> int:
         """When its last bar closed."""
@@ -206,8 +206,3 @@ def as_document(pin: DataPin) -> dict[str, object]:
 def _exact_time(nanoseconds: int) -> str:
     """ISO 8601 in UTC that gives the very nanoseconds back."""
     return str(np.datetime64(nanoseconds, "ns")).removesuffix("." + "0" * 9) + "Z"
-
-
-def _nanoseconds(time: str) -> int:
-    """Raises ValueError."""
-    return int(np.datetime64(time.removesuffix("Z"), "ns").astype(np.int64))

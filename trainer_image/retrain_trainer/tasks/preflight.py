@@ -16,7 +16,7 @@ from retrain_api.documents.results import PreflightResult, Refusal
 from retrain_api.documents.tasks import PreflightItem, PreflightTask
 from retrain_api.errors import ConfigurationError, RetrainError
 from retrain_api.status.lateness import Late, late_line
-from retrain_api.time import duration
+from retrain_api.time import duration, nanoseconds_of
 from retrain_trainer.data.columns.timeline import iso_time
 from retrain_trainer.data.freshness import newest_close
 from retrain_trainer.data.preflight import Demand, closed_bars, require_news
@@ -161,9 +161,5 @@ def _index(environ: Mapping[str, str]) -> int:
 def _until(task: PreflightTask, clock: Clock) -> int | None:
     """The time as of which the run learns; None is the clock's. That of the work under way holds whatever this node's clock says."""
     if task.as_of is not None:
-        return _nanoseconds(task.as_of)
-    return None if task.until is None else min(_nanoseconds(task.until), clock.now())
-
-
-def _nanoseconds(time: str) -> int:
-    return int(datetime.fromisoformat(time).timestamp()) * 1_000_000_000
+        return nanoseconds_of(task.as_of)
+    return None if task.until is None else min(nanoseconds_of(task.until), clock.now())

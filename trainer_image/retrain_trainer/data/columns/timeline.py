@@ -23,6 +23,11 @@ def iso_time(timestamp: int) -> str:
     return f"{np.datetime64(int(timestamp), 'ns').astype('datetime64[s]')}Z"
 
 
+def nanoseconds(time: str) -> int:
+    """An ISO 8601 time in UTC as nanoseconds since 1970, to the last one. Raises ValueError."""
+    return int(np.datetime64(time.removesuffix("Z"), "ns").astype(np.int64))
+
+
 def row_name(timestamps: TimeArray, row: int) -> str:
     """A row's number, from 0, and its time, for messages."""
     last = "the last row, " if row == len(timestamps) - 1 else ""

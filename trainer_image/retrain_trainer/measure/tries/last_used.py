@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from retrain_api.errors import DataError
+from retrain_trainer.data.columns.timeline import nanoseconds
 from retrain_trainer.data.freshness import LastUsed
 from retrain_trainer.model.pointer import read_pointer
 from retrain_trainer.store.base import Store
@@ -20,7 +19,7 @@ def last_used(store: Store, symbol: str, recipe: str) -> LastUsed | None:
     record = newest_record(store, symbol, recipe) if recipe else None
     if record is None:
         return None
-    measured = LastUsed(_nanoseconds(record.last_bar), "the newest measured model of this recipe")
+    measured = LastUsed(nanoseconds(record.last_bar), "the newest measured model of this recipe")
     promoted = _promoted(store, symbol)
     return promoted if promoted is not None and promoted.bar > measured.bar else measured
 
@@ -33,8 +32,4 @@ def _promoted(store: Store, symbol: str) -> LastUsed | None:
         return None
     if pointed is None or not pointed.pointer.test_is_credible:
         return None
-    return LastUsed(_nanoseconds(pointed.pointer.test.last_bar), "the promoted model")
-
-
-def _nanoseconds(time: str) -> int:
-    return int(np.datetime64(time.removesuffix("Z"), "ns").astype(np.int64))
+    return LastUsed(nanoseconds(pointed.pointer.test.last_bar), "the promoted model")
