@@ -11,6 +11,8 @@ GROUP = "retrain.crpbot.dev"
 VERSION = "v1alpha1"
 KIND = "RetrainRun"
 PLURAL = "retrainruns"
+SCHEDULE_KIND = "RetrainSchedule"
+SCHEDULE_PLURAL = "retrainschedules"
 
 LABEL_PHASE = f"{GROUP}/phase"
 LABEL_SYMBOL = f"{GROUP}/symbol"
@@ -23,6 +25,13 @@ ANNOTATION_RETRY = f"{GROUP}/retry"
 ANNOTATION_APPROVE = f"{GROUP}/approve"
 ANNOTATION_REJECT = f"{GROUP}/reject"
 ANNOTATION_OVERRIDE = f"{GROUP}/override"
+
+LABEL_SCHEDULE = f"{GROUP}/schedule"
+"""Of a run: the name of the schedule that made it."""
+ANNOTATION_TRIGGER = f"{GROUP}/trigger"
+"""Of a schedule: a token that makes one run now."""
+ANNOTATION_RESUME = f"{GROUP}/resume"
+"""Of a schedule: a token that ends a pause."""
 
 LABEL_CPU_QUEUE = f"{GROUP}/cpu-queue"
 """Of a run: the queue of all its Jobs but trainings. A queue that covers GPUs alone never admits a Job that asks for none."""
@@ -80,6 +89,20 @@ def job_name(run: str, phase: str, symbol: str | None, key: str, template: str, 
     )
     head = run[: limit - len(tail) - 1].replace(".", "-").rstrip("-")
     return f"{head}-{tail}"
+
+
+def slot_run(schedule: str, slot: datetime) -> str:
+    """Name of the run that a schedule makes for a slot: every-saturday-202611280300, in UTC."""
+    return f"{schedule}-{_minute(slot)}"
+
+
+def replay_run(schedule: str, proof: str, slot: datetime) -> str:
+    """Name of the replay of a past slot, in the proof of that key: every-saturday-wf-1a2b3c-202611140300."""
+    return f"{schedule}-wf-{proof[:6]}-{_minute(slot)}"
+
+
+def _minute(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y%m%d%H%M}"
 
 
 def label_value(text: str) -> str:

@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from retrain_api.names import GROUP, KIND, PLURAL, VERSION
 from retrain_api.spec.run import RetrainRunSpec
+from retrain_api.spec.schedule import RetrainScheduleSpec
 from retrain_api.status.run import UNSEEN, RetrainRunStatus
+from retrain_api.status.schedule import UNSEEN_SCHEDULE, RetrainScheduleStatus
 from retrain_api.wire import to_wire
 
 _DROPPED = frozenset({"title", "$defs", "additionalProperties", "const", "discriminator"})
@@ -126,16 +130,28 @@ def _below(node: Mapping[str, Any], change: Callable[[str, dict[str, Any]], dict
 
 def root_schema() -> dict[str, Any]:
     """Structural schema of a RetrainRun, with the defaults of list entries, which the CustomResourceDefinition leaves out."""
+    text = "Retrains a model for each symbol, measures it honestly and promotes what passes the gate."
+    return _root(text, spec_schema(), RetrainRunStatus, UNSEEN)
+
+
+def schedule_root_schema() -> dict[str, Any]:
+    """The same of a RetrainSchedule."""
+    text = "Makes runs by the clock, once their recipe has shown on the past that it works."
+    spec = _structural(RetrainScheduleSpec.model_json_schema(by_alias=True), keep_defaults=True)
+    return _root(text, spec, RetrainScheduleStatus, UNSEEN_SCHEDULE)
+
+
+def _root(text: str, spec: dict[str, Any], status: type[BaseModel], unseen: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
-        "description": "Retrains a model for each symbol, measures it honestly and promotes what passes the gate.",
+        "description": text,
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
-            "spec": spec_schema(),
-            "status": _structural(RetrainRunStatus.model_json_schema(by_alias=True)) | {"default": UNSEEN},
+            "spec": spec,
+            "status": _structural(status.model_json_schema(by_alias=True)) | {"default": unseen},
         },
     }
 

@@ -22,7 +22,7 @@ from retrain_api.status.progress import Pace, read_epoch
 from retrain_api.status.run import FINAL_STATES, RetrainRunStatus
 from retrain_operator.decide.context import Settings
 from retrain_operator.decide.run.plan import plan
-from retrain_operator.state.effects import Deletion, Plan
+from retrain_operator.state.effects import Deletion, RunPlan
 from retrain_operator.state.view import RunView
 
 from . import jobs as local_jobs
@@ -113,7 +113,7 @@ class Executor:
             self.display.status(decided.status)
         self._apply(decided)
 
-    def _apply(self, decided: Plan) -> None:
+    def _apply(self, decided: RunPlan) -> None:
         for deletion in decided.delete:
             self._delete(deletion)
         for manifest in decided.create:

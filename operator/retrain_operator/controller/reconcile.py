@@ -25,7 +25,7 @@ from retrain_operator.kube.apply import Writer
 from retrain_operator.kube.diagnostics import EventReader
 from retrain_operator.kube.events import event_body
 from retrain_operator.state.cache import Cache, Key
-from retrain_operator.state.effects import Basis, Plan
+from retrain_operator.state.effects import Basis, Plan, RunPlan
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Reconciler:
             return
         await self._carry_out(key, body, run.status, decided)
 
-    def _rest(self, key: Key, before: RetrainRunStatus, decided: Plan) -> float:
+    def _rest(self, key: Key, before: RetrainRunStatus, decided: RunPlan) -> float:
         """Seconds that this plan can wait, because a write now would change nothing that anyone waits for."""
         if decided.create or decided.delete or decided.events or not minor(before, decided.status):
             return 0.0
@@ -99,7 +99,7 @@ class Reconciler:
             rest = _UNSEEN_REST
         return self.wrote_at.setdefault(key, time.monotonic()) + rest - time.monotonic()
 
-    async def _carry_out(self, key: Key, body: Mapping[str, Any], before: RetrainRunStatus, decided: Plan) -> None:
+    async def _carry_out(self, key: Key, body: Mapping[str, Any], before: RetrainRunStatus, decided: RunPlan) -> None:
         def wrote() -> None:
             # Now, and not after the rest: where that fails, the next plan finds the transition written and has no event.
             self._rests(key)
@@ -135,7 +135,7 @@ def unseen(before: RetrainRunStatus, after: RetrainRunStatus) -> bool:
     return before.columns == after.columns and [*map(held_up, before.symbols)] == [*map(held_up, after.symbols)]
 
 
-def _unreadable(body: Mapping[str, Any], sentence: str) -> Plan:
+def _unreadable(body: Mapping[str, Any], sentence: str) -> RunPlan:
     """The plan for a run whose spec can't be read: to say so, and nothing else."""
     meta = body["metadata"]
     basis = Basis(meta["uid"], meta["resourceVersion"])

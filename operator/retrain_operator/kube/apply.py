@@ -25,7 +25,7 @@ from retrain_api.schema.known import known_part
 from retrain_api.status.run import RetrainRunStatus
 from retrain_api.wire import to_wire
 from retrain_operator.state.cache import Cache
-from retrain_operator.state.effects import Basis, Deletion, Plan
+from retrain_operator.state.effects import Basis, Deletion, RunPlan
 from retrain_operator.state.view import Refusal
 
 from .api import Api, ApiError, says_gone
@@ -66,7 +66,7 @@ class Writer:
     cache: Cache
     leading: Callable[[], bool]
 
-    async def carry_out(self, run: Mapping[str, Any], plan: Plan, wrote: Callable[[], None]) -> None:
+    async def carry_out(self, run: Mapping[str, Any], plan: RunPlan, wrote: Callable[[], None]) -> None:
         """Write the status of `run`, the body that the plan was made from; then delete, then create Jobs.
 
         `wrote` is called once the status is written, if it differed, and before anything else is done. Where neither
