@@ -14,7 +14,6 @@ UNUSED = {
     "triton": "compiles kernels for torch.compile, which no task calls; the image has no compiler for it either",
     "triton-*.dist-info": "its description: pip would take it for installed",
     "torch/include": "headers, to build extensions with",
-    "torch/bin": "programs to build and test extensions with",
     "nvidia/*/include": "headers",
     "nvidia/**/*.a": "static libraries",
     "nvidia/cu*/lib/libcusolverMg.so*": "linear algebra on several GPUs; torch links libcusolver alone",
