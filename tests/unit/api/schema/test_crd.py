@@ -181,8 +181,16 @@ def merge_patched(live: Any, patch: Any) -> Any:
 
 
 def test_the_reference_has_a_row_for_every_field() -> None:
-    page = reference()
-    assert [path for path, _, _ in FIELDS if f"| `{path}` |" not in page] == []
+    run, _, schedule = reference().partition("# RetrainSchedule\n")
+    own = [
+        path for path, _, _ in fields(schedule_spec_schema(), "spec") if not path.startswith("spec.runTemplate.spec.")
+    ]
+    assert [path for path, _, _ in FIELDS if f"| `{path}` |" not in run] == []
+    assert [path for path in own if f"| `{path}` |" not in schedule] == []
+
+
+def test_the_reference_has_the_fields_of_a_run_once() -> None:
+    assert reference().count("training.epochs` | integer") == 1 and "Its fields are [those of a run](#spec)." in reference()
 
 
 @pytest.mark.parametrize(
