@@ -13,6 +13,8 @@ KIND = "RetrainRun"
 PLURAL = "retrainruns"
 SCHEDULE_KIND = "RetrainSchedule"
 SCHEDULE_PLURAL = "retrainschedules"
+RUN_SHORT = "rtr"
+SCHEDULE_SHORT = "rts"
 
 LABEL_PHASE = f"{GROUP}/phase"
 LABEL_SYMBOL = f"{GROUP}/symbol"
