@@ -96,6 +96,11 @@ def slot_run(schedule: str, slot: datetime) -> str:
     return f"{schedule}-{_minute(slot)}"
 
 
+def triggered_run(schedule: str, time: datetime) -> str:
+    """Name of the run that a person's trigger makes: every-saturday-20261128091705. With seconds, so that no slot's run has it."""
+    return f"{schedule}-{time.astimezone(UTC):%Y%m%d%H%M%S}"
+
+
 def replay_run(schedule: str, proof: str, slot: datetime) -> str:
     """Name of the replay of a past slot, in the proof of that key: every-saturday-wf-1a2b3c-202611140300."""
     return f"{schedule}-wf-{proof[:6]}-{_minute(slot)}"
