@@ -16,7 +16,7 @@ from retrain_api.wire import to_wire
 SCHEMA_VERSION = 1
 
 DocumentKind: TypeAlias = Literal[
-    "RunList", "RunStatus", "Report", "RunHistory", "SymbolHistory", "Comparison", "Findings"
+    "RunList", "RunStatus", "Report", "RunHistory", "SymbolHistory", "Comparison", "Findings", "Backfill"
 ]
 
 
