@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
@@ -17,7 +18,7 @@ from retrain_api.errors import ConfigurationError
 from retrain_api.extras import require
 from retrain_api.names import ANNOTATION_RETRY
 from retrain_api.schedule import RetrainSchedule
-from retrain_cli.display.backfill_progress import BackfillProgress, Cost, open_progress
+from retrain_cli.display.backfill_progress import BackfillProgress, Cost, is_done, open_progress
 from retrain_cli.display.backfill_table import backfill_document, print_backfill
 from retrain_cli.display.document import add_json_argument
 from retrain_cli.inputs.locations import resolve_template
@@ -118,7 +119,8 @@ def _replay(
         manifest = backfill.manifest(run.slot)
         return open_child(manifest, backfill.state_dir, progress, lambda: stop.requested, progress.say, cores)
 
-    openings = [lambda run=run: opening(run) for run in runs]
+    # Those that are done first, so that what is left to do is known.
+    openings = [partial(opening, run) for run in sorted(runs, key=lambda run: not is_done(run.status))]
     work_in_turns(openings, parallel, lambda: stop.requested, progress)
 
 

@@ -60,12 +60,13 @@ class SlotRow:
 
 @dataclass(frozen=True)
 class SymbolFigures:
-    """A symbol's slots, and all of them together; `refused` is of the models that were not promoted, in their own spans."""
+    """A symbol's slots, and all of them together; `own` is of each slot's model in its own span, `refused` of those that were not promoted."""
 
     symbol: str
     rows: tuple[SlotRow, ...]
     served: Lived | None
     first: Lived | None
+    own: Right | None
     refused: Right | None
     hold: float | None
 
@@ -151,6 +152,7 @@ def symbol_figures(scores: Scores) -> SymbolFigures:
         rows=tuple(_row(account, index) for index in range(len(scores.slots))),
         served=account.lived("served", everywhere),
         first=account.lived("first", everywhere),
+        own=right_on(scores, "own", np.flatnonzero(account.judged["own"] & everywhere)),
         refused=right_on(scores, "own", np.flatnonzero(account.judged["own"] & kept_out)),
         hold=_held(scores, np.flatnonzero(everywhere)),
     )

@@ -118,8 +118,12 @@ def sentence(found: Retraining | None, figures: Sequence[SymbolFigures]) -> str:
     said = verdict(found, figures)
     if found is None:
         return _nothing_passed(figures) if said == "NothingPassed" else _one_model(figures)
-    points = found.accuracy.difference * 100
-    side = f"{abs(points):.1f} points {'more' if points >= 0 else 'less'} often right"
+    points = round(found.accuracy.difference * 100, 1)
+    side = (
+        f"{abs(points):.1f} points {'more' if points > 0 else 'less'} often right than"
+        if points
+        else "as often right as"
+    )
     sure = "too few bars for an interval"
     if found.accuracy.low is not None and found.accuracy.high is not None:
         sure = f"95 % interval {found.accuracy.low * 100:+.1f} to {found.accuracy.high * 100:+.1f} points"
@@ -129,7 +133,7 @@ def sentence(found: Retraining | None, figures: Sequence[SymbolFigures]) -> str:
         "DidHarm": "Retraining did harm: the models in service were",
         "NotSure": "Whether retraining paid can't be told: the models in service were",
     }[said]
-    return f"{begin} {side} than the first one kept ({sure}), {where}. {_money(found)}"
+    return f"{begin} {side} the first one kept ({sure}), {where}. {_money(found)}"
 
 
 def _money(found: Retraining) -> str:
@@ -160,8 +164,8 @@ def _nothing_passed(figures: Sequence[SymbolFigures]) -> str:
 
 def _kept_out(found: Sequence[tuple[str, Right]]) -> str:
     """What the refused models came to: it says whether the gate was right."""
-    parts = [f"{symbol} {right.accuracy * 100:.1f} %{_between(right)}" for symbol, right in found]
-    return f"On the bars until the next slot, the models that the gate refused were right in {listed(parts)} of all."
+    parts = [f"{right.accuracy * 100:.1f} %{_between(right)} for {symbol}" for symbol, right in found]
+    return f"On the bars until the next slot the refused models read {listed(parts)}."
 
 
 def _between(right: Right) -> str:

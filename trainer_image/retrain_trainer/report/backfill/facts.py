@@ -90,7 +90,8 @@ def pnl(lived: Lived | None) -> str:
 
 def change(value: float | None) -> str:
     """A change with its sign."""
-    return NOTHING if value is None else f"{round(value * 100, 1) + 0.0:+.1f} %"
+    text = NOTHING if value is None else f"{value * 100:+.1f} %"
+    return "0.0 %" if text in ("+0.0 %", "-0.0 %") else text
 
 
 def served_by(row: SlotRow, figures: SymbolFigures) -> str:

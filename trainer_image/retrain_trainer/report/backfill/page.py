@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 from importlib.resources import files
+from typing import TypeAlias
 
 from retrain_api.formatting import counted, listed
 from retrain_trainer.measure.later.figures import Lived, Right, SlotRow, SymbolFigures, accounts_over_time
@@ -22,8 +23,14 @@ from .facts import BackfillFacts, between, change, day, minute, pnl, served_by, 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _KINDS = {"Paid": "good", "DidHarm": "bad"}
 
-GROUPS = (("", 2), ("this slot's model", 2), ("in service until the next slot", 3), ("never retrained", 2), ("", 1))
-HEAD = ("Slot", "Verdict", "promised", "then", "model", "right", "PnL", "right", "PnL", "hold")
+Group: TypeAlias = tuple[str, ...]
+_FIRST = ' class="first"'
+"""Of the first column of a group: a line stands before it."""
+OWN: tuple[Group, str] = (("promised", "then"), "this slot's model")
+LIVES: tuple[tuple[Group, str], ...] = (
+    (("model", "right", "PnL"), "in service until the next slot"),
+    (("right", "PnL"), "never retrained"),
+)
 
 LIMITS = (
     "It is as the file reads today: corrections that came later are in it, and a run of then might have been given other bars.",
@@ -84,14 +91,20 @@ def _symbol(facts: BackfillFacts, scores: Scores, figures: SymbolFigures) -> str
     name = escape(figures.symbol)
     return (
         f'<section aria-labelledby="{name}">\n<h2 id="{name}">{name}</h2>\n<p>{words(_summary(figures))}</p>\n'
-        f"{_table(facts, figures)}\n{_figures(facts, scores, figures)}\n{_why(facts, figures)}</section>"
+        f"{_beside(figures, _table(facts, figures), _figures(facts, scores, figures))}\n{_why(facts, figures)}</section>"
     )
+
+
+def _beside(figures: SymbolFigures, table: str, drawn: str) -> str:
+    """A table of few columns leaves room for its plot."""
+    return f"{table}\n{drawn}" if figures.served is not None else f'<div class="beside">{table}\n{drawn}</div>'
 
 
 def _summary(figures: SymbolFigures) -> str:
     """How many passed, and the accounts beside each other."""
     passed = sum(row.promoted for row in figures.rows)
-    said = f"{passed} of {counted(len(figures.rows), 'model')} passed and took over."
+    of = counted(len(figures.rows), "model")
+    said = f"{passed} of {of} passed and took over.{_kept(figures)}" if passed else f"None of {of} passed."
     if figures.served is not None:
         said += (
             f" The account of the models in service {_moved(figures.served.pnl)} over {figures.served.trades:,} trades, "
@@ -102,6 +115,20 @@ def _summary(figures: SymbolFigures) -> str:
     return said
 
 
+def _kept(figures: SymbolFigures) -> str:
+    """What the models that passed had promised, and what they then did: the mean over their slots, weighted by later bars."""
+    found = [
+        (row.promise.accuracy, row.own.right.accuracy, row.own.right.bars)
+        for row in figures.rows
+        if row.promoted and row.promise and row.own and row.own.right
+    ]
+    bars = sum(count for _, _, count in found)
+    if not bars:
+        return ""
+    promised, then = (sum(one[i] * one[2] for one in found) / bars for i in (0, 1))
+    return f" They had promised {promised * 100:.1f} % and then read {then * 100:.1f} % until their next slot, on {bars:,} bars."
+
+
 def _moved(value: float | None) -> str:
     if value is None:
         return "is not known"
@@ -109,35 +136,44 @@ def _moved(value: float | None) -> str:
 
 
 def _table(facts: BackfillFacts, figures: SymbolFigures) -> str:
-    groups = "".join(
-        f'<th colspan="{width}" scope="colgroup">{escape(name)}</th>' if name else f'<td colspan="{width}"></td>'
-        for name, width in GROUPS
+    """Without the columns of models in service where none ever was."""
+    groups = (OWN, *LIVES) if figures.served is not None else (OWN,)
+    over = "".join(f'<th colspan="{len(names)}" scope="colgroup">{escape(name)}</th>' for names, name in groups)
+    head = "".join(
+        f'<th scope="col"{_FIRST if i == 0 else ""}>{escape(name)}</th>'
+        for names, _ in groups
+        for i, name in enumerate(names)
     )
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in HEAD)
     rows = "".join(_row(facts, figures, row) for row in figures.rows)
     return (
         f'<div class="table" role="region" tabindex="0" aria-label="Slots of {escape(figures.symbol)}"><table>'
-        f'<thead><tr class="groups">{groups}</tr><tr>{head}</tr></thead><tbody>{rows}{_total(figures)}</tbody></table></div>'
+        f'<thead><tr class="groups"><td colspan="2"></td>{over}<td{_FIRST}></td></tr>'
+        f'<tr><th scope="col">Slot</th><th scope="col">Verdict</th>{head}<th scope="col"{_FIRST}>hold</th></tr></thead>'
+        f"<tbody>{rows}{_total(figures)}</tbody></table></div>"
     )
 
 
 def _row(facts: BackfillFacts, figures: SymbolFigures, row: SlotRow) -> str:
-    judged = facts.of(figures.symbol, row)
-    cells = [
-        badge(judged.verdict),
-        _accuracy(row.promise),
-        _accuracy(row.own.right if row.own else None),
-        words(served_by(row, figures)),
-        *_life(row.served),
-        *_life(row.first),
-        words(change(row.hold)),
-    ]
+    own = (_accuracy(row.promise), _accuracy(row.own.right if row.own else None))
+    lives = ((words(served_by(row, figures)), *_life(row.served)), _life(row.first))
     title = escape(f"{row.bars:,} bars until {minute(row.until)}")
-    return (
-        f'<tr><th scope="row"><span title="{title}">{minute(row.slot)}</span></th>'
-        + "".join(f"<td>{cell}</td>" for cell in cells)
-        + "</tr>"
-    )
+    name = f'<span title="{title}">{minute(row.slot)}</span>'
+    return f"<tr>{_cells(figures, name, badge(facts.of(figures.symbol, row).verdict), own, lives, row.hold)}</tr>"
+
+
+def _total(figures: SymbolFigures) -> str:
+    lives = (("", *_life(figures.served)), _life(figures.first))
+    cells = _cells(figures, "all", "", ("", _accuracy(figures.own)), lives, figures.hold)
+    return f'<tr class="total">{cells}</tr>'
+
+
+def _cells(
+    figures: SymbolFigures, name: str, verdict: str, own: Group, lives: Sequence[Group], hold: float | None
+) -> str:
+    """The cells of a row, group by group."""
+    groups = [own, *(lives if figures.served is not None else ()), (words(change(hold)),)]
+    body = "".join(f"<td{_FIRST if i == 0 else ''}>{cell}</td>" for group in groups for i, cell in enumerate(group))
+    return f'<th scope="row">{name}</th><td>{verdict}</td>{body}'
 
 
 def _life(lived: Lived | None) -> tuple[str, str]:
@@ -147,14 +183,6 @@ def _life(lived: Lived | None) -> tuple[str, str]:
 def _accuracy(right: Right | Promise | None) -> str:
     bounds = between(right)
     return words(share(right)) + (f"<small>{escape(bounds)}</small>" if bounds else "")
-
-
-def _total(figures: SymbolFigures) -> str:
-    cells = ["", "", _accuracy(figures.refused) if figures.refused else "", ""]
-    cells += [*_life(figures.served), *_life(figures.first), words(change(figures.hold))]
-    note = ' title="of the models that were refused"' if figures.refused else ""
-    body = "".join(f"<td{note if i == 2 else ''}>{cell}</td>" for i, cell in enumerate(cells))
-    return f'<tr class="total"><th scope="row">all</th>{body}</tr>'
 
 
 def _figures(facts: BackfillFacts, scores: Scores, figures: SymbolFigures) -> str:
@@ -195,7 +223,7 @@ def _reasons(facts: BackfillFacts, figures: SymbolFigures) -> Iterator[str]:
 def _reading() -> str:
     told: Sequence[str] = (
         "<strong>promised</strong> is the accuracy on the slot's test bars, before the slot; <strong>then</strong> is the same model on the bars "
-        "that opened after the slot and closed by the next one, whether it passed or not. In the last row it is that of the refused models alone.",
+        "that opened after the slot and closed by the next one, whether it passed or not.",
         "<strong>in service</strong> is the newest model that passed: a slot whose model is refused leaves the former one in place, or none.",
         "<strong>never retrained</strong> is the first model that passed, kept to the end.",
         "Below an accuracy stands its 95 % interval in percent. PnL is after fees, of one account from the first slot to the last; "
