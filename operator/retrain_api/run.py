@@ -35,6 +35,7 @@ class Metadata(Lenient):
     generation: int | None = None
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
+    creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
 
     def annotation(self, name: str) -> str | None:

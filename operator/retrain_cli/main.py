@@ -20,6 +20,7 @@ from retrain_cli.inputs.parser import Parser
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("runs.run", "run a RetrainRun on this machine"),
+    "schedule": ("schedules.schedule", "carry out a RetrainSchedule here, look at one, or answer one"),
     "init": ("init.init", "look at candles and GPU here, and write a run to start from"),
     "doctor": ("doctor.doctor", "check data, store, credentials, GPU and disk before a run starts"),
     "explain": ("runs.explain", "say what a field of a run is: type, bounds, default"),

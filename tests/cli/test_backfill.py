@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from support.documents import read_document
 from support.local_run import until
 
 BARS = 2400
@@ -111,8 +112,8 @@ def test_it_goes_on_after_a_kill_trains_nothing_twice_and_is_free_once_done(fold
     assert code == 0, err
     assert "3 slots from 2026-01-01 18:00 to 2026-01-02 06:00 UTC, 1 symbol each: 3 trainings." in err
     assert "1 done before, 2 to do" in err and "Ctrl-C is safe" in err
-    found = json.loads(out)
-    assert (found["kind"], found["schedule"], found["namespace"]) == ("Backfill", "sixth", "default")
+    found = read_document(out, "Backfill")
+    assert (found["schedule"], found["namespace"]) == ("sixth", "default")
     rows = found["symbols"][0]["slots"]
     assert [row["slot"] for row in rows] == ["2026-01-01T18:00:00Z", "2026-01-02T00:00:00Z", "2026-01-02T06:00:00Z"]
     assert [(row["verdict"], row["promoted"]) for row in rows] == [("Pass", True)] * 3
@@ -129,7 +130,7 @@ def test_it_goes_on_after_a_kill_trains_nothing_twice_and_is_free_once_done(fold
 
     before, answers = written(folder), sorted((folder / "models/backfills").rglob("*.npy"))
     code, again, _ = ended(start(folder, "--json"))
-    assert (code, json.loads(again)) == (0, found)
+    assert (code, read_document(again, "Backfill")) == (0, found)
     assert written(folder) == before and sorted((folder / "models/backfills").rglob("*.npy")) == answers
 
     models = {name: time for name, time in before.items() if name.endswith(".pt")}

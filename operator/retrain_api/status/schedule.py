@@ -44,6 +44,7 @@ class RecentRun(Terse):
     slot: str = Field(description="The time that the run was made for.")
     run: str = Field(description="Its name.")
     state: str = Field(description="Its state; Deleted where somebody deleted it before it was over.")
+    result: str = Field("", description="What came of it, in a few words for the column.")
     line: str = Field("", description="Its verdict in one line.")
     promoted: str = Field("", description="Symbols that it promoted, of all.")
 
@@ -57,8 +58,11 @@ class Replay(Terse):
     )
     verdict: str | None = Field(
         None,
-        description="Pass, or why not: Fail, Inconclusive, Suspect, Error, Failed, Skipped or Deleted; absent until it is over.",
+        description="Pass, or why not: Fail, Inconclusive, Suspect, Error, Failed, Skipped or Deleted; absent until it is over. One that is "
+        "deleted later keeps its verdict until the gate changes.",
     )
+    bars: int | None = Field(None, description="Judged test bars of all its symbols.")
+    accuracy: Measured = Field(None, description="Accuracy over them.")
 
 
 class Pooled(Lenient):
@@ -72,9 +76,18 @@ class WalkForwardStatus(Lenient):
     """The proof of the present recipe."""
 
     key: str = Field(description="Digest of the recipe: another recipe needs another proof.")
-    state: Annotated[ProofState, known_or(ProofState, "Proving")] = Field(description="How far it is.")
+    gate: str = Field(
+        "", description="Digest of the gate that the verdicts are by; a changed gate judges again what was measured."
+    )
+    state: Annotated[ProofState, known_or(ProofState, "Proving")] = Field(
+        description="Proving until every replay is over, or too few are left to reach minPassed; then Proven or Unproven."
+    )
     passed: int = Field(0, description="Replays that pass the gate as it is today.")
-    slots: tuple[Replay, ...] = Field((), description="The replays, newest slot first.")
+    slots: tuple[Replay, ...] = Field(
+        (),
+        description="The replays, newest slot first.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
     pooled: Pooled | None = Field(None, description="All test bars together.")
 
 

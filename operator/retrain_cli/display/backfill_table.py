@@ -108,6 +108,7 @@ def _symbol(facts: BackfillFacts, figures: SymbolFigures) -> dict[str, Any]:
         "symbol": figures.symbol,
         "inService": _lived(figures.served),
         "neverRetrained": _lived(figures.first),
+        "own": _accuracy(figures.own),
         "refused": _accuracy(figures.refused),
         "hold": significant(figures.hold) if figures.hold is not None else None,
         "slots": [_slot(facts, figures, row) for row in figures.rows],
