@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("results.compare", "compare the measured models of several runs"),
     "history": ("results.history", "show what was judged and promoted, for a run or a symbol"),
     "gate": ("results.gate", "judge stored measurements again, by the same gate or another"),
+    "backfill": ("backfill.backfill", "replay the past slots of a schedule, and score their models on what came"),
     "manifests": ("install.manifests", "print the CRDs and the manifests of the operator"),
     "completion": ("shell.completion", "print the script by which a shell completes commands"),
 }

@@ -17,7 +17,15 @@ from retrain_api.wire import to_wire
 SCHEMA_VERSION = 1
 
 DocumentKind: TypeAlias = Literal[
-    "RunList", "RunStatus", "ScheduleStatus", "Report", "RunHistory", "SymbolHistory", "Comparison", "Findings"
+    "RunList",
+    "RunStatus",
+    "Report",
+    "RunHistory",
+    "SymbolHistory",
+    "Comparison",
+    "Findings",
+    "ScheduleStatus",
+    "Backfill",
 ]
 
 

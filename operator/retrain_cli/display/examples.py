@@ -109,6 +109,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ("the same gate again", "gate replay results.json"),
         ("another gate; no GPU and no data are needed", "gate replay results.json --set accuracy=0.7 --min-passed 2"),
     ),
+    "backfill": (
+        ("ten weeks of a schedule", "backfill -f schedule.yaml --from 2026-01-10 --to 2026-03-14"),
+        ("the page as well", "backfill -f schedule.yaml --from 2026-01-10 --to 2026-03-14 -o b.html"),
+    ),
     "manifests": (
         ("the definition, before anything else", "manifests --only crds"),
         ("the operator; what it prints is for kubectl apply --server-side -f -", "manifests --only manifests"),

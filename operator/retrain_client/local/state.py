@@ -50,6 +50,11 @@ class RunFolder(StateFolder):
         except ValidationError:
             raise self._bad("status.json", "the status of a run") from None
 
+    def uid(self) -> str | None:
+        """The uid that the run was given at its first start here; None before that."""
+        known = self._read("run.json")
+        return known.get("uid") if isinstance(known, dict) else None
+
     def identify(self, run: RetrainRun) -> RetrainRun:
         """The run with its status, the uid it was given at its first start here, and a generation that counts the
         changes of its spec.

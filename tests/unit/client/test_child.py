@@ -61,7 +61,7 @@ def test_two_runs_take_turns_in_one_thread(local: LocalRun) -> None:
     names = ["first", "second"]
     children = [open_child(manifest(local, name), state, Silent(), lambda: False, cores=1) for name in names]
     try:
-        while any([child.executor.step() for child in children]):
+        while sum(child.executor.step() for child in children):
             pass
         assert [child.run.status.state for child in children] == ["Promoted", "Promoted"]
     finally:
