@@ -108,6 +108,16 @@ def replay_run(schedule: str, proof: str, slot: datetime) -> str:
     return f"{schedule}-wf-{proof[:6]}-{_minute(slot)}"
 
 
+def backfill_run(schedule: str, key: str, slot: datetime) -> str:
+    """Name of a past slot's run in a backfill of the recipe of that key: every-saturday-bf-1a2b3c-202611140300."""
+    return f"{schedule}-bf-{key[:6]}-{_minute(slot)}"
+
+
+def backfill_folder(namespace: str, schedule: str, key: str) -> str:
+    """Folder of what the models of a backfill answered on later bars; ends in a slash."""
+    return f"backfills/{namespace}/{schedule}/{key}/"
+
+
 def _minute(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y%m%d%H%M}"
 
