@@ -1,6 +1,6 @@
 """Tests on a real Kubernetes API: what they may use.
 
-`control_plane`: a support.control_plane.ControlPlane for the whole session, with the CRD. `namespace`: a fresh one for
+`control_plane`: a support.control_plane.ControlPlane for the whole session, with the CRDs. `namespace`: a fresh one for
 each test, in which pods can be made. `kubelet`: a support.kubelet.Kubelet that runs the pods of that namespace. See
 those modules for what can be done with them.
 """
@@ -38,10 +38,10 @@ def kube_binaries(require: Require) -> Path:
 
 @pytest.fixture(scope="session")
 def control_plane(kube_binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """etcd, API server and controllers, with the CRD of RetrainRun established."""
+    """etcd, API server and controllers, with the CRDs established."""
     plane = ControlPlane(kube_binaries, tmp_path_factory.mktemp("control-plane"))
     try:
-        plane.start(crds=[ROOT / "crds" / "retrainruns.yaml"])
+        plane.start(crds=sorted((ROOT / "crds").glob("retrain*.yaml")))
         yield plane
     finally:
         plane.stop()
