@@ -190,7 +190,10 @@ def test_the_reference_has_a_row_for_every_field() -> None:
 
 
 def test_the_reference_has_the_fields_of_a_run_once() -> None:
-    assert reference().count("training.epochs` | integer") == 1 and "Its fields are [those of a run](#spec)." in reference()
+    assert (
+        reference().count("training.epochs` | integer") == 1
+        and "Its fields are [those of a run](#spec)." in reference()
+    )
 
 
 @pytest.mark.parametrize(
