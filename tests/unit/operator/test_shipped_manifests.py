@@ -80,13 +80,18 @@ def test_every_overlay_brings_the_base_along_and_none_the_crd() -> None:
         assert "CustomResourceDefinition" not in {kind for kind, _ in objects(folder)}
 
 
-def test_no_gitops_tool_prunes_the_crd() -> None:
-    """Deleting it deletes every run, and what was promoted by whom."""
-    (definition,) = objects(ROOT / "crds").values()
-    assert definition["metadata"]["annotations"] == {
-        "argocd.argoproj.io/sync-options": "Prune=false",
-        "kustomize.toolkit.fluxcd.io/prune": "disabled",
+def test_no_gitops_tool_prunes_a_crd() -> None:
+    """Deleting one deletes every run, and what was promoted by whom."""
+    definitions = objects(ROOT / "crds")
+    assert {name for _, name in definitions} == {
+        "retrainruns.retrain.crpbot.dev",
+        "retrainschedules.retrain.crpbot.dev",
     }
+    for definition in definitions.values():
+        assert definition["metadata"]["annotations"] == {
+            "argocd.argoproj.io/sync-options": "Prune=false",
+            "kustomize.toolkit.fluxcd.io/prune": "disabled",
+        }
 
 
 @pytest.mark.parametrize("tool", ["argocd", "flux"])
