@@ -123,7 +123,7 @@ class BackfillProgress:
 
     def _draw(self, left: Left | None) -> None:
         assert self.bar is not None
-        parts = sum(epochs_done([entry.progress for entry in one.run.status.symbols]) for one in self.working.values())
+        parts = sum(epochs_done(one.run.status) for one in self.working.values())
         text = f"{left} left" if left is not None else "measuring the first epoch"
         self.bar.update(
             self.bar.task_ids[0],
@@ -136,12 +136,11 @@ class BackfillProgress:
     def _left(self, waiting: int) -> Left | None:
         now = time.monotonic()
         working = tuple(
-            (now - began, epochs_done([entry.progress for entry in self.working[name].run.status.symbols]))
+            (now - began, epochs_done(self.working[name].run.status))
             for name, began in self.began_at.items()
             if began >= 0
         )
-        known = (*self.cost.finished, *self.finished) if not self.finished else tuple(self.finished)
-        return time_left(Slots(known, working, waiting, self.cost.parallel))
+        return time_left(Slots(tuple(self.finished) or self.cost.finished, working, waiting, self.cost.parallel))
 
     def scoring(self, symbols: int) -> None:
         """The replays are over."""

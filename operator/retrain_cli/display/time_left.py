@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
@@ -60,6 +59,11 @@ def taken(status: RetrainRunStatus) -> float | None:
     return (ended - begun).total_seconds()
 
 
-def epochs_done(progress: Sequence[Progress | None]) -> float:
-    """The share of its symbols' epochs that a run at work has done."""
-    return sum(one.epoch / one.epochs for one in progress if one is not None) / max(len(progress), 1)
+def epochs_done(status: RetrainRunStatus) -> float:
+    """The share of its symbols' epochs that a run at work has done; a symbol with a model has done all of its own."""
+    done = [1.0 if entry.model_uri else _share(entry.progress) for entry in status.symbols]
+    return sum(done) / max(len(done), 1)
+
+
+def _share(progress: Progress | None) -> float:
+    return 0.0 if progress is None else progress.epoch / progress.epochs

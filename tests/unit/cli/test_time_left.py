@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from retrain_api.status.progress import Progress
-from retrain_cli.display.time_left import Slots, epochs_done, time_left
+from retrain_api.status.run import RetrainRunStatus
+from retrain_cli.display.time_left import Slots, epochs_done, taken, time_left
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,17 @@ def test_the_time_that_is_left(
     assert (None if left is None else str(left)) == said
 
 
-def test_a_run_has_done_the_mean_share_of_its_symbols_epochs() -> None:
-    assert epochs_done([Progress(epoch=5, epochs=10), None]) == 0.25
-    assert epochs_done([]) == 0
+def test_a_run_has_done_the_mean_share_of_its_symbols_epochs_and_all_of_a_trained_one() -> None:
+    trained = {"symbol": "A", "result": {"model": {"uri": "file:///m.pt", "sha256": "0"}}}
+    under_way = {"symbol": "B", "progress": {"epoch": 5, "epochs": 10}}
+    symbols = [trained, under_way, {"symbol": "C"}]
+    assert epochs_done(RetrainRunStatus.model_validate({"symbols": symbols})) == 0.5
+    assert epochs_done(RetrainRunStatus()) == 0
+
+
+@pytest.mark.parametrize(
+    ("begun", "ended", "seconds"),
+    [("2026-01-01T00:00:00Z", "2026-01-01T00:01:30Z", 90.0), ("2026-01-01T00:00:00Z", None, None), (None, None, None)],
+)
+def test_what_a_finished_run_took(begun: str | None, ended: str | None, seconds: float | None) -> None:
+    assert taken(RetrainRunStatus(start_time=begun, completion_time=ended)) == seconds
