@@ -13,7 +13,7 @@ from retrain_api.status.run import RetrainRunStatus
 
 @dataclass(frozen=True)
 class Slots:
-    """Seconds that finished slots took; of each at work how long it has been so, and how much of its epochs is done."""
+    """Seconds that finished slots took; of each at work how long it has been so, and how much of its epochs was done in that time."""
 
     finished: tuple[float, ...]
     working: tuple[tuple[float, float], ...]
@@ -29,7 +29,7 @@ class Left:
     at_most: bool
 
     def __str__(self) -> str:
-        return f"{'at most' if self.at_most else 'about'} {age(self.seconds)}"
+        return f"{'at most' if self.at_most else 'about'} {age(self.seconds)}" if self.seconds >= 5 else "a moment"
 
 
 def time_left(slots: Slots) -> Left | None:
