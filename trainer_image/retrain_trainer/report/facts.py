@@ -49,3 +49,8 @@ class Facts:
         """Fee of a fill in the backtest, in hundredths of a percent; None where the spec does not say."""
         fee: float | None = self.task.spec.get("evaluation", {}).get("backtest", {}).get("feeBps")
         return fee
+
+    def test(self, item: PublishItem) -> Document:
+        """First and last bar of an item's test part; empty where they are not known."""
+        found = self.evaluation(item).get("test") or {}
+        return found if {"firstBar", "lastBar"} <= set(found) else {}
