@@ -31,7 +31,8 @@ def outcome(facts: Facts) -> list[Block]:
     rest = [item for item in facts.task.items if item.symbol not in names]
     approved = f", approved by {plain(facts.task.approved_by)}" if facts.task.approved_by else ""
     done = f"**Promoted**: {listed(names)}{'' if facts.task.override else approved}." if names else ""
-    return [done, grouped((item.symbol, f"not promoted: {plain(_why_not(facts, item, refused))}") for item in rest)]
+    why = ((item.symbol, plain(_why_not(facts, item, refused))) for item in rest)
+    return [done, grouped(why, " was not promoted", " were not promoted")]
 
 
 def pointers(facts: Facts) -> Table:
@@ -64,14 +65,14 @@ def _why_not(facts: Facts, item: PublishItem, refused: Mapping[str, str]) -> str
         return refused[item.symbol]
     verdict, policy = facts.judgement.model(item.symbol).verdict, facts.task.spec.get("promotion", {}).get("policy")
     if verdict not in ("Pass", "Suspect"):
-        return f"its verdict is {verdict}."
+        return f"the verdict is {verdict}."
     if facts.judgement.verdict not in ("Pass", "Suspect"):
         return (
             f"the verdict on the run is {facts.judgement.verdict}, and models are promoted only by a run that passes."
         )
     if policy == "Never":
         return "spec.promotion.policy is Never."
-    return "it is waiting for approval, or was not approved."
+    return "waiting for approval, or not approved."
 
 
 def predecessor(facts: Facts) -> list[Block]:

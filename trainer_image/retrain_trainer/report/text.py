@@ -106,12 +106,19 @@ def folded(summary: str, *blocks: Block, symbol: str = "") -> Folded:
     return Folded(summary, tuple(block for block in blocks if not _empty(block)), symbol)
 
 
-def grouped(said: Iterable[tuple[str, str]]) -> Bullets:
-    """Sentences about models, given as symbol and sentence: what is true of several is said once, of all of them."""
+def grouped(said: Iterable[tuple[str, str]], one: str = "", several: str = "") -> Bullets:
+    """Sentences about models, given as symbol and sentence: what is true of several is said once, of all of them.
+
+    `one` and `several` are words that follow the name or names, such as " is" and " are".
+    """
     found: dict[str, list[str]] = {}
     for symbol, sentence in said:
         found.setdefault(sentence, []).append(symbol)
-    return bullets(f"{named(symbols)}: {sentence}" for sentence, symbols in found.items() if sentence)
+    return bullets(
+        f"{named(symbols)}{one if len(symbols) == 1 else several}: {sentence}"
+        for sentence, symbols in found.items()
+        if sentence
+    )
 
 
 def named(symbols: Sequence[str]) -> str:

@@ -177,8 +177,8 @@ def test_what_was_promoted_and_why_the_rest_was_not() -> None:
     )
     verdict = section(text, "Verdict")
     assert "**Promoted**: BTC-USD.\n" in verdict
-    assert "- ETH-USD: not promoted: It was tested on older bars." in verdict
-    assert "- SOL-USD: not promoted: its verdict is Fail." in verdict
+    assert "- ETH-USD was not promoted: It was tested on older bars." in verdict
+    assert "- SOL-USD was not promoted: the verdict is Fail." in verdict
     approved = replace(known, task=known.task.model_copy(update={"approved_by": "ada"}))
     assert "**Promoted**: BTC-USD, approved by ada.\n" in render(approved)
 
@@ -188,13 +188,14 @@ def test_what_was_promoted_and_why_the_rest_was_not() -> None:
     [
         (0.6, "Automatic", "the verdict on the run is Fail"),
         (0.7, "Never", "spec.promotion.policy is Never."),
-        (0.7, "Manual", "it is waiting for approval, or was not approved."),
+        (0.7, "Manual", "waiting for approval, or not approved."),
     ],
 )
 def test_why_a_model_that_passes_is_not_promoted(accuracy: float, policy: str, why: str) -> None:
     measurements = original() | {"ETH-USD": measured(accuracy)}
     text = render(facts(measurements, promotion=Promotion(), spec={"promotion": {"policy": policy}}))
-    assert f"BTC-USD: not promoted: {why}" in section(text, "Verdict").replace(" and ETH-USD", "")
+    names = "BTC-USD was" if accuracy == 0.6 else "BTC-USD and ETH-USD were"
+    assert f"- {names} not promoted: {why}" in section(text, "Verdict")
 
 
 def test_before_the_promotion_the_report_does_not_claim_one() -> None:
