@@ -10,6 +10,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from support.init_case import candles, put, run_init
 from support.json_schema import violations
 
 from retrain_api.cron import Cron
@@ -20,8 +21,6 @@ from retrain_cli.commands.init.run_text import Start
 from retrain_cli.commands.init.schedule_text import schedule_text
 from retrain_cli.commands.init.timing import timing
 from retrain_cli.inputs.run_file import load_schedule
-
-from .test_init_command import candles, put, run_init
 
 DAY = 1440
 
