@@ -106,7 +106,8 @@ def _require_start(args: argparse.Namespace, file: str, wanted: tuple[str, ...] 
     start = Start(args.name, file, DEFAULT_SYMBOLS if wanted is None else wanted, interval=args.interval or "1m")
     start.run  # noqa: B018
     if args.schedule:
-        parse_schedule(yaml.safe_load(schedule_text(start, timing(start.interval, None), False)))
+        times = timing(start.interval, None)
+        parse_schedule(yaml.safe_load(schedule_text(replace(start, timing=times), times, False)))
 
 
 def _text(args: argparse.Namespace, start: Start, results: Sequence[Checked], schema: bool) -> tuple[str, Start]:
