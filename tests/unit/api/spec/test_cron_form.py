@@ -89,3 +89,11 @@ def test_a_zone_that_there_is_not_is_answered_with_the_one_that_was_meant(zone: 
 )
 def test_a_zone_of_the_list_is_taken(zone: str) -> None:
     assert answer(zone, TimeZone) == ""
+
+
+def test_the_sentence_of_a_day_of_the_week_says_what_sunday_is() -> None:
+    assert answer("0 3 * * FRI-SUN") == (
+        "the day of the week must be 0 to 7 or SUN to SAT: one of them, a range upwards such as MON-FRI, a step such as */2, or "
+        "several of these with commas between; Sunday is 0 or 7"
+    )
+    assert answer("0 3 * * 5-7") == ""
