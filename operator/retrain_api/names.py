@@ -53,6 +53,9 @@ PIN_FILE = "data.json"
 EVALUATION_FILE = "evaluation.json"
 """In the folder of its evaluate key: curves, intervals, equity."""
 
+TRADES_FILE = "trades.csv"
+"""In the folder of a report: every trade of the backtests, one row each."""
+
 PREDICTIONS_FILE = "predictions.parquet"
 """Beside the evaluation file: every test bar with what the model made of it, from which all figures follow."""
 

@@ -83,6 +83,7 @@ class BackfillProgress:
     bar: Progress | None = None
     console: Console | None = None
     began_at: dict[str, float] = field(default_factory=dict)
+    done_before: dict[str, float] = field(default_factory=dict)
     working: dict[str, Child] = field(default_factory=dict)
     finished: list[float] = field(default_factory=list)
     ended_runs: int = 0
@@ -93,6 +94,7 @@ class BackfillProgress:
         """A slot is taken up, or looked at once more where it was done."""
         name = child.run.metadata.name
         self.began_at[name], self.working[name] = time.monotonic(), child
+        self.done_before[name] = epochs_done(child.run.status)
         if is_done(child.run.status):
             self.began_at[name] = -1.0
 
@@ -117,13 +119,13 @@ class BackfillProgress:
         left = self._left(waiting)
         if left is not None and not self.estimated and not self.cost.finished and not self.finished:
             self.estimated = True
-            self.say(f"By the first epochs this takes {left} in all; early stopping makes it shorter.")
+            self.say(f"By the first epochs it is {left} until all are done; early stopping makes it shorter.")
         if self.bar is not None:
             self._draw(left)
 
     def _draw(self, left: Left | None) -> None:
         assert self.bar is not None
-        parts = sum(epochs_done([entry.progress for entry in one.run.status.symbols]) for one in self.working.values())
+        parts = sum(epochs_done(one.run.status) for one in self.working.values())
         text = f"{left} left" if left is not None else "measuring the first epoch"
         self.bar.update(
             self.bar.task_ids[0],
@@ -136,12 +138,11 @@ class BackfillProgress:
     def _left(self, waiting: int) -> Left | None:
         now = time.monotonic()
         working = tuple(
-            (now - began, epochs_done([entry.progress for entry in self.working[name].run.status.symbols]))
+            (now - began, epochs_done(self.working[name].run.status) - self.done_before[name])
             for name, began in self.began_at.items()
             if began >= 0
         )
-        known = (*self.cost.finished, *self.finished) if not self.finished else tuple(self.finished)
-        return time_left(Slots(known, working, waiting, self.cost.parallel))
+        return time_left(Slots(tuple(self.finished) or self.cost.finished, working, waiting, self.cost.parallel))
 
     def scoring(self, symbols: int) -> None:
         """The replays are over."""

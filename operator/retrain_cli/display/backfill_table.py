@@ -28,26 +28,38 @@ COLUMNS = (
     "PNL",
     "HOLD",
 )
+_DROPPED = ((), (10,), (10, 9), (10, 9, 8), (10, 9, 8, 3))
+"""Columns that a narrow terminal drops, more and more of them."""
 _LEFT = ("SLOT", "SYMBOL", "VERDICT", "IN SERVICE")
 
 
 def print_backfill(facts: BackfillFacts, out: TextIO) -> None:
-    """The table and the sentence; intervals are left to the page where the terminal has no room for them."""
-    rows = list(_rows(facts, intervals=True))
-    if out.isatty() and sum(_widths(rows)) + 2 * (len(COLUMNS) - 1) > shutil.get_terminal_size().columns:
-        rows = list(_rows(facts, intervals=False))
-    widths = _widths(rows)
-    for row in [COLUMNS, *rows]:
+    """The table and the sentence; what a narrow terminal has no room for is left to the page."""
+    room = shutil.get_terminal_size().columns if out.isatty() else None
+    names, rows = fitted(list(_rows(facts, intervals=True)), list(_rows(facts, intervals=False)), room)
+    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+    for row in [names, *rows]:
         cells = [
             cell.ljust(width) if name in _LEFT else cell.rjust(width)
-            for name, cell, width in zip(COLUMNS, row, widths, strict=True)
+            for name, cell, width in zip(names, row, widths, strict=True)
         ]
         print("  ".join(cells).rstrip(), file=out)
     print(f"\n{facts.sentence}", file=out, flush=True)
 
 
-def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
-    return [max(len(row[i]) for row in [COLUMNS, *rows]) for i in range(len(COLUMNS))]
+def fitted(
+    wide: Sequence[Sequence[str]], short: Sequence[Sequence[str]], room: int | None
+) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """Columns and rows that fit: with intervals, without, or with fewer columns; the fewest where nothing fits."""
+    whole = range(len(COLUMNS))
+    tries = [(wide, []), *((short, list(dropped)) for dropped in _DROPPED)]
+    for rows, dropped in tries:
+        kept = [i for i in whole if i not in dropped]
+        names, shown = [COLUMNS[i] for i in kept], [[row[i] for i in kept] for row in rows]
+        needed = sum(max(map(len, column)) for column in zip(names, *shown, strict=True)) + 2 * (len(kept) - 1)
+        if room is None or needed <= room:
+            break
+    return names, list(shown)
 
 
 def _rows(facts: BackfillFacts, intervals: bool) -> Iterator[list[str]]:

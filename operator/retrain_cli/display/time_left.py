@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
@@ -14,7 +13,7 @@ from retrain_api.status.run import RetrainRunStatus
 
 @dataclass(frozen=True)
 class Slots:
-    """Seconds that finished slots took; of each at work how long it has been so, and how much of its epochs is done."""
+    """Seconds that finished slots took; of each at work how long it has been so, and how much of its epochs was done in that time."""
 
     finished: tuple[float, ...]
     working: tuple[tuple[float, float], ...]
@@ -30,7 +29,7 @@ class Left:
     at_most: bool
 
     def __str__(self) -> str:
-        return f"{'at most' if self.at_most else 'about'} {age(self.seconds)}"
+        return f"{'at most' if self.at_most else 'about'} {age(self.seconds)}" if self.seconds >= 5 else "a moment"
 
 
 def time_left(slots: Slots) -> Left | None:
@@ -60,6 +59,11 @@ def taken(status: RetrainRunStatus) -> float | None:
     return (ended - begun).total_seconds()
 
 
-def epochs_done(progress: Sequence[Progress | None]) -> float:
-    """The share of its symbols' epochs that a run at work has done."""
-    return sum(one.epoch / one.epochs for one in progress if one is not None) / max(len(progress), 1)
+def epochs_done(status: RetrainRunStatus) -> float:
+    """The share of its symbols' epochs that a run at work has done; a symbol with a model has done all of its own."""
+    done = [1.0 if entry.model_uri else _share(entry.progress) for entry in status.symbols]
+    return sum(done) / max(len(done), 1)
+
+
+def _share(progress: Progress | None) -> float:
+    return 0.0 if progress is None else progress.epoch / progress.epochs

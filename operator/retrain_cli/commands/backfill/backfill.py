@@ -16,7 +16,7 @@ from retrain_api.cron import Cron
 from retrain_api.documents.results import ScoreResult
 from retrain_api.errors import ConfigurationError
 from retrain_api.extras import require
-from retrain_api.names import ANNOTATION_RETRY
+from retrain_api.names import ANNOTATION_RETRY, folder
 from retrain_api.schedule import RetrainSchedule
 from retrain_cli.display.backfill_progress import BackfillProgress, Cost, is_done, open_progress
 from retrain_cli.display.backfill_table import backfill_document, print_backfill
@@ -40,6 +40,9 @@ DONE, SOME_FAILED, NOTHING_PASSED, STOPPED = 0, 1, 3, 130
 
 PAGE = "backfill.html"
 
+MOST_AT_ONCE = 8
+"""By default: each training has torch and its features in memory."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `retrain backfill` takes."""
@@ -59,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--parallel",
         type=int,
         metavar="N",
-        help="slots at the same time; by default one a core, and one where a GPU trains",
+        help="slots at the same time; by default one a core up to 8, and one where a GPU trains",
     )
     parser.add_argument(
         "--state-dir",
@@ -160,7 +163,7 @@ def _files(backfill: Backfill, scored: list[ScoreResult]) -> list[Any]:
     from retrain_trainer.measure.later.scores import decode
     from retrain_trainer.store.locate import open_artifacts
 
-    _, locate = open_artifacts(backfill.score_task(()).artifacts_uri, os.environ)
+    _, locate = open_artifacts(folder(backfill.spec.artifacts.uri), os.environ)
     found = []
     for one in scored:
         source = locate(one.scores.uri)
@@ -169,8 +172,8 @@ def _files(backfill: Backfill, scored: list[ScoreResult]) -> list[Any]:
 
 
 def _load(path: str) -> RetrainSchedule:
-    folder = Path.cwd() if path == "-" else Path(path).resolve().parent
-    return resolve_template(load_schedule(path), folder)
+    place = Path.cwd() if path == "-" else Path(path).resolve().parent
+    return resolve_template(load_schedule(path), place)
 
 
 def _backfill(schedule: RetrainSchedule, args: argparse.Namespace) -> Backfill:
@@ -197,5 +200,5 @@ def moment(text: str, option: str, zone: ZoneInfo, whole_day: bool = False) -> d
 
 def _parallel(backfill: Backfill, asked: int | None) -> int:
     """Slots at a time: they share the cores, and a GPU takes one after the other."""
-    most = 1 if backfill.spec.train.device == "GPU" else machine_cores()
+    most = 1 if backfill.spec.train.device == "GPU" else min(machine_cores(), MOST_AT_ONCE)
     return min(asked or most, len(backfill.slots))
