@@ -28,13 +28,13 @@ _LOWEST = 1e-6
 
 
 def accuracies(figures: SymbolFigures, bar: float | None) -> Figure:
-    """Promised at each slot, and what the model in service, or else the refused one, then did until the next."""
+    """Promised at each slot, and what the model in service then did until the next, and the refused one."""
     figure, (axes,) = panels([1], 3.1)
     times = np.array([row.slot for row in figures.rows], dtype="datetime64[ns]").astype("datetime64[s]")
     shift = np.timedelta64(_shift(times), "s")
     served = [row.served.right if row.served else None for row in figures.rows]
     own = [row.own.right if row.own else None for row in figures.rows]
-    kept_out = [right if row.served is None else None for row, right in zip(figures.rows, own, strict=True)]
+    kept_out = [None if row.promoted else right for row, right in zip(figures.rows, own, strict=True)]
     _marks(axes, times - shift, [row.promise for row in figures.rows], MUTED, "o", "promised on the test")
     _marks(axes, times, served, BLUE, "s", "then, in service")
     _marks(axes, times + shift, kept_out, ORANGE, "^", "then, of a refused model")
