@@ -13,12 +13,14 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-_NAMED = {
+NAMED = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
     "@weekly": "0 0 * * 0",
     "@monthly": "0 0 1 * *",
 }
+"""The words that a schedule may be, and the fields that each stands for."""
+
 _FIELDS = 5
 
 
@@ -32,7 +34,7 @@ class Cron:
     @classmethod
     def parse(cls, schedule: str, time_zone: str) -> Self:
         """The schedule that the texts say. Raises ValueError, with a sentence, where they say none."""
-        fields = _NAMED.get(schedule.strip(), schedule)
+        fields = NAMED.get(schedule.strip(), schedule)
         try:
             zone = ZoneInfo(time_zone)
         except (KeyError, ValueError, OSError):

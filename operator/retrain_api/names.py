@@ -13,6 +13,8 @@ KIND = "RetrainRun"
 PLURAL = "retrainruns"
 SCHEDULE_KIND = "RetrainSchedule"
 SCHEDULE_PLURAL = "retrainschedules"
+RUN_SHORT = "rtr"
+SCHEDULE_SHORT = "rts"
 
 LABEL_PHASE = f"{GROUP}/phase"
 LABEL_SYMBOL = f"{GROUP}/symbol"
@@ -50,6 +52,9 @@ PIN_FILE = "data.json"
 
 EVALUATION_FILE = "evaluation.json"
 """In the folder of its evaluate key: curves, intervals, equity."""
+
+TRADES_FILE = "trades.csv"
+"""In the folder of a report: every trade of the backtests, one row each."""
 
 PREDICTIONS_FILE = "predictions.parquet"
 """Beside the evaluation file: every test bar with what the model made of it, from which all figures follow."""

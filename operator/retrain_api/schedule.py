@@ -5,20 +5,33 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, ValidationError
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError
 
 from retrain_api.schema.known import known_part
-from retrain_api.schema.messages import sentences
-from retrain_api.spec.schedule import RetrainScheduleSpec
+from retrain_api.schema.messages import refusal
+from retrain_api.spec.forms import ObjectName
+from retrain_api.spec.schedule import NAME_ROOM, SHORT_NAME, RetrainScheduleSpec
 from retrain_api.status.schedule import RetrainScheduleStatus
 
 from . import reasons
 from .errors import ConfigurationError
-from .names import ANNOTATION_RESUME, ANNOTATION_TRIGGER
+from .names import ANNOTATION_RESUME, ANNOTATION_TRIGGER, SCHEDULE_KIND
 from .run import Metadata, as_stored
 from .wire import ADMISSION, Strict
+
+
+def _with_room_for_runs(name: str) -> str:
+    if len(name) > NAME_ROOM:
+        raise ValueError(SHORT_NAME["message"])
+    return name
+
+
+class ScheduleMetadata(Metadata):
+    """The same of a schedule, whose name leaves room for those of its runs."""
+
+    name: Annotated[ObjectName, AfterValidator(_with_room_for_runs)]
 
 
 class RetrainSchedule(Strict):
@@ -26,7 +39,7 @@ class RetrainSchedule(Strict):
 
     api_version: Literal["retrain.crpbot.dev/v1alpha1"]
     kind: Literal["RetrainSchedule"]
-    metadata: Metadata
+    metadata: ScheduleMetadata
     spec: RetrainScheduleSpec
     status: RetrainScheduleStatus = Field(default_factory=RetrainScheduleStatus)
     _ignored: tuple[str, ...] = PrivateAttr(())
@@ -73,7 +86,7 @@ def _parse(document: Mapping[str, Any], context: dict[str, bool]) -> RetrainSche
     try:
         return RetrainSchedule.model_validate_json(text, strict=True, context=context, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise ConfigurationError(reasons.INVALID_SCHEDULE, "\n".join(sentences(error))) from None
+        raise ConfigurationError(reasons.INVALID_SCHEDULE, refusal(error, document, SCHEDULE_KIND)) from None
 
 
 @cache

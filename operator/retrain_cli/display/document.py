@@ -19,12 +19,12 @@ SCHEMA_VERSION = 1
 DocumentKind: TypeAlias = Literal[
     "RunList",
     "RunStatus",
+    "ScheduleStatus",
     "Report",
     "RunHistory",
     "SymbolHistory",
     "Comparison",
     "Findings",
-    "ScheduleStatus",
     "Backfill",
 ]
 

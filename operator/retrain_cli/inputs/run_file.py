@@ -97,7 +97,8 @@ def documents(text: str, name: str) -> list[Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not YAML"
+        unquoted = _unquoted(text.splitlines()[mark.line]) if mark and mark.line < len(text.splitlines()) else ""
+        problem = unquoted or getattr(error, "problem", None) or "not YAML"
         raise ConfigurationError(reasons.BAD_YAML, f"{name}{where}: {problem}.") from None
     except (ValueError, KeyError) as error:
         raise ConfigurationError(
@@ -105,6 +106,14 @@ def documents(text: str, name: str) -> list[Any]:
         ) from None
     except RecursionError:
         raise ConfigurationError(reasons.BAD_YAML, f"{name}: it is nested too deeply.") from None
+
+
+def _unquoted(line: str) -> str:
+    """A sentence for a value that YAML takes for something else than text, as of `schedule: */5 * * * *` or `schedule: @daily`."""
+    found = re.match(r"\s*(?:- )?([A-Za-z0-9_.-]+):\s+((?:[@%`]|[*][ ,/-])[^#]*?)\s*(#.*)?$", line)
+    if found is None or '"' in found[2]:
+        return ""
+    return f'the value must be in quotes: {found[1]}: "{found[2]}"'
 
 
 def read_text(path: str | Path, kind: str = KIND) -> str:

@@ -26,7 +26,8 @@ from retrain_operator.state.schedule_view import ChildRun
 from .state import RunFolder, open_folder
 
 MANIFEST_FILE = "manifest.json"
-_RECORDS = (MANIFEST_FILE, "run.json", "status.json", "answers.json", "report.html", "lock", "workers.lock")
+IDENTITY_FILE = "run.json"
+_RECORDS = (MANIFEST_FILE, IDENTITY_FILE, "status.json", "answers.json", "report.html", "lock", "workers.lock")
 _FOLDERS = ("jobs", "logs", "messages")
 
 
@@ -47,7 +48,7 @@ class Children:
         manifest = read_manifest(folder)
         if manifest is not None:
             return None if self._owns(manifest) else self._child(folder, manifest)
-        if not any((folder.path / file).exists() for file in ("run.json", "status.json")):
+        if not any((folder.path / file).exists() for file in (IDENTITY_FILE, "status.json")):
             return None
         return ChildRun(name, f"somebody's {name}", owned=False, status=folder.read_status())
 
@@ -60,9 +61,15 @@ class Children:
         parse_run(manifest)
         own = {"uid": str(uuid.uuid4()), "creationTimestamp": f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
         whole = {**manifest, "metadata": {**manifest["metadata"], **own}}
-        # The run takes its UID from here; without it a schedule that is killed in between would know it by another one.
-        folder._write("run.json", {"uid": own["uid"], "generation": 0, "spec": ""})
         folder._write(MANIFEST_FILE, whole)
+
+    def prepare(self, name: str) -> dict[str, Any]:
+        """The manifest of a run that `all` has; the run's identity is taken from it, before the run could give itself another."""
+        folder = self.folder(name)
+        manifest = read_manifest(folder) or {}
+        if not (folder.path / IDENTITY_FILE).exists():
+            folder._write(IDENTITY_FILE, {"uid": manifest["metadata"]["uid"], "generation": 0, "spec": ""})
+        return manifest
 
     def forget(self, name: str, uid: str) -> bool:
         """Remove what is kept of a run here, not its artifacts; whether that run was there."""
@@ -70,10 +77,11 @@ class Children:
         manifest = read_manifest(folder)
         if manifest is None or manifest["metadata"]["uid"] != uid or not self._owns(manifest):
             return False
+        # The manifest first: a run that were left with it and without a status would be carried out again.
+        for file in _RECORDS:
+            (folder.path / file).unlink(missing_ok=True)
         for sub in _FOLDERS:
             shutil.rmtree(folder.path / sub, ignore_errors=True)
-        for file in reversed(_RECORDS):
-            (folder.path / file).unlink(missing_ok=True)
         with suppress(OSError):  # something else lies there: somebody's artifacts, say
             folder.path.rmdir()
         return True
@@ -89,10 +97,6 @@ class Children:
     def status_time(self, name: str) -> float:
         """When the status of a run was last written: what was answered before that has been acted upon."""
         return mtime(self.folder(name).path / "status.json")
-
-    def manifest(self, name: str) -> dict[str, Any]:
-        """The manifest of a run that `all` has."""
-        return read_manifest(self.folder(name)) or {}
 
     def folder(self, name: str) -> RunFolder:
         """Where the state of a run is."""

@@ -148,7 +148,7 @@ class ScheduleExecutor:
         """Deletions and creations; whether there was any that changed something."""
         changed = False
         for deletion in decided.delete:
-            if self.children.forget(deletion.name, deletion.uid):
+            if deletion.name not in self.at_work and self.children.forget(deletion.name, deletion.uid):
                 changed = True
                 self.display.say(f"{deletion.name} is forgotten ({deletion.reason}); its models and report stay.")
         for manifest in decided.create:
@@ -172,7 +172,7 @@ class ScheduleExecutor:
         share = len(waiting) + len(self.at_work)
         cores = max(1, machine_cores() // share) if share > 1 else None
         for run in waiting:
-            manifest = self.children.manifest(run.name)
+            manifest = self.children.prepare(run.name)
             display = self.display.run(parse_run(manifest).model_copy(update={"status": run.status}))
             self.at_work[run.name] = open_child(
                 manifest, self.state_dir, display, self.stopping, self.display.say, cores

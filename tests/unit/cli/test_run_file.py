@@ -274,3 +274,13 @@ def test_the_loader_leaves_other_users_of_yaml_alone() -> None:
     assert unchanged["a"] == "1e-6"
     assert unchanged["b"].year == 2026
     assert unchanged["c"] == "y"
+
+
+@pytest.mark.parametrize("value", ["@daily", "*/5 * * * *", "* 3 * * 6"])
+def test_a_schedule_without_its_quotes_is_told_to_get_them(tmp_path: Path, value: str) -> None:
+    file = tmp_path / "schedule.yaml"
+    file.write_text(f"kind: RetrainSchedule\nspec:\n  schedule: {value}  # each week\n")
+    with pytest.raises(ConfigurationError) as refused:
+        load_schedule(file)
+    assert refused.value.message.endswith(f'the value must be in quotes: schedule: "{value}".')
+    assert refused.value.message.startswith(f"{file} line 3, column ")
