@@ -53,6 +53,9 @@ PIN_FILE = "data.json"
 EVALUATION_FILE = "evaluation.json"
 """In the folder of its evaluate key: curves, intervals, equity."""
 
+TRADES_FILE = "trades.csv"
+"""In the folder of a report: every trade of the backtests, one row each."""
+
 PREDICTIONS_FILE = "predictions.parquet"
 """Beside the evaluation file: every test bar with what the model made of it, from which all figures follow."""
 
@@ -106,6 +109,16 @@ def triggered_run(schedule: str, time: datetime) -> str:
 def replay_run(schedule: str, proof: str, slot: datetime) -> str:
     """Name of the replay of a past slot, in the proof of that key: every-saturday-wf-1a2b3c-202611140300."""
     return f"{schedule}-wf-{proof[:6]}-{_minute(slot)}"
+
+
+def backfill_run(schedule: str, key: str, slot: datetime) -> str:
+    """Name of a past slot's run in a backfill of the recipe of that key: every-saturday-bf-1a2b3c-202611140300."""
+    return f"{schedule}-bf-{key[:6]}-{_minute(slot)}"
+
+
+def backfill_folder(namespace: str, schedule: str, key: str) -> str:
+    """Folder of what the models of a backfill answered on later bars; ends in a slash."""
+    return f"backfills/{namespace}/{schedule}/{key}/"
 
 
 def _minute(time: datetime) -> str:

@@ -132,16 +132,18 @@ def given(value: Any) -> Any:
     return [given(part) for part in value] if isinstance(value, list) else value
 
 
-def right() -> list[Document]:
+def examples(kind: str) -> list[Document]:
     # On a cluster a location is not beside a file.
     texts = [
         re.sub(r"file://\.+/", "file:///", path.read_text()) for path in sorted((ROOT / "examples").glob("*.yaml"))
     ]
-    examples = [yaml.safe_load(text) for text in texts]
-    return [*examples, document(WHOLE), *OPTIONAL]
+    return [found for found in map(yaml.safe_load, texts) if found["kind"] == kind]
 
 
-@pytest.mark.parametrize("wanted", right(), ids=lambda wanted: wanted["metadata"]["name"])
+RIGHT = [*examples(KIND), document(WHOLE), *OPTIONAL]
+
+
+@pytest.mark.parametrize("wanted", RIGHT, ids=lambda wanted: wanted["metadata"]["name"])
 def test_right_ones_are_taken_and_get_the_same_defaults_from_both(
     control_plane: ControlPlane, wanted: Document
 ) -> None:
@@ -157,6 +159,7 @@ RIGHT_SCHEDULES: dict[str, Document] = {
     "with what is needed": ONLY_NEEDED,
     **{f"with {name}": ONLY_NEEDED | {name: WHOLE_SCHEDULE[name]} for name in WHOLE_SCHEDULE if name != "walkForward"},
     "with a proof": WHOLE_SCHEDULE | {"walkForward": {}},
+    **{f"example {found['metadata']['name']}": found["spec"] for found in examples(SCHEDULE_KIND)},
 }
 
 

@@ -23,7 +23,7 @@ from .hindrances import may_ask
 @dataclass(frozen=True)
 class Making:
     """The run that is promised and to be created. `trigger` is the token that is acted upon; `behind` is the run that it, or
-    what was asked for, waits for. `requeue_at` is when it is looked at again.
+    what was asked for, waits for. `requeue_at` is when to reconcile again.
     """
 
     pending: PendingRun | None = None
