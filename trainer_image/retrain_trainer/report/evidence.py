@@ -68,8 +68,9 @@ def _rule(accuracy: float | None, value: float | None, found: Mapping[str, Any] 
         return share(value)
     lead = accuracy - value if found is None else found["difference"]
     p_value = None if found is None else found.get("pValue")
-    certain = "" if p_value is None else f", p {'= ' * (0.001 <= p_value <= 0.999)}{probability(p_value)}"
-    return f"{share(value)} ({lead * 100:+.1f}{certain})"
+    # Of a model that is behind, nobody asks how often luck comes out as far ahead.
+    certain = "" if p_value is None or lead <= 0 else f", p {'= ' * (0.001 <= p_value <= 0.999)}{probability(p_value)}"
+    return f"{share(value)} ({round(lead * 100, 1) + 0.0:+.1f}{certain})"
 
 
 _FIGURES = (

@@ -175,12 +175,14 @@ _DIGITS = {"sharpe": 2, "f1": 2, "auc": 2, "brier": 3}
 
 
 def probability(value: float | None) -> str:
-    """0.034, < 0.001, > 0.999: the same number reads alike everywhere."""
+    """0.034, 0.45, < 0.001, > 0.999: two digits, and the same number reads alike everywhere."""
     if value is None:
         return NOTHING
     if value < 0.001:
         return plain("< 0.001")
-    return plain("> 0.999") if value > 0.999 else f"{value:.3f}"
+    if value > 0.999:
+        return plain("> 0.999")
+    return f"{value:.3f}" if value < 0.1 or value > 0.99 else f"{value:.2f}"
 
 
 def when(time: str | None) -> str:

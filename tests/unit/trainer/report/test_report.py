@@ -120,8 +120,8 @@ def test_the_class_of_the_outcome(accuracies: tuple[float, ...], head: str) -> N
 def test_the_lineage_names_the_predictions_that_every_figure_follows_from() -> None:
     named = {"predictions": {"uri": "s3://bucket/runs/predictions.parquet", "sha256": "e" * 64}}
     text = section(render(facts(original(), document=named)), "Lineage")
-    line = "- Predictions of BTC-USD: `s3://bucket/runs/predictions.parquet`; `retrain verify` computes every figure again from them"
-    assert line in text
+    assert "- Predictions of BTC-USD: `s3://bucket/runs/predictions.parquet`\n" in text
+    assert text.count("- `retrain verify` computes every figure again from the predictions\n") == 1
     assert "Predictions of" not in render(facts(original()))  # measured by a release that kept none
 
 

@@ -192,8 +192,9 @@ def comparison(rows: Sequence[tuple[str, float]], interval: tuple[float, float] 
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    narrow = max(edges) - min(edges) < 0.04
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=1 if narrow else 0, symbol=" %"))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     sure = "" if interval is None else f", 95 % interval {interval[0] * 100:.1f} to {interval[1] * 100:.1f} %"
     words = [
         f"{name}: {value * 100:.1f} %{sure if place == places[0] else ''}"
