@@ -87,10 +87,10 @@ def _flat_note(facts: Facts) -> str:
     horizon, ties = label.get("horizonBars", 15), label.get("ties", "Drop")
     flat = f"Flat is the share of test bars whose close is unchanged after {horizon} bar{'s' * (horizon != 1)}. "
     if ties == "Down":
-        return flat + "They count as not up (label.ties: Down), so always predicting down is often right."
+        return flat + "Flat bars count as not up (label.ties: Down), so always predicting down is often right."
     return (
         flat
-        + "They are left out of accuracy and the other shares (label.ties: Drop), which looks into the future: a trader can't know "
+        + "Flat bars are left out of accuracy and the other shares (label.ties: Drop), which looks into the future: a trader can't know "
         "beforehand which bars will be flat. The backtest trades them too."
     )
 

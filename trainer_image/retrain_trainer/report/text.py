@@ -22,6 +22,8 @@ _SPECIAL = re.compile(r"([\\`*\[\]<>|])")
 NOTHING = "-"
 MOST_NAMES = 8
 """Symbols that a sentence names; of more it says how many."""
+MOST_SENTENCES = 12
+"""Sentences of a list that are shown; with sixty models there are more than anybody reads."""
 SANE_SHARPE = 20.0
 """Beyond this, on either side, a Sharpe ratio says only that every day was alike: an account that fees eat reads -130."""
 
@@ -104,6 +106,14 @@ def strip(entries: Iterable[tuple[str, str]]) -> Strip:
 def folded(summary: str, *blocks: Block, symbol: str = "") -> Folded:
     """Folded blocks, without the empty ones."""
     return Folded(summary, tuple(block for block in blocks if not _empty(block)), symbol)
+
+
+def first_of(content: Bullets) -> list[Block]:
+    """The first sentences of a list, and the others folded where they are many."""
+    rest = content.sentences[MOST_SENTENCES:]
+    if len(rest) < 2:
+        return [content]
+    return [bullets(content.sentences[:MOST_SENTENCES]), folded(f"{len(rest)} more", bullets(rest))]
 
 
 def grouped(said: Iterable[tuple[str, str]], one: str = "", several: str = "") -> Bullets:

@@ -402,6 +402,13 @@ def test_a_model_that_falls_short_for_no_visible_cause_is_not_said_to_pass() -> 
     assert "No cause stands out in the numbers" in steps and "every model passes" not in steps
 
 
+def test_of_sixty_models_what_repeats_is_folded() -> None:
+    text = section(render(facts({f"X{n}-USD": measured(0.6 + n / 1000) for n in range(60)})), "Verdict")
+    shown, folded = text.split("<details><summary>48 more</summary>")
+    assert shown.count(" fails: ") == 12 and folded.count(" fails: ") == 48
+    assert "<details><summary>The criteria of 60 models</summary>" in text
+
+
 def test_a_run_with_nothing_to_change_says_so() -> None:
     assert "Nothing to do: every model passes" in render(facts(dict.fromkeys(SYMBOLS, measured(0.75))))
 

@@ -260,7 +260,7 @@ def test_the_data_is_named_and_dropping_flat_bars_is_not_hidden() -> None:
     }
     assert "which looks into the future: a trader can't know" in text
     down = render(facts(original(), spec={"label": {"horizonBars": 1, "ties": "Down"}}))
-    assert "They count as not up" in down and "looks into the future" not in down
+    assert "Flat bars count as not up" in down and "looks into the future" not in down
     assert rows(down, "Lineage", "BTC-USD")[0]["Flat"] == "5 %"
 
 
