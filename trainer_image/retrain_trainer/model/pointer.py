@@ -14,6 +14,7 @@ from retrain_api.errors import DataError
 from retrain_api.measurement import Metrics
 from retrain_api.model_times import Times, parsed
 from retrain_api.names import promoted_pointer
+from retrain_api.observation.blocks import BlockRule
 from retrain_api.time import Duration
 from retrain_api.wire import Lenient, timestamp
 from retrain_trainer.store.base import Store
@@ -53,7 +54,7 @@ class RolledBack(Lenient):
     from_: FileRef = Field(alias="from")
 
 
-class Pointer(Times):
+class Pointer(Times, BlockRule):
     """Contents of promoted/<SYMBOL>.json."""
 
     schema_version: int = 1
@@ -111,8 +112,10 @@ class Pointer(Times):
         )
 
     def encode(self) -> bytes:
-        """The file's bytes: indented JSON, missing values as null; of the times and the expiry only those that are known."""
-        unknown = {name for name in (*Times.model_fields, "expires_at") if getattr(self, name) is None}
+        """The file's bytes: indented JSON, missing values as null; of the times, the expiry and the blocks only those that are known."""
+        unknown = {
+            name for name in (*Times.model_fields, *BlockRule.model_fields, "expires_at") if getattr(self, name) is None
+        }
         return self.model_dump_json(by_alias=True, indent=2, exclude=unknown).encode() + b"\n"
 
 

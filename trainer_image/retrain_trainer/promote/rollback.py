@@ -20,6 +20,7 @@ from retrain_api.documents.references import FileRef
 from retrain_api.errors import ConfigurationError, DataError, NotFoundError, SoftwareError
 from retrain_api.model_times import times_in
 from retrain_api.names import card_file, file_name, promoted_pointer
+from retrain_api.observation.blocks import rule_in
 from retrain_api.wire import to_wire
 from retrain_trainer.model.pointer import Pointed, Pointer, RolledBack, expiry, read_pointer
 from retrain_trainer.store.base import Conflict, Store
@@ -95,6 +96,7 @@ def _pointer(card: dict[str, Any], uri: str, begin: datetime, expires_after: str
             "calibration": evaluation.get("calibration") or card["calibration"]["method"],
             "promotedAt": "",
             **to_wire(times_in(card)),
+            **to_wire(rule_in(card)),
             "expiresAt": expiry(begin, after),
         }
     )

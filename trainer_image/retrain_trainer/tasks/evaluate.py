@@ -39,6 +39,7 @@ from retrain_trainer.measure.champion import Comparison, baseline, promoted_toda
 from retrain_trainer.measure.document import evaluation_document, figures
 from retrain_trainer.measure.figures.metrics import base_rate_loss
 from retrain_trainer.measure.figures.score import calibration_of, finite_logits, probabilities
+from retrain_trainer.measure.judged_blocks import rule_of
 from retrain_trainer.measure.predictions.prediction_file import encode
 from retrain_trainer.measure.tries.counting import luck_among, luck_document, record_of
 from retrain_trainer.measure.tries.test_reuse import OtherTries, find_and_record
@@ -145,6 +146,7 @@ def evaluate(context: EvaluateContext, log: Log) -> tuple[dict[str, Any], bytes]
             "measurement": to_wire(measured),
             "restated": to_wire(pin.restated) if pin and pin.restated else None,
             **to_wire(times_of(predictions.dataset, model.lookback)),
+            **to_wire(rule_of(predictions)),
             "luck": None if tries is None else luck_document(predictions, assessment, luck, tries),
             "validation": validation,
             **{name: None if compared is None else to_wire(compared.champion) for name, compared in others.items()},

@@ -23,6 +23,7 @@ from retrain_api.errors import DataError, NotFoundError, SoftwareError
 from retrain_api.gate.judgement import Judgement
 from retrain_api.model_times import times_in
 from retrain_api.names import TRADES_FILE, card_file, report_folder
+from retrain_api.observation.blocks import rule_in
 from retrain_api.unforeseen import place_of
 from retrain_api.wire import to_wire
 from retrain_trainer.model.pointer import Pointer, Previous, TestPeriod, expiry, read_pointer
@@ -182,9 +183,10 @@ def _candidate(store: Store, facts: Facts, item: PublishItem, locate: Locate) ->
         )
     document = facts.evaluations[item.symbol]
     file = item.model.uri.rsplit("/", 1)[-1]
-    after, times = facts.task.expires_after, times_in(document)
+    after, times, blocks = facts.task.expires_after, times_in(document), rule_in(document)
     pointer = Pointer(
         **dict(times),
+        **dict(blocks),
         symbol=item.symbol,
         model=FileRef(uri=store.uri_of(f"promoted/{file}"), sha256=item.model.sha256),
         run=facts.task.run,
@@ -204,7 +206,8 @@ def _candidate(store: Store, facts: Facts, item: PublishItem, locate: Locate) ->
         "evaluateKey": item.evaluate_key,
         "calibration": pointer.calibration,
     }
-    card = {"evaluation": evaluation, **to_wire(times), **({"expiresAfter": after} if after else {})}
+    lasting = {"expiresAfter": after} if after else {}
+    card = {"evaluation": evaluation, **to_wire(times), **to_wire(blocks), **lasting}
     return Candidate(item.model, pointer, card, item.champion), locate(item.model.uri)
 
 

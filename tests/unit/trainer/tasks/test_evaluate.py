@@ -24,6 +24,7 @@ from retrain_api.documents.results import EvaluateResult
 from retrain_api.documents.tasks import EvaluateItem, EvaluateTask
 from retrain_api.errors import ConfigurationError, CredentialsError, DataError, NoDeviceError, NotFoundError
 from retrain_api.model_times import times_in
+from retrain_api.observation.blocks import rule_in
 from retrain_api.spec.data import Label, Split
 from retrain_api.spec.evaluation import Evaluation
 from retrain_api.spec.gate import Baseline
@@ -350,6 +351,14 @@ def test_a_model_is_not_compared_with_itself(stage: Stage) -> None:
     model = stage.put(stage.model())
     stage.promote(model)
     assert run(stage.task(model)).measurement.champion is None
+
+
+def test_it_is_fixed_how_the_model_will_be_observed_once_it_is_promoted(stage: Stage) -> None:
+    """One answer of this model says nothing of the next, so a lookback and a horizon are long enough."""
+    document = stage.document(run(stage.task(stage.put(stage.model()))))
+    blocks = rule_in(document).blocks
+    assert blocks is not None and blocks.length == document["blockLength"] == LOOKBACK + HORIZON
+    assert 0 < blocks.correlation < 0.2 and 0 < blocks.deviation < 0.3
 
 
 @pytest.mark.parametrize("there", [True, False])

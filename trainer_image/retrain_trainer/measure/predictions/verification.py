@@ -20,6 +20,7 @@ from retrain_trainer.data.labels import label
 from retrain_trainer.measure.assess import Assessment, Predictions, assess, measurement, shortened, windows_of_test
 from retrain_trainer.measure.document import evaluation_document
 from retrain_trainer.measure.figures import baselines
+from retrain_trainer.measure.judged_blocks import rule_of
 from retrain_trainer.measure.leaks.suspicion import is_of_figures
 from retrain_trainer.model.calibration import probability
 
@@ -68,6 +69,7 @@ def recompute(recorded: Recorded, document: Document) -> Recomputed:
     figures = {name: part for name, part in found.items() if name not in OUTSIDE}
     return Recomputed(
         figures
+        | _block_rule(predictions, document)
         | among
         | {"measurement": _numbers(to_wire(measured))}
         | {name: _numbers({"champion": to_wire(other)})["champion"] for name, other in others.items()},
@@ -75,6 +77,11 @@ def recompute(recorded: Recorded, document: Document) -> Recomputed:
         [*found["suspicions"], *found["warnings"]],
         np.expm1(assessment.backtest.log_returns),
     )
+
+
+def _block_rule(predictions: Predictions, document: Document) -> dict[str, Any]:
+    """In which blocks the model is observed; nothing where an earlier release fixed none."""
+    return to_wire(rule_of(predictions)) if "blockLength" in document else {}
 
 
 def _among_tries(
