@@ -83,9 +83,11 @@ RUN if [ -n "$TORCH_INDEX_URL" ]; then \
       grep -E '^torch==' constraints.txt | xargs pip install --index-url "$TORCH_INDEX_URL"; \
     fi
 COPY --from=wanted /wanted/trainer.txt ./
+COPY scripts/trim_packages.py ./
 RUN if [ -n "$TORCH_INDEX_URL" ]; then sed -i '/^torch/d' trainer.txt; fi \
  && pip install --constraint constraints.txt --requirement trainer.txt \
- && pip uninstall -y setuptools pip
+ && pip uninstall -y setuptools pip \
+ && python trim_packages.py "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 FROM runtime AS trainer
 # git for reports in a repository, rclone for backups.

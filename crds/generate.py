@@ -1,4 +1,4 @@
-"""Writes the CustomResourceDefinition and the field reference from the models: `make generate`.
+"""Writes the CustomResourceDefinitions and the field reference from the models: `make generate`.
 
 With --check it writes nothing and ends with 1 where a file differs.
 """
@@ -9,17 +9,15 @@ import sys
 from pathlib import Path
 
 from retrain_api.schema.reference import reference
-from retrain_cli.display.definition import definition
+from retrain_cli.display.definition import every_definition
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def generated() -> dict[Path, str]:
     """Content of each generated file."""
-    return {
-        ROOT / "crds" / "retrainruns.yaml": definition(),
-        ROOT / "docs" / "reference.md": reference(),
-    }
+    definitions = {ROOT / "crds" / f"{plural}.yaml": text for plural, text in every_definition().items()}
+    return definitions | {ROOT / "docs" / "reference.md": reference()}
 
 
 def main(arguments: list[str]) -> int:

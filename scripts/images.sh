@@ -21,5 +21,5 @@ arguments=(--build-arg "BASE_IMAGE=$base" --build-arg "VERSION=$version" --build
 for target in "${targets[@]}"; do
   timed "building retrain-$target:$version" dbuild "retrain-$target:$version" . --target "$target" "${arguments[@]}"
 done
-# The images that had these names before: without a name they are of no use, and each trainer takes 6 GB.
+# The images that had these names before: without a name they are of no use, and each trainer takes 5 GB.
 docker image prune --force --filter label=org.opencontainers.image.title=retrain-operator >/dev/null

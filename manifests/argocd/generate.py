@@ -12,8 +12,12 @@ import yaml
 
 HERE = Path(__file__).resolve().parent
 PATCH = HERE / "argocd-cm.yaml"
-KIND = "retrain.crpbot.dev_RetrainRun"
-ACTIONS = ("suspend", "resume", "retry", "rerun", "approve", "reject")
+KINDS = {
+    "retrain.crpbot.dev_RetrainRun": (HERE, ("suspend", "resume", "retry", "rerun", "approve", "reject")),
+    "retrain.crpbot.dev_RetrainSchedule": (HERE / "schedule", ("trigger", "suspend", "resume")),
+}
+"""Of each kind, where its scripts are, and its actions in the order in which they are shown."""
+
 _HEAD = """\
 # Generated from the Lua scripts beside it by `make generate`; do not edit.
 # kubectl patch configmap argocd-cm -n argocd --patch-file manifests/argocd/argocd-cm.yaml
@@ -33,17 +37,17 @@ _Dumper.add_representer(_Script, lambda dumper, text: dumper.represent_scalar("t
 
 def generated() -> str:
     """Content of the patch."""
-    data = {
-        f"resource.customizations.health.{KIND}": _Script((HERE / "health.lua").read_text()),
-        f"resource.customizations.actions.{KIND}": _Script(_dump(_actions())),
-    }
+    data: dict[str, object] = {}
+    for kind, (folder, names) in KINDS.items():
+        data[f"resource.customizations.health.{kind}"] = _Script((folder / "health.lua").read_text())
+        data[f"resource.customizations.actions.{kind}"] = _Script(_dump(_actions(folder / "actions", names)))
     metadata = {"name": "argocd-cm", "namespace": "argocd"}
     return _HEAD + _dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
 
 
-def _actions() -> dict[str, object]:
-    scripts = {name: _Script((HERE / "actions" / f"{name}.lua").read_text()) for name in ("discovery", *ACTIONS)}
-    definitions = [{"name": name, "action.lua": scripts[name]} for name in ACTIONS]
+def _actions(folder: Path, names: tuple[str, ...]) -> dict[str, object]:
+    scripts = {name: _Script((folder / f"{name}.lua").read_text()) for name in ("discovery", *names)}
+    definitions = [{"name": name, "action.lua": scripts[name]} for name in names]
     return {"discovery.lua": scripts["discovery"], "definitions": definitions}
 
 

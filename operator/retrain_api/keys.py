@@ -112,3 +112,8 @@ def recipe(spec: RetrainRunSpec, symbol: str) -> str:
     """What is tried: the key of a symbol's evaluation without what repeats the same try: the rerun token, the image, and as of when."""
     again = {"pods": spec.pods.model_copy(update={"image": None}), "data": spec.data.model_copy(update={"until": None})}
     return evaluate_key(spec.model_copy(update=again), symbol)
+
+
+def proof_key(spec: RetrainRunSpec) -> str:
+    """Key of a template's proof on the past: what is tried on each symbol. Another recipe, or another symbol, needs another proof."""
+    return digest({"recipes": {symbol: recipe(spec, symbol) for symbol in spec.symbols}})

@@ -11,6 +11,10 @@ GROUP = "retrain.crpbot.dev"
 VERSION = "v1alpha1"
 KIND = "RetrainRun"
 PLURAL = "retrainruns"
+SCHEDULE_KIND = "RetrainSchedule"
+SCHEDULE_PLURAL = "retrainschedules"
+RUN_SHORT = "rtr"
+SCHEDULE_SHORT = "rts"
 
 LABEL_PHASE = f"{GROUP}/phase"
 LABEL_SYMBOL = f"{GROUP}/symbol"
@@ -23,6 +27,13 @@ ANNOTATION_RETRY = f"{GROUP}/retry"
 ANNOTATION_APPROVE = f"{GROUP}/approve"
 ANNOTATION_REJECT = f"{GROUP}/reject"
 ANNOTATION_OVERRIDE = f"{GROUP}/override"
+
+LABEL_SCHEDULE = f"{GROUP}/schedule"
+"""Of a run: the name of the schedule that made it."""
+ANNOTATION_TRIGGER = f"{GROUP}/trigger"
+"""Of a schedule: a token that makes one run now."""
+ANNOTATION_RESUME = f"{GROUP}/resume"
+"""Of a schedule: a token that ends a pause."""
 
 LABEL_CPU_QUEUE = f"{GROUP}/cpu-queue"
 """Of a run: the queue of all its Jobs but trainings. A queue that covers GPUs alone never admits a Job that asks for none."""
@@ -41,6 +52,9 @@ PIN_FILE = "data.json"
 
 EVALUATION_FILE = "evaluation.json"
 """In the folder of its evaluate key: curves, intervals, equity."""
+
+TRADES_FILE = "trades.csv"
+"""In the folder of a report: every trade of the backtests, one row each."""
 
 PREDICTIONS_FILE = "predictions.parquet"
 """Beside the evaluation file: every test bar with what the model made of it, from which all figures follow."""
@@ -80,6 +94,35 @@ def job_name(run: str, phase: str, symbol: str | None, key: str, template: str, 
     )
     head = run[: limit - len(tail) - 1].replace(".", "-").rstrip("-")
     return f"{head}-{tail}"
+
+
+def slot_run(schedule: str, slot: datetime) -> str:
+    """Name of the run that a schedule makes for a slot: every-saturday-202611280300, in UTC."""
+    return f"{schedule}-{_minute(slot)}"
+
+
+def triggered_run(schedule: str, time: datetime) -> str:
+    """Name of the run that a person's trigger makes: every-saturday-20261128091705. With seconds, so that no slot's run has it."""
+    return f"{schedule}-{time.astimezone(UTC):%Y%m%d%H%M%S}"
+
+
+def replay_run(schedule: str, proof: str, slot: datetime) -> str:
+    """Name of the replay of a past slot, in the proof of that key: every-saturday-wf-1a2b3c-202611140300."""
+    return f"{schedule}-wf-{proof[:6]}-{_minute(slot)}"
+
+
+def backfill_run(schedule: str, key: str, slot: datetime) -> str:
+    """Name of a past slot's run in a backfill of the recipe of that key: every-saturday-bf-1a2b3c-202611140300."""
+    return f"{schedule}-bf-{key[:6]}-{_minute(slot)}"
+
+
+def backfill_folder(namespace: str, schedule: str, key: str) -> str:
+    """Folder of what the models of a backfill answered on later bars; ends in a slash."""
+    return f"backfills/{namespace}/{schedule}/{key}/"
+
+
+def _minute(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y%m%d%H%M}"
 
 
 def label_value(text: str) -> str:

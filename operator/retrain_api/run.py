@@ -14,14 +14,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, StringConstraints, ValidationError
 
 from retrain_api.schema.known import known_part
-from retrain_api.schema.messages import sentences
+from retrain_api.schema.messages import refusal
 from retrain_api.spec.forms import LABEL, ObjectName
 from retrain_api.spec.run import RetrainRunSpec
 from retrain_api.status.run import RetrainRunStatus
 
 from . import reasons
 from .errors import ConfigurationError
-from .names import ANNOTATION_APPROVE, ANNOTATION_OVERRIDE, ANNOTATION_REJECT, ANNOTATION_RERUN, ANNOTATION_RETRY
+from .names import ANNOTATION_APPROVE, ANNOTATION_OVERRIDE, ANNOTATION_REJECT, ANNOTATION_RERUN, ANNOTATION_RETRY, KIND
 from .wire import ADMISSION, Lenient, Strict
 
 
@@ -35,6 +35,7 @@ class Metadata(Lenient):
     generation: int | None = None
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
+    creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
 
     def annotation(self, name: str) -> str | None:
@@ -97,7 +98,7 @@ def _parse(document: Mapping[str, Any], context: dict[str, bool]) -> RetrainRun:
     try:
         return RetrainRun.model_validate_json(text, strict=True, context=context, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise ConfigurationError(reasons.INVALID_RUN, "\n".join(sentences(error))) from None
+        raise ConfigurationError(reasons.INVALID_RUN, refusal(error, document, KIND)) from None
 
 
 def parse_stored(text: bytes, document: Mapping[str, Any]) -> RetrainRun:

@@ -20,6 +20,7 @@ from retrain_cli.inputs.parser import Parser
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("runs.run", "run a RetrainRun on this machine"),
+    "schedule": ("schedules.schedule", "carry out a RetrainSchedule here, look at one, or answer one"),
     "init": ("init.init", "look at candles and GPU here, and write a run to start from"),
     "doctor": ("doctor.doctor", "check data, store, credentials, GPU and disk before a run starts"),
     "explain": ("runs.explain", "say what a field of a run is: type, bounds, default"),
@@ -38,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("results.compare", "compare the measured models of several runs"),
     "history": ("results.history", "show what was judged and promoted, for a run or a symbol"),
     "gate": ("results.gate", "judge stored measurements again, by the same gate or another"),
+    "backfill": ("backfill.backfill", "replay the past slots of a schedule, and score their models on what came"),
     "manifests": ("install.manifests", "print the CRDs and the manifests of the operator"),
     "completion": ("shell.completion", "print the script by which a shell completes commands"),
 }

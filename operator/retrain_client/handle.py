@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from retrain_api.status.run import RetrainRunStatus
+from retrain_api.status.schedule import RetrainScheduleStatus
 
 from .tasks import TaskRun
 
@@ -57,6 +58,28 @@ class RunHandle(Protocol):
         """When an annotation takes effect, in a sentence for the person who set it."""
 
 
+class ScheduleHandle(Protocol):
+    """A schedule that was found."""
+
+    @property
+    def name(self) -> str:
+        """metadata.name."""
+
+    @property
+    def namespace(self) -> str:
+        """metadata.namespace."""
+
+    @property
+    def status(self) -> RetrainScheduleStatus:
+        """Its status."""
+
+    def annotate(self, name: str, value: str) -> None:
+        """Set an annotation: a trigger or a resume token."""
+
+    def next_step(self) -> str:
+        """When an annotation takes effect, in a sentence for the person who set it."""
+
+
 def new_token() -> str:
-    """A rerun or retry token that was never used before: the time."""
+    """A token that was never used before: the time."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

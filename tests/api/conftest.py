@@ -1,6 +1,6 @@
 """Tests on a real Kubernetes API: what they may use.
 
-`control_plane`: a support.control_plane.ControlPlane for the whole session, with the CRD. `namespace`: a fresh one for
+`control_plane`: a support.control_plane.ControlPlane for the whole session, with the CRDs. `namespace`: a fresh one for
 each test, in which pods can be made. `kubelet`: a support.kubelet.Kubelet that runs the pods of that namespace. See
 those modules for what can be done with them.
 """
@@ -16,11 +16,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.clocked_operator import MODULE, ForwardClock
 from support.control_plane import PATIENCE, ControlPlane
 from support.fates import Fates
 from support.kubelet import Kubelet
 from support.life import Life
 from support.operator_process import OperatorProcess
+from support.schedule_life import Schedules
 
 ROOT = Path(__file__).resolve().parents[2]
 Require = Callable[[object, str], None]
@@ -38,10 +40,10 @@ def kube_binaries(require: Require) -> Path:
 
 @pytest.fixture(scope="session")
 def control_plane(kube_binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """etcd, API server and controllers, with the CRD of RetrainRun established."""
+    """etcd, API server and controllers, with the CRDs established."""
     plane = ControlPlane(kube_binaries, tmp_path_factory.mktemp("control-plane"))
     try:
-        plane.start(crds=[ROOT / "crds" / "retrainruns.yaml"])
+        plane.start(crds=sorted((ROOT / "crds").glob("retrain*.yaml")))
         yield plane
     finally:
         plane.stop()
@@ -86,3 +88,33 @@ def life(control_plane: ControlPlane, namespace: str, kubelet: Kubelet, operator
     """A namespace in which a run can live, its pods succeeding at once."""
     kubelet.fate = Fates()
     return Life(control_plane, namespace, kubelet, operator)
+
+
+@pytest.fixture(scope="module")
+def clock(tmp_path_factory: pytest.TempPathFactory) -> ForwardClock:
+    """The clock of `clocked_operator`; the tests of a module set it forward."""
+    return ForwardClock(tmp_path_factory.mktemp("clock") / "ahead")
+
+
+@pytest.fixture(scope="module")
+def clocked_operator(
+    control_plane: ControlPlane, clock: ForwardClock, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OperatorProcess]:
+    """An operator for all namespaces that goes by `clock`, shared by the tests of a module."""
+    folder = tmp_path_factory.mktemp("clocked-operator")
+    # A timer counts by the machine's clock; the lists look what has become due by this one.
+    flags = ("--namespaces=", "--no-leader-election", "--resync-seconds=1")
+    with OperatorProcess(
+        control_plane, "default", folder, flags=flags, module=MODULE, environ=clock.environ
+    ) as operator:
+        yield operator
+        assert operator.running(), operator.log_tail()
+
+
+@pytest.fixture
+def schedules(
+    control_plane: ControlPlane, namespace: str, kubelet: Kubelet, clocked_operator: OperatorProcess
+) -> Schedules:
+    """A namespace for schedules, the pods of whose runs succeed at once."""
+    kubelet.fate = Fates()
+    return Schedules(control_plane, namespace, clocked_operator.log_tail)

@@ -1,4 +1,4 @@
-"""manifests/approval on a real API server: who may answer a run, and in whose name."""
+"""manifests/approval on a real API server: who may answer a run, and in whose name; for whom a schedule makes runs."""
 
 from __future__ import annotations
 
@@ -224,3 +224,102 @@ def test_the_command_line_signs_as_the_policy_asks(
     assert (done.returncode, done.stderr) == (0, "")
     kept = plane.request("GET", path(namespace, NAME))["metadata"]["annotations"]
     assert kept[f"{GROUP}/approve"] == f"{DIGEST} by {people['ann']}: looks right"
+
+
+def schedules(namespace: str, name: str = "") -> str:
+    return f"/apis/{GROUP}/v1alpha1/namespaces/{namespace}/retrainschedules" + (f"/{name}" if name else "")
+
+
+def schedule() -> dict[str, Any]:
+    spec = {"schedule": "0 3 * * 6", "runTemplate": {"spec": run_document()["spec"]}}
+    return run_document() | {"kind": "RetrainSchedule", "metadata": {"name": NAME}, "spec": spec}
+
+
+@pytest.fixture
+def planners(plane: ControlPlane, namespace: str) -> dict[str, str]:
+    """Both may write schedules of the namespace: `bob` may create runs in it, `mia` in another one alone."""
+    edit = {"apiGroups": [GROUP], "resources": ["retrainschedules"], "verbs": [*EDIT, "delete"]}
+    make = {"apiGroups": [GROUP], "resources": ["retrainruns"], "verbs": ["create"]}
+    elsewhere = f"{namespace}-too"
+    plane.kubectl("create", "namespace", elsewhere)
+    roles = [("bob", namespace, [edit, make]), ("mia", namespace, [edit]), ("mia", elsewhere, [edit, make])]
+    for name in ("bob", "mia"):
+        plane.kubectl("-n", namespace, "create", "serviceaccount", name)
+    for name, space, rules in roles:
+        meta = {"name": f"plans-{name}", "namespace": space}
+        role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": meta, "rules": rules}
+        plane.kubectl("apply", "-f", "-", input=yaml.safe_dump(role))
+        bound = ["rolebinding", f"plans-{name}", f"--role=plans-{name}", f"--serviceaccount={namespace}:{name}"]
+        plane.kubectl("-n", space, "create", *bound)
+    return {name: account(namespace, name) for name in ("bob", "mia")}
+
+
+MAKES_RUNS: dict[str, dict[str, Any]] = {
+    "another template": {"spec": {"runTemplate": {"spec": {"artifacts": {"uri": "s3://elsewhere/"}}}}},
+    "another time": {"spec": {"schedule": "@hourly"}},
+    "a suspension": {"spec": {"suspend": True}},
+    "a trigger": {"metadata": {"annotations": {f"{GROUP}/trigger": "now"}}},
+    "a way out of a pause": {"metadata": {"annotations": {f"{GROUP}/resume": "now"}}},
+}
+MAKES_NONE: dict[str, dict[str, Any]] = {
+    "a label": {"metadata": {"labels": {"team": "alpha"}}},
+    "a note": {"metadata": {"annotations": {"note": "x"}}},
+    "a finalizer, as the garbage collector takes one away": {"metadata": {"finalizers": ["example.org/x"]}},
+    "no token": {"metadata": {"annotations": {f"{GROUP}/trigger": ""}}},
+    "the same spec": {"spec": {"schedule": "0 3 * * 6"}},
+}
+
+
+def write(plane: ControlPlane, namespace: str, user: str, change: dict[str, Any]) -> None:
+    plane.request("PATCH", schedules(namespace, NAME), change, user=user, kind="merge-patch+json")
+
+
+def test_a_schedule_makes_no_runs_for_who_may_make_none(
+    plane: ControlPlane, namespace: str, planners: dict[str, str]
+) -> None:
+    with pytest.raises(ApiRefusal) as caught:
+        plane.request("POST", schedules(namespace), schedule(), user=planners["mia"])
+    assert caught.value.status == 403
+    said = f"that needs the verb create on retrainruns in namespace {namespace}"
+    assert (
+        f"{planners['mia']} may not write this RetrainSchedule: it makes RetrainRuns, and {said}"
+        in caught.value.message
+    )
+    plane.request("POST", schedules(f"{namespace}-too"), schedule(), user=planners["mia"])
+    plane.request("POST", schedules(namespace), schedule(), user=planners["bob"])
+
+
+@pytest.mark.parametrize("change", MAKES_RUNS.values(), ids=MAKES_RUNS)
+def test_a_change_that_makes_other_runs_needs_the_right_to_make_them(
+    plane: ControlPlane, namespace: str, planners: dict[str, str], change: dict[str, Any]
+) -> None:
+    plane.request("POST", schedules(namespace), schedule(), user=planners["bob"])
+    with pytest.raises(ApiRefusal, match="needs the verb create on retrainruns"):
+        write(plane, namespace, planners["mia"], change)
+    write(plane, namespace, planners["bob"], change)
+
+
+@pytest.mark.parametrize("change", MAKES_NONE.values(), ids=MAKES_NONE)
+def test_a_change_that_makes_no_run_needs_no_right_to_make_one(
+    plane: ControlPlane, namespace: str, planners: dict[str, str], change: dict[str, Any]
+) -> None:
+    plane.request("POST", schedules(namespace), schedule(), user=planners["bob"])
+    write(plane, namespace, planners["mia"], change)
+
+
+@pytest.mark.parametrize("cascade", ["foreground", "background", "orphan"])
+def test_a_schedule_can_be_deleted_in_every_way(
+    plane: ControlPlane, namespace: str, planners: dict[str, str], cascade: str
+) -> None:
+    plane.request("POST", schedules(namespace), schedule(), user=planners["bob"])
+    where = ("-n", namespace, f"retrainschedule/{NAME}")
+    plane.kubectl("delete", *where, f"--cascade={cascade}", "--timeout=60s", user=planners["mia"])
+
+
+def test_a_template_can_not_approve_for_its_runs(plane: ControlPlane, namespace: str, planners: dict[str, str]) -> None:
+    given = schedule()
+    signed = f"{DIGEST} by {planners['bob']}: every week"
+    given["spec"]["runTemplate"]["metadata"] = {"annotations": {f"{GROUP}/approve": signed}}
+    with pytest.raises(ApiRefusal, match="are a person's answers and tokens to one run") as caught:
+        plane.request("POST", schedules(namespace), given, user=planners["bob"])
+    assert caught.value.status == 422

@@ -15,16 +15,19 @@ from typing import Any
 
 import pytest
 from support.control_plane import ApiRefusal, ControlPlane
-from support.whole import WHOLE, nodes, put, steps
+from support.whole import WHOLE, WHOLE_SCHEDULE, nodes, put, steps
 
 from retrain_api.errors import ConfigurationError
 from retrain_api.run import as_stored, parse_run
+from retrain_api.schedule import parse_schedule
 from retrain_api.status.run import UNSEEN
+from retrain_api.status.schedule import UNSEEN_SCHEDULE
 from retrain_api.wire import to_wire
 from retrain_cli.inputs.run_file import load_run
 
 RUNS = "/apis/retrain.crpbot.dev/v1alpha1/namespaces/{namespace}/retrainruns"
 TRIED = f"{RUNS.format(namespace='default')}?dryRun=All&fieldValidation=Strict"
+SCHEDULES = "/apis/retrain.crpbot.dev/v1alpha1/namespaces/{namespace}/retrainschedules"
 SMALL = {name: WHOLE[name] for name in ("symbols", "data", "artifacts")}
 
 
@@ -122,6 +125,54 @@ def test_an_entry_of_a_list_is_stored_as_it_was_written(control_plane: ControlPl
     """Argo CD takes a list as one value: a field filled into an entry would be OutOfSync with Git for good."""
     entry = {"spec.gate.criteria[0]": {"metric": "f1", "atLeast": 0.6}}.get(path, at(bare(path), path))
     assert at(stored_by(control_plane, put(WHOLE, path, entry)), path) == entry
+
+
+def schedule(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return run(spec) | {"kind": "RetrainSchedule"}
+
+
+def schedule_stored_by(plane: ControlPlane, spec: Mapping[str, Any]) -> Any:
+    tried = f"{SCHEDULES.format(namespace='default')}?dryRun=All&fieldValidation=Strict"
+    return plane.request("POST", tried, schedule(spec))["spec"]
+
+
+TEMPLATE = "spec.runTemplate.spec"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(
+            (f"spec.{name}", None)
+            for name in ("timeZone", "suspend", "startingDeadlineSeconds", "walkForward", "pauseAfterFailures")
+        ),
+        *((f"spec.{name}", None) for name in ("runsHistoryLimit", "failedRunsHistoryLimit")),
+        ("spec.walkForward", {}),
+        ("spec.walkForward", {"slots": 4}),
+        ("spec.walkForward.slots", None),
+        ("spec.runTemplate.metadata", None),
+        ("spec.runTemplate.metadata", {}),
+        ("spec.runTemplate.metadata.labels", None),
+        (f"{TEMPLATE}.training", {}),
+        (f"{TEMPLATE}.gate", None),
+        (f"{TEMPLATE}.suspend", None),
+        (f"{TEMPLATE}.split", {"test": "14d"}),
+    ],
+    ids=str,
+)
+def test_a_schedule_is_filled_in_alike(control_plane: ControlPlane, change: tuple[str, Any]) -> None:
+    spec = put(WHOLE_SCHEDULE, *change)
+    stored = schedule_stored_by(control_plane, spec)
+    here, there = parse_schedule(schedule(spec)).spec, parse_schedule(schedule(stored)).spec
+    assert to_wire(here) == to_wire(there)
+    assert written(stored) == written(with_entries_as_given(to_wire(here), spec))
+
+
+@pytest.mark.parametrize("path", ["spec.backups[0]", "spec.pods.env[0]", "spec.gate.criteria[0]"])
+def test_an_entry_of_a_list_in_a_template_is_stored_as_it_was_written(control_plane: ControlPlane, path: str) -> None:
+    entry = {"spec.gate.criteria[0]": {"metric": "f1", "atLeast": 0.6}}.get(path, at(bare(path), path))
+    where = path.replace("spec", TEMPLATE, 1)
+    assert at(schedule_stored_by(control_plane, put(WHOLE_SCHEDULE, where, entry)), where) == entry
 
 
 @pytest.mark.parametrize("path", ["spec.symbols[0]", "spec.data.features[0]", "spec.gate.criteria[0]"])
@@ -229,6 +280,15 @@ def test_a_status_in_a_new_run_is_left_out(control_plane: ControlPlane, namespac
     runs = RUNS.format(namespace=namespace)
     made = control_plane.request("POST", runs, run(SMALL) | {"status": {"state": "Promoted"}})
     assert made["status"] == UNSEEN
+
+
+def test_a_schedule_that_no_operator_has_seen_says_so(control_plane: ControlPlane, namespace: str) -> None:
+    made = control_plane.request("POST", SCHEDULES.format(namespace=namespace), schedule(WHOLE_SCHEDULE))
+    assert made["status"] == UNSEEN_SCHEDULE
+    rows = control_plane.kubectl("-n", namespace, "get", "rts", "-o", "wide").stdout.splitlines()
+    assert rows[0].split() == ["NAME", "SCHEDULE", "STATE", "LAST", "RESULT", "NEXT", "AGE", "MESSAGE"]
+    assert "30 3 * * MON-FRI   Pending" in rows[1] and rows[1].endswith("Waits for the operator.")
+    assert "retrainschedule.retrain.crpbot.dev/run" in control_plane.kubectl("-n", namespace, "get", "all").stdout
 
 
 @pytest.mark.parametrize("condition", ["Ready", "Finished"])

@@ -1,4 +1,4 @@
-"""Job names on the real API server: it takes the Job of every phase, whatever the length of the run's name.
+"""Job names on the real API server: it takes the Job of every phase, whatever the length of the run's name or its schedule's.
 
 Each Job is sent as a dry run. An Indexed Job's pods have the host name JOB-INDEX, which the server bounds as well.
 """
@@ -6,12 +6,14 @@ Each Job is sent as a dry run. An Indexed Job's pods have the host name JOB-INDE
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from support.control_plane import ApiRefusal, ControlPlane
 from support.planning import Cluster, run_document, task_of
 
+from retrain_api.names import LABEL_SCHEDULE, label_value, replay_run, slot_run, triggered_run
 from retrain_api.run import RetrainRun, parse_run
 from retrain_operator.manifests.jobs import manifest
 
@@ -68,3 +70,28 @@ def test_the_api_server_takes_the_job_of_a_run_of_every_length(
 def test_the_api_server_takes_a_run_of_that_name(control_plane: ControlPlane, length: int) -> None:
     document = run_document() | {"metadata": {"name": named(length)}}
     assert control_plane.request("POST", RUNS, document)["metadata"]["name"] == named(length)
+
+
+WHEN = datetime(2026, 11, 28, 3, 0, 7, tzinfo=UTC)
+SCHEDULE = "n" * 39 + "x"
+"""As long as the name of a schedule may be."""
+MADE = {
+    "a slot": slot_run(SCHEDULE, WHEN),
+    "a trigger": triggered_run(SCHEDULE, WHEN),
+    "a replay": replay_run(SCHEDULE, "0123456789abcdef", WHEN),
+}
+
+
+@pytest.mark.parametrize("name", MADE.values(), ids=MADE)
+def test_the_api_server_takes_the_runs_of_the_longest_schedule_and_their_jobs(
+    control_plane: ControlPlane, name: str
+) -> None:
+    metadata = {"name": name, "labels": {LABEL_SCHEDULE: SCHEDULE}}
+    document = run_document() | {"metadata": metadata}
+    made = control_plane.request("POST", RUNS, document)
+    # Not cut: whoever looks for the Jobs of a run by its label gets them all, and no other's.
+    assert label_value(name) == name and made["metadata"]["labels"] == {LABEL_SCHEDULE: SCHEDULE}
+    for phase, count in (("train", 1), ("evaluate", 64), ("publish", 1)):
+        run = parse_run(document | {"metadata": metadata | {"namespace": "default", "uid": "uid"}})
+        job = manifest(run, tasks(count)[phase], "key", "trainer:test", again=False)
+        control_plane.request("POST", JOBS, job)

@@ -20,7 +20,7 @@ from support.operator_process import Runs, until
 from support.planning import run_document
 from support.results import TIMES, task_of, trained
 
-from retrain_api.schema.crd import spec_schema
+from retrain_api.schema.crd import schedule_spec_schema, spec_schema
 
 LABEL = {"team": "alpha"}
 
@@ -255,6 +255,7 @@ def explained(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dic
 
 
 EXPLAINED = dict(explained(spec_schema()))
+OF_SCHEDULES = dict(explained(schedule_spec_schema()))
 
 
 @pytest.mark.parametrize("path", ["", ".gate", ".gate.criteria", ".training", ".train"])
@@ -262,6 +263,13 @@ def test_kubectl_explains_every_field_in_words(control_plane: ControlPlane, path
     text = " ".join(control_plane.kubectl("explain", f"retrainrun.spec{path}").stdout.split())
     described = {name: " ".join(field.get("description", "").split()) for name, field in EXPLAINED[path].items()}
     assert [name for name, words in described.items() if not words or words not in text] == []
+
+
+@pytest.mark.parametrize("path", ["", ".walkForward", ".runTemplate", ".runTemplate.spec.training"])
+def test_kubectl_explains_every_field_of_a_schedule_in_words(control_plane: ControlPlane, path: str) -> None:
+    text = " ".join(control_plane.kubectl("explain", f"rts.spec{path}").stdout.split())
+    described = {name: " ".join(field["description"].split()) for name, field in OF_SCHEDULES[path].items()}
+    assert [name for name, words in described.items() if words not in text] == []
 
 
 @pytest.mark.parametrize(

@@ -67,9 +67,9 @@ def test_the_command_line_carries_what_kubectl_builds_byte_for_byte(plane: Contr
     assert manifests(place.removeprefix("overlays/")) == built, "make generate"
 
 
-def test_the_definition_that_it_prints_is_the_one_that_kubectl_builds(plane: ControlPlane) -> None:
+def test_the_definitions_that_it_prints_are_those_that_kubectl_builds(plane: ControlPlane) -> None:
     built = kubectl(plane, "kustomize", str(ROOT / "crds")).stdout
-    printed = "".join(documents(None, "crds"))
+    printed = "---\n".join(documents(None, "crds"))
     assert read(printed, "printed") == read(built, "built")  # as kubectl reads 1e-06, which PyYAML takes for text
     taken = kubectl(
         plane, "apply", "--server-side", "--dry-run=server", "-f", "-", given="---\n".join(documents(None, None))

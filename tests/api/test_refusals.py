@@ -1,4 +1,4 @@
-"""Wrong RetrainRuns are refused by the API server and by `retrain run`, both naming the same field."""
+"""Wrong RetrainRuns and RetrainSchedules are refused by the API server and by the command line, both naming the same field."""
 
 from __future__ import annotations
 
@@ -9,24 +9,56 @@ from typing import Any
 import pytest
 import yaml
 from support.control_plane import ApiRefusal, ControlPlane
-from support.refusals import COUNTED, HARMLESS, WHOLE, Case, Document, broken, by_rule, document, nodes, unknown
+from support.refusals import (
+    COUNTED,
+    HARMLESS,
+    SCHEDULE_RULES,
+    TEMPLATE,
+    WHOLE,
+    WHOLE_SCHEDULE,
+    Case,
+    Document,
+    broken,
+    by_rule,
+    document,
+    in_a_template,
+    nodes,
+    schedule_nodes,
+    unknown,
+)
 
 from retrain_api.errors import ConfigurationError
+from retrain_api.names import KIND, PLURAL, SCHEDULE_KIND, SCHEDULE_PLURAL
 from retrain_api.run import parse_run
+from retrain_api.schedule import parse_schedule
 from retrain_api.wire import to_wire
 
 ROOT = Path(__file__).resolve().parents[2]
-PATH = "/apis/retrain.crpbot.dev/v1alpha1/namespaces/default/retrainruns?dryRun=All&fieldValidation=Strict"
+TRIED = "/apis/retrain.crpbot.dev/v1alpha1/namespaces/default/{}?dryRun=All&fieldValidation=Strict"
+PATH, SCHEDULES = TRIED.format(PLURAL), TRIED.format(SCHEDULE_PLURAL)
 NODES = list(nodes())
 CASES = [case for steps, node in NODES for case in (*broken(steps, node), *by_rule(steps, node))]
 UNKNOWN = [case for steps, node in NODES for case in unknown(steps, node)]
+SCHEDULE_NODES = list(schedule_nodes())
+# Of the run's spec as a whole a schedule has the same constraints; what is below it is tried again, as it stands in a template.
+IN_TEMPLATES = [in_a_template(case) for case in (*CASES, *UNKNOWN)]
+OWN = [
+    case
+    for steps, node in SCHEDULE_NODES
+    if steps != TEMPLATE
+    for case in (
+        *broken(steps, node, WHOLE_SCHEDULE),
+        *by_rule(steps, node, WHOLE_SCHEDULE, SCHEDULE_RULES),
+        *unknown(steps, node, WHOLE_SCHEDULE),
+    )
+]
 OPTIONAL = [document({name: WHOLE[name] for name in ("symbols", "data", "artifacts", other)}) for other in WHOLE]
 
 
-def said_here(spec: Document) -> str:
-    """What `retrain run` says of it; empty where it takes it."""
+def said_here(spec: Document, kind: str = KIND) -> str:
+    """What the command line says of it; empty where it takes it."""
     try:
-        parse_run(document(spec))
+        (parse_run if kind == KIND else parse_schedule)(document(spec, kind))
     except ConfigurationError as error:
         return str(error)
     return ""
@@ -58,14 +90,30 @@ def test_what_breaks_a_constraint_is_refused_by_both_at_the_same_field(control_p
     with pytest.raises(ApiRefusal) as refusal:
         control_plane.request("POST", PATH, document(case.spec))
     assert refusal.value.status == 422
-    assert names(refusal.value.message, case.field), refusal.value.message
-    assert case.words in refusal.value.message
-    assert not re.search(r"regex|[\^$]\(|\[a-z|\{1,", refusal.value.message), "a regular expression is no answer"
+    assert_alike(refusal.value.message, case, said_here(case.spec))
+
+
+@pytest.mark.parametrize("case", [*OWN, *IN_TEMPLATES], ids=[case.name for case in (*OWN, *IN_TEMPLATES)])
+def test_a_wrong_schedule_is_refused_by_both_at_the_same_field(control_plane: ControlPlane, case: Case) -> None:
+    with pytest.raises(ApiRefusal) as refusal:
+        control_plane.request("POST", SCHEDULES, document(case.spec, SCHEDULE_KIND))
+    if "unknown field" in refusal.value.message:
+        assert f'unknown field "{case.field}"' in refusal.value.message
+        assert names(said_here(case.spec, SCHEDULE_KIND), case.field)
+    else:
+        assert refusal.value.status == 422
+        assert_alike(refusal.value.message, case, said_here(case.spec, SCHEDULE_KIND))
+
+
+def assert_alike(there: str, case: Case, here: str) -> None:
+    assert names(there, case.field), there
+    assert case.words in there
+    assert not re.search(r"regex|[\^$]\(|\[a-z|\{1,", there), "a regular expression is no answer"
     if case.only_there:
-        assert said_here(case.spec) == ""
+        assert here == ""
         return
-    assert names(said_here(case.spec), case.field), said_here(case.spec)
-    assert case.words in said_here(case.spec)
+    assert names(here, case.field), here
+    assert case.words in here
 
 
 @pytest.mark.parametrize("case", UNKNOWN, ids=[case.name for case in UNKNOWN])
@@ -84,19 +132,64 @@ def given(value: Any) -> Any:
     return [given(part) for part in value] if isinstance(value, list) else value
 
 
-def right() -> list[Document]:
+def examples(kind: str) -> list[Document]:
     # On a cluster a location is not beside a file.
     texts = [
         re.sub(r"file://\.+/", "file:///", path.read_text()) for path in sorted((ROOT / "examples").glob("*.yaml"))
     ]
-    examples = [yaml.safe_load(text) for text in texts]
-    return [*examples, document(WHOLE), *OPTIONAL]
+    return [found for found in map(yaml.safe_load, texts) if found["kind"] == kind]
 
 
-@pytest.mark.parametrize("wanted", right(), ids=lambda wanted: wanted["metadata"]["name"])
+RIGHT = [*examples(KIND), document(WHOLE), *OPTIONAL]
+
+
+@pytest.mark.parametrize("wanted", RIGHT, ids=lambda wanted: wanted["metadata"]["name"])
 def test_right_ones_are_taken_and_get_the_same_defaults_from_both(
     control_plane: ControlPlane, wanted: Document
 ) -> None:
     stored = control_plane.request("POST", PATH, wanted)
     assert given(stored["spec"]) == given(to_wire(parse_run(wanted).spec))
     assert parse_run(stored).spec == parse_run(wanted).spec
+
+
+ONLY_NEEDED = {"schedule": "@daily", "runTemplate": {"spec": {name: WHOLE[name] for name in ("symbols", "artifacts")}}}
+ONLY_NEEDED["runTemplate"]["spec"]["data"] = {"uri": "s3://bucket/features/"}  # type: ignore[index]
+RIGHT_SCHEDULES: dict[str, Document] = {
+    "with everything": WHOLE_SCHEDULE,
+    "with what is needed": ONLY_NEEDED,
+    **{f"with {name}": ONLY_NEEDED | {name: WHOLE_SCHEDULE[name]} for name in WHOLE_SCHEDULE if name != "walkForward"},
+    "with a proof": WHOLE_SCHEDULE | {"walkForward": {}},
+    **{f"example {found['metadata']['name']}": found["spec"] for found in examples(SCHEDULE_KIND)},
+}
+
+
+@pytest.mark.parametrize("spec", RIGHT_SCHEDULES.values(), ids=RIGHT_SCHEDULES)
+def test_right_schedules_are_taken_and_get_the_same_defaults_from_both(
+    control_plane: ControlPlane, spec: Document
+) -> None:
+    wanted = document(spec, SCHEDULE_KIND)
+    stored = control_plane.request("POST", SCHEDULES, wanted)
+    assert given(stored["spec"]) == given(to_wire(parse_schedule(wanted).spec))
+    assert parse_schedule(stored).spec == parse_schedule(wanted).spec
+
+
+@pytest.mark.parametrize("length", [1, 39, 40, 41, 63])
+def test_the_name_of_a_schedule_leaves_room_for_those_of_its_runs(control_plane: ControlPlane, length: int) -> None:
+    wanted = document(ONLY_NEEDED, SCHEDULE_KIND) | {"metadata": {"name": "n" * length}}
+    if length <= 40:
+        parse_schedule(wanted)
+        assert control_plane.request("POST", SCHEDULES, wanted)["metadata"]["name"] == "n" * length
+        return
+    with pytest.raises(ApiRefusal) as refusal:
+        control_plane.request("POST", SCHEDULES, wanted)
+    with pytest.raises(ConfigurationError) as here:
+        parse_schedule(wanted)
+    for words in (refusal.value.message, str(here.value)):
+        assert names(words, "metadata.name") and "must have at most 40 characters" in words
+
+
+def test_a_zone_that_there_is_not_is_refused_here_alone(control_plane: ControlPlane) -> None:
+    """The API server has no list of zones; the operator says Invalid of such a schedule."""
+    spec = ONLY_NEEDED | {"timeZone": "Europe/Berlim"}
+    control_plane.request("POST", SCHEDULES, document(spec, SCHEDULE_KIND))
+    assert said_here(spec, SCHEDULE_KIND).startswith("spec.timeZone: write Europe/Berlin")

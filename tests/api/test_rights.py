@@ -73,20 +73,42 @@ def drive(runs: Runs, kubelet: Kubelet, plane: ControlPlane) -> None:
     runs.until_state("improved-lstm", "Promoted")
 
 
+def drive_a_schedule(plane: ControlPlane, namespace: str) -> None:
+    """One makes a run, because a person asks for it, and removes it once it is over."""
+    template = {"spec": run_document(promotion={"policy": "Never"})["spec"]}
+    document = {
+        "apiVersion": "retrain.crpbot.dev/v1alpha1",
+        "kind": "RetrainSchedule",
+        "metadata": {"name": "yearly", "annotations": {"retrain.crpbot.dev/trigger": "now"}},
+        "spec": {"schedule": "0 3 1 1 *", "runsHistoryLimit": 0, "runTemplate": template},
+    }
+    path = f"/apis/retrain.crpbot.dev/v1alpha1/namespaces/{namespace}"
+    plane.request("POST", f"{path}/retrainschedules", document)
+
+    def over() -> bool:
+        status = plane.request("GET", f"{path}/retrainschedules/yearly").get("status", {})
+        left = plane.request("GET", f"{path}/retrainruns")["items"]
+        return bool(status.get("recent")) and not any(run["metadata"]["name"].startswith("yearly-") for run in left)
+
+    until(over)
+
+
 def test_no_right_is_missing_and_none_is_never_used(
     control_plane: ControlPlane, installed: None, namespace: str, kubelet: Kubelet, tmp_path: Path
 ) -> None:
     with OperatorProcess(control_plane, namespace, tmp_path, user=ACCOUNT, flags=SPEED) as operator:
         drive(Runs(control_plane, namespace), kubelet, control_plane)
+        drive_a_schedule(control_plane, namespace)
         assert operator.running()
     # A watch is in the audit log once it has ended, a moment after the process.
-    watched = {("watch", kind) for kind in ("retrainruns", "jobs", "pods")}
+    kinds = ("retrainruns", "retrainschedules", "jobs", "pods")
+    watched = {("watch", kind) for kind in kinds}
     until(lambda: watched <= used(control_plane, namespace)[0])
     names, refused = used(control_plane, namespace)
     assert refused == [], operator.log_tail()
     assert names <= granted()
     # A single object is read only after a conflict, and where the resync finds what a watch has lost.
-    after_faults = {("get", resource) for resource in ("retrainruns", "jobs", "pods")}
+    after_faults = {("get", resource) for resource in kinds}
     assert granted() - names <= after_faults
 
 

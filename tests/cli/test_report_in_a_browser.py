@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.browser import Tab, browser, chromium, tab
-from support.report_case import evaluation, whole_facts
+from support.report_case import whole_document, whole_facts
 
 from retrain_trainer.report.html import draw, page
 
 WIDTHS = (1280, 390)
+TALLEST = 5_400
+"""Pixels that a report on three models may take on a desk, with all that can be known of them."""
 BEACON = '<img src="https://example.invalid/x.png"><script>console.error("ran")</script></body>'
 
 OVERFLOW = """
@@ -45,10 +48,33 @@ def program(require: Callable[[object, str], None]) -> str:
     return str(found)
 
 
+UNDER_THE_MOUSE = """
+[...document.querySelectorAll(".tip path")].filter(band => band.closest("details") === null && !(() => {
+  const box = band.getBoundingClientRect();
+  window.scrollTo({top: window.scrollY + box.top - 300, behavior: "instant"});
+  const seen = band.getBoundingClientRect();
+  const top = document.elementFromPoint(seen.left + seen.width / 2, seen.top + seen.height / 2);
+  return top !== null && top.closest(".tip") !== null && top.closest(".tip").querySelector("title").textContent.length > 5;
+})()).length
+"""
+"""Bands of the shown plots over whose middle the mouse would find no words."""
+
+BROKEN = """
+[...document.querySelectorAll(".whole")].filter(time => time.getClientRects().length > 1).map(time => time.textContent)
+"""
+"""Times that go over more than one line."""
+
+HIDDEN = """
+[...document.querySelectorAll(".table")].filter(e => e.closest("details") === null && e.scrollWidth > e.clientWidth + 1)
+  .map(e => e.getAttribute("aria-label"))
+"""
+"""Tables of which a part is hidden: on paper nobody can scroll."""
+
+
 @pytest.fixture(scope="module")
 def html() -> str:
     warning = "a name as long as " + "x" * 200
-    known = whole_facts(document=evaluation() | {"warnings": [warning]})
+    known = whole_facts(document=whole_document(warnings=[warning]))
     return page(known, draw(known))
 
 
@@ -76,6 +102,38 @@ def test_the_page_asks_for_nothing_complains_of_nothing_and_fits(
     assert opened.complaints == []
     assert sticks_out == [] and cut == []
     assert painted == ground
+
+
+async def asked_of(
+    program: str, folder: Path, url: str, width: int, *expressions: str, paper: bool = False
+) -> list[Any]:
+    """What a page answers; `paper` shows it as it is printed."""
+    async with browser(program, folder / "profile") as address, tab(address) as opened:
+        await opened.open(url, width)
+        if paper:
+            await opened.call("Emulation.setEmulatedMedia", media="print")
+        return [await opened.evaluate(expression) for expression in expressions]
+
+
+def test_three_models_take_no_more_than_a_page_that_people_read(program: str, html: str, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(html)
+    asked = ("document.documentElement.scrollHeight", BROKEN, HIDDEN, UNDER_THE_MOUSE)
+    height, broken, hidden, silent = asyncio.run(asked_of(program, tmp_path, file.as_uri(), 1280, *asked))
+    assert height <= TALLEST
+    assert broken == [] and hidden == [] and silent == 0
+
+
+def test_times_do_not_break_on_a_phone(program: str, html: str, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(html)
+    assert asyncio.run(asked_of(program, tmp_path, file.as_uri(), 390, BROKEN)) == [[]]
+
+
+def test_on_paper_no_table_is_cut_off(program: str, html: str, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(html)
+    assert asyncio.run(asked_of(program, tmp_path, file.as_uri(), 690, HIDDEN, paper=True)) == [[]]
 
 
 def test_what_would_load_or_run_is_refused_by_the_page_itself(program: str, html: str, tmp_path: Path) -> None:

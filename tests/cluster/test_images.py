@@ -63,3 +63,13 @@ def test_the_trainers_has_torch_git_and_rclone(built: None) -> None:
     done = in_image(TRAINER, "python", "-m", "retrain_trainer", "--help")
     assert done.returncode == 0
     assert all(command in done.stdout for command in ("train", "evaluate", "publish", "deliver"))
+
+
+def test_the_trainers_has_every_library_that_torch_links_and_not_what_no_task_uses(built: None) -> None:
+    """Of torch's libraries one is loaded late, when linear algebra is done on a GPU."""
+    code = (
+        "import ctypes, importlib.util as u, pathlib, torch\n"
+        "late = pathlib.Path(torch.__file__).parent / 'lib' / 'libtorch_cuda_linalg.so'\n"
+        "print(u.find_spec('triton'), not late.exists() or ctypes.CDLL(str(late)) is not None)"
+    )
+    assert python(TRAINER, code) == "None True"

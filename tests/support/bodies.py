@@ -1,4 +1,4 @@
-"""Jobs and pods as a 1.34 API server, its Job controller and a kubelet write them."""
+"""Schedules, runs, Jobs and pods as a 1.34 API server, its Job controller and a kubelet write them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,33 @@ def run_body(uid: str = "run-1", version: str = "10", name: str = "improved-lstm
             "preflight": "Never",
         },
     }
+
+
+def schedule_body(
+    uid: str = "schedule-1",
+    version: str = "5",
+    name: str = "every-saturday",
+    status: dict[str, Any] | None = None,
+    **meta: Any,
+) -> dict[str, Any]:
+    """A schedule as it is stored."""
+    return {
+        "apiVersion": "retrain.crpbot.dev/v1alpha1",
+        "kind": "RetrainSchedule",
+        "metadata": {"name": name, "namespace": "team", "uid": uid, "resourceVersion": version, "generation": 1} | meta,
+        "spec": {"schedule": "0 3 * * 6", "runTemplate": {"spec": run_body()["spec"]}},
+        "status": status or {},
+    }
+
+
+def child_body(
+    owner: str | None = "schedule-1", label: str | None = "every-saturday", state: str = "Pending", **run: Any
+) -> dict[str, Any]:
+    """A run that this schedule controls, and that bears its label."""
+    owners = [{"kind": "RetrainSchedule", "name": "every-saturday", "uid": owner, "controller": True}] if owner else []
+    labels = {"retrain.crpbot.dev/schedule": label} if label else {}
+    fields = {"name": "every-saturday-202611280300", "creationTimestamp": CREATED} | run
+    return run_body(ownerReferences=owners, labels=labels, **fields) | {"status": {"state": state}}
 
 
 def job_body(

@@ -29,10 +29,20 @@ from retrain_operator.kube.api import ApiError, Unreachable, resource_of
 
 Body = dict[str, Any]
 
-_GROUPS = {"retrainruns": "retrain.crpbot.dev", "jobs": "batch"}
-_KINDS = {"retrainruns": "RetrainRun", "jobs": "Job", "pods": "Pod", "events": "Event"}
-_ROOTS = {"retrainruns": "/apis/retrain.crpbot.dev/v1alpha1", "jobs": "/apis/batch/v1"}
-_WATCHED = ("retrainruns", "jobs", "pods")
+_GROUPS = {"retrainschedules": "retrain.crpbot.dev", "retrainruns": "retrain.crpbot.dev", "jobs": "batch"}
+_KINDS = {
+    "retrainschedules": "RetrainSchedule",
+    "retrainruns": "RetrainRun",
+    "jobs": "Job",
+    "pods": "Pod",
+    "events": "Event",
+}
+_ROOTS = {
+    "retrainschedules": "/apis/retrain.crpbot.dev/v1alpha1",
+    "retrainruns": "/apis/retrain.crpbot.dev/v1alpha1",
+    "jobs": "/apis/batch/v1",
+}
+_WATCHED = ("retrainschedules", "retrainruns", "jobs", "pods")
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ class Request:
 
     @property
     def writes(self) -> bool:
-        """Whether it changes a run or a Job."""
+        """Whether it changes a schedule, a run or a Job."""
         return self.verb in ("create", "patch", "delete") and self.resource != "events"
 
 
@@ -230,7 +240,7 @@ class FakeApi:
             and patch.get("metadata", {}).get("uid", before["metadata"]["uid"]) != before["metadata"]["uid"]
         ):
             raise ApiError(422, "Invalid", "metadata.uid: Invalid value: field is immutable")
-        # The status subresource takes nothing but the status, and everything else takes no status of a RetrainRun.
+        # The status subresource takes nothing but the status, and everything else takes no status of ours.
         part = {name: value for name, value in patch.items() if (name == "status") is of_status}
         after = _merged(before, part)
         if after == before:
@@ -245,6 +255,9 @@ class FakeApi:
         wanted = options.get("preconditions", {}).get("uid")
         if wanted not in (None, meta["uid"]):
             raise _other_uid(plural, meta["name"], wanted, meta["uid"])
+        version = options.get("preconditions", {}).get("resourceVersion")
+        if version not in (None, meta["resourceVersion"]):
+            raise _other_version(plural, meta["name"], version, meta["resourceVersion"])
         if options.get("propagationPolicy") != "Foreground":
             self._drop(path)
             details = {"name": meta["name"], "group": _GROUPS.get(plural, ""), "kind": plural, "uid": meta["uid"]}
@@ -310,6 +323,15 @@ def _other_uid(plural: str, name: str, wanted: str, stored: str) -> ApiError:
     why = (
         f"the UID in the precondition ({wanted}) does not match the UID in record ({stored}). "
         "The object might have been deleted and then recreated"
+    )
+    return ApiError(409, "Conflict", f'Operation cannot be fulfilled on {kind} "{name}": {why}')
+
+
+def _other_version(plural: str, name: str, wanted: str, stored: str) -> ApiError:
+    kind = f"{_KINDS[plural]}.{_GROUPS[plural]}" if plural in _GROUPS else _KINDS[plural]
+    why = (
+        f"the ResourceVersion in the precondition ({wanted}) does not match the ResourceVersion in record ({stored}). "
+        "The object might have been modified"
     )
     return ApiError(409, "Conflict", f'Operation cannot be fulfilled on {kind} "{name}": {why}')
 

@@ -28,7 +28,7 @@ from retrain_operator.kube.watch import WatchHandler
 from retrain_operator.state.cache import Cache
 from retrain_operator.state.snapshot import Kind
 
-KINDS: dict[str, Kind] = {"retrainruns": "runs", "jobs": "jobs", "pods": "pods"}
+KINDS: dict[str, Kind] = {"retrainschedules": "schedules", "retrainruns": "runs", "jobs": "jobs", "pods": "pods"}
 START = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
 
 

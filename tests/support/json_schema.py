@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_WORDS = frozenset({"$schema", "title", "description", "default", "definitions"})
+_WORDS = frozenset({"$schema", "title", "description", "default", "definitions", "then", "else"})
 _TYPES: dict[str, Any] = {
     "object": Mapping,
     "array": list,
@@ -62,6 +62,11 @@ def _any_of(wanted: Any, value: Any, path: str, root: Any, _: Any) -> Iterator[s
         yield from min(found, key=lambda broken: any(f"{path}: type" in line for line in broken))
 
 
+def _if(wanted: Any, value: Any, path: str, root: Any, node: Any) -> Iterator[str]:
+    branch = "else" if any(_checked(wanted, value, path, root)) else "then"
+    yield from _checked(node[branch], value, path, root)
+
+
 def _properties(wanted: Any, value: Any, path: str, root: Any, _: Any) -> Iterator[str]:
     for name in wanted if isinstance(value, Mapping) else ():
         if name in value:
@@ -100,6 +105,7 @@ _KEYWORDS: dict[str, Any] = {
     "const": lambda wanted, *rest: _one([wanted], *rest),
     "allOf": _all_of,
     "anyOf": _any_of,
+    "if": _if,
     "properties": _properties,
     "additionalProperties": _others,
     "required": _required,

@@ -27,7 +27,7 @@ from support.control_plane import PATIENCE, ControlPlane, end_with_parent, free_
 @dataclass
 class OperatorProcess:
     """One replica that watches one namespace. `kubeconfig` stands in for the user's own, to go through a proxy, say;
-    `packages` is the folder of another release.
+    `packages` is the folder of another release, `module` what is started in place of the operator's own.
     """
 
     plane: ControlPlane
@@ -38,6 +38,8 @@ class OperatorProcess:
     flags: tuple[str, ...] = ()
     image: str = "trainer:test"
     packages: Path | None = None
+    module: str = "retrain_operator"
+    environ: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -56,10 +58,10 @@ class OperatorProcess:
 
     def start(self) -> None:
         """Start it, without waiting for anything."""
-        command = [sys.executable, "-m", "retrain_operator", f"--namespaces={self.namespace}"]
+        command = [sys.executable, "-m", self.module, f"--namespaces={self.namespace}"]
         command += [f"--http-address=127.0.0.1:{self.port}", f"--lease-namespace={self.namespace}"]
         command += [f"--trainer-image={self.image}", "--log-format=text", "--progress-seconds=0.5", *self.flags]
-        environ = os.environ | {"KUBECONFIG": str(self.kubeconfig or self.plane.kubeconfig(self.user))}
+        environ = os.environ | self.environ | {"KUBECONFIG": str(self.kubeconfig or self.plane.kubeconfig(self.user))}
         if self.packages is not None:
             environ["PYTHONPATH"] = os.pathsep.join([str(self.packages), environ.get("PYTHONPATH", "")])
         with self.log.open("ab") as log:

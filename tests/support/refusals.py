@@ -1,4 +1,4 @@
-"""A wrong RetrainRun for every constraint of the schema, made from the schema itself, so that none is forgotten."""
+"""A wrong RetrainRun, or RetrainSchedule, for every constraint of its schema, made from the schema itself, so that none is forgotten."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from support.spellings import SPELLINGS
-from support.whole import SECRET, WHOLE
+from support.whole import SECRET, WHOLE, WHOLE_SCHEDULE
 
-from retrain_api.schema.crd import spec_schema
+from retrain_api.names import KIND
+from retrain_api.schema.crd import schedule_spec_schema, spec_schema
 from retrain_api.spec.forms import FORMS
 
 Document = dict[str, Any]
@@ -38,15 +39,51 @@ class Case:
     only_there: bool = False
 
 
-def document(spec: Document) -> Document:
-    """The RetrainRun with that spec."""
-    kind = {"apiVersion": "retrain.crpbot.dev/v1alpha1", "kind": "RetrainRun", "metadata": {"name": "wrong"}}
-    return kind | {"spec": spec}
+def document(spec: Document, kind: str = KIND) -> Document:
+    """The RetrainRun, or the RetrainSchedule, with that spec."""
+    return {
+        "apiVersion": "retrain.crpbot.dev/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": "wrong"},
+        "spec": spec,
+    }
 
 
 def nodes() -> Iterator[tuple[Steps, Node]]:
     """Every place of the spec that the schema describes, with the first entry of each list and map of WHOLE."""
     yield from _nodes(spec_schema(), (), WHOLE)
+
+
+TEMPLATE = ("runTemplate", "spec")
+"""Where a schedule has the spec of a run."""
+
+
+def schedule_nodes() -> Iterator[tuple[Steps, Node]]:
+    """Every place that is a schedule's own: all of its spec but the run's in it."""
+    found = _nodes(schedule_spec_schema(), (), WHOLE_SCHEDULE)
+    yield from ((steps, node) for steps, node in found if steps[:2] != TEMPLATE or steps == TEMPLATE)
+
+
+def in_a_template(case: Case) -> Case:
+    """The case of a run's spec as one of a schedule that has it in its template."""
+    spec, wrong = copy.deepcopy(WHOLE_SCHEDULE), copy.deepcopy(case.spec)
+    if isinstance(wrong, dict):
+        wrong = _as_template(wrong)
+    spec["runTemplate"]["spec"] = wrong
+    where = f"spec.{'.'.join(TEMPLATE)}{case.field.removeprefix('spec')}"
+    return Case(f"template {case.name}", where, spec, case.words, case.only_there)
+
+
+def _as_template(spec: Document) -> Document:
+    """A run's spec with what a schedule asks of it, where nothing wrong stands there."""
+    if spec.get("suspend") is True:
+        spec["suspend"] = False
+    data, split = spec.get("data"), spec.get("split")
+    if isinstance(data, dict) and data.get("until") == WHOLE["data"]["until"]:
+        del data["until"]
+    if isinstance(split, dict) and split == WHOLE["split"]:
+        spec["split"] = copy.deepcopy(WHOLE_SCHEDULE["runTemplate"]["spec"]["split"])
+    return spec
 
 
 def _nodes(node: Node, steps: Steps, value: Any) -> Iterator[tuple[Steps, Node]]:
@@ -73,9 +110,9 @@ def at(steps: Steps, spec: Document) -> Any:
     return value
 
 
-def whole_for(steps: Steps) -> Document:
-    """WHOLE, with the alternative that a place belongs to."""
-    spec = copy.deepcopy(WHOLE)
+def whole_for(steps: Steps, whole: Document = WHOLE) -> Document:
+    """WHOLE, or another, with the alternative that a place belongs to."""
+    spec = copy.deepcopy(whole)
     if steps and (instead := _INSTEAD.get(str(steps[-1]))):
         at(steps[:-2], spec)[steps[-2]] = dict(instead)
     return spec
@@ -106,17 +143,17 @@ def _many(count: int, sample: Any, key: str | None) -> list[Any]:
     return [copy.deepcopy(sample) for _ in range(count)]
 
 
-def broken(steps: Steps, node: Node) -> Iterator[Case]:
+def broken(steps: Steps, node: Node, whole: Document = WHOLE) -> Iterator[Case]:
     """A case for every constraint of a place but its CEL rules."""
     where = field(steps)
-    value = at(steps, whole_for(steps)) if steps else WHOLE
+    value = at(steps, whole_for(steps, whole)) if steps else whole
     for name, wrong in _wrong_values(node, value):
-        yield Case(f"{where} {name}", where, with_value(steps, wrong) if steps else wrong)
+        yield Case(f"{where} {name}", where, with_value(steps, wrong, whole_for(steps, whole)) if steps else wrong)
     for needed in node.get("required", ()):
-        spec = whole_for(steps)
+        spec = whole_for(steps, whole)
         del at(steps, spec)[needed]
         yield Case(f"{where} required {needed}", f"{where}.{needed}", spec)
-    yield from _doubles(steps, node, value)
+    yield from _doubles(steps, node, value)  # of lists, which a schedule has in its template alone
 
 
 def _doubles(steps: Steps, node: Node, value: Any) -> Iterator[Case]:
@@ -189,7 +226,8 @@ _BOTH = SECRET | {"serviceAccountName": "trainer"}
 _GIT_PATH = ("report", "git", "path")
 _SCHEDULER, _FIRST = ("training", "scheduler"), ("gate", "criteria", 0)
 _WEIGHT, _THRESHOLD = ("training", "loss", "positiveWeight"), ("evaluation", "backtest", "threshold")
-RULES: tuple[tuple[Steps, str, str, Steps, tuple[Any, ...]], ...] = (
+Rules = tuple[tuple[Steps, str, str, Steps, tuple[Any, ...]], ...]
+RULES: Rules = (
     ((), "minPassed must not", "spec.gate.minPassed", ("gate", "minPassed"), (4,)),
     ((), "with more than one symbol", "spec.data.filename", ("data", "filename"), ("one.parquet",)),
     (
@@ -312,18 +350,106 @@ RULES: tuple[tuple[Steps, str, str, Steps, tuple[Any, ...]], ...] = (
 values for it that break the rule."""
 
 
-def by_rule(steps: Steps, node: Node) -> Iterator[Case]:
+_SCHEDULE = ("schedule",)
+_LABELS, _ANNOTATIONS = (("runTemplate", "metadata", part) for part in ("labels", "annotations"))
+SCHEDULE_RULES: Rules = (
+    ((), "walkForward needs", "spec.runTemplate.spec.split.test", (*TEMPLATE, "split"), ({}, {"testPercent": 20})),
+    (
+        ("walkForward",),
+        "minPassed must",
+        "spec.walkForward.minPassed",
+        ("walkForward",),
+        ({"slots": 3}, {"minPassed": 7}),
+    ),
+    (("runTemplate",), "a run that is made", "spec.runTemplate.spec.suspend", (*TEMPLATE, "suspend"), (True,)),
+    (
+        ("runTemplate",),
+        "each run learns",
+        "spec.runTemplate.spec.data.until",
+        (*TEMPLATE, "data", "until"),
+        ("2026-11-28T03:00:00Z",),
+    ),
+    (
+        _LABELS,
+        "of the labels of",
+        field(_LABELS),
+        _LABELS,
+        (
+            {"retrain.crpbot.dev/schedule": "mine"},
+            {"retrain.crpbot.dev/cpu-queues": "x"},
+            {"retrain.crpbot.dev/run": "x"},
+        ),
+    ),
+    (
+        _LABELS,
+        "labels of argocd",
+        field(_LABELS),
+        _LABELS,
+        ({"argocd.argoproj.io/instance": "models"}, {"app.kubernetes.io/instance": "models"}),
+    ),
+    (
+        _ANNOTATIONS,
+        "annotations of",
+        field(_ANNOTATIONS),
+        _ANNOTATIONS,
+        (
+            {"retrain.crpbot.dev/approve": "0123456789abcdef by Ann"},
+            {"retrain.crpbot.dev/override": "x"},
+            {"retrain.crpbot.dev/rerun": "1"},
+            {"argocd.argoproj.io/tracking-id": "app:retrain.crpbot.dev/RetrainSchedule:ns/name"},
+            {"argocd.argoproj.io/sync-options": "Prune=false"},
+        ),
+    ),
+    *(
+        (
+            (*("runTemplate", "metadata"), part),
+            "names of labels",
+            f"spec.runTemplate.metadata.{part}",
+            ("runTemplate", "metadata", part),
+            ({"my team": "x"}, {"a/b/c": "x"}, {"": "x"}),
+        )
+        for part in ("labels", "annotations")
+    ),
+    *(
+        (_SCHEDULE, begins, "spec.schedule", _SCHEDULE, values)
+        for begins, values in (
+            ("the minute", ("60 3 * * *", "*/0 3 * * *", "5-1 3 * * *", "1,,2 3 * * *", "MON 3 * * *", "L 3 * * *")),
+            ("the hour", ("0 24 * * *", "0 1-25 * * *", "0 5-1 * * *", "0 1-2-3 * * *", "0 1/2/3 * * *")),
+            ("the day of the month", ("0 3 0 * *", "0 3 32 * *", "0 3 LW-2 * *", "0 3 15W * *", "0 3 1#2 * *")),
+            ("the month", ("0 3 * 13 *", "0 3 * 0 *", "0 3 * DEC-JAN *", "0 3 * 1JAN *", "0 3 * MARCH *")),
+            (
+                "the day of the week",
+                ("0 3 * * 8", "0 3 * * FRI-MON", "0 3 * * MON#6", "0 3 * * SATL", "0 3 * * Saturday"),
+            ),
+            (
+                "names a day",
+                (
+                    "0 3 30 2 *",
+                    "0 3 31 4,6,9,11 *",
+                    "0 3 30,31 FEB */2",
+                    "0 3 31 2-6/2 *",
+                    "0 3 31 4/5 *",
+                    "0 3 31/2 2/11 *",
+                ),
+            ),
+        )
+    ),
+)
+"""The same of a schedule."""
+
+
+def by_rule(steps: Steps, node: Node, whole: Document = WHOLE, rules: Rules = RULES) -> Iterator[Case]:
     """The cases of a place's CEL rules. Raises LookupError for a rule without one."""
     where = field(steps)
     for rule in node.get("x-kubernetes-validations", ()):
         if rule["rule"] in FORM_RULES:
-            yield from _by_form(steps, node, FORM_RULES[rule["rule"]])
+            yield from _by_form(steps, node, FORM_RULES[rule["rule"]], whole)
             continue
         if rule == ON_A_CLUSTER:
             spec = with_value(steps, "file://./data/")
             yield Case(f"{where} relative", where, spec, rule["message"], only_there=True)
             continue
-        found = [one for one in RULES if one[0] == steps and rule["message"].startswith(one[1])]
+        found = [one for one in rules if one[0] == steps and rule["message"].startswith(one[1])]
         if not found:
             raise LookupError(f"{where} has a rule without a wrong example: {rule['message']}")
         for _, begins, named, changed, values in found:
@@ -332,23 +458,24 @@ def by_rule(steps: Steps, node: Node) -> Iterator[Case]:
                 yield Case(
                     f"{where} rule {begins} of {field(changed)}: {wrong!r}",
                     named,
-                    with_value(changed, wrong, copy.deepcopy(WHOLE)),
+                    with_value(changed, wrong, copy.deepcopy(whole)),
                     words,
                 )
 
 
-def _by_form(steps: Steps, node: Node, name: str) -> Iterator[Case]:
+def _by_form(steps: Steps, node: Node, name: str, whole: Document) -> Iterator[Case]:
     """A case for each refused spelling of a text, with the sentence for it."""
     for text, sentence in SPELLINGS[name].items():
         if node.get("minLength", 0) <= len(text) <= node["maxLength"]:
-            yield Case(f"{field(steps)} form {text!r}", field(steps), with_value(steps, text), sentence)
+            spec = with_value(steps, text, whole_for(steps, whole))
+            yield Case(f"{field(steps)} form {text!r}", field(steps), spec, sentence)
 
 
-def unknown(steps: Steps, node: Node) -> Iterator[Case]:
+def unknown(steps: Steps, node: Node, whole: Document = WHOLE) -> Iterator[Case]:
     """A field that the schema does not have, in every object of its own fields; without a value too."""
     if "properties" not in node or node.get("x-kubernetes-preserve-unknown-fields"):
         return
     for value in (1, None):
-        spec = whole_for(steps)
+        spec = whole_for(steps, whole)
         at(steps, spec)["noSuchField"] = value
         yield Case(f"{field(steps)} unknown field: {value}", f"{field(steps)}.noSuchField", spec)

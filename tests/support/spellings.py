@@ -27,6 +27,13 @@ _WHOLE_TIME = f"hour, minute, second and zone are all needed{_TIME}"
 _NO_TIME = f"the calendar or the clock has no such time{_TIME}"
 _TIME_FORM = "must be a time with its zone, such as 2025-05-31T18:00:00Z"
 
+_FIVE = "minute, hour, day of the month, month and day of the week"
+_NAMED = "@hourly, @daily, @weekly, @monthly"
+_SCHEDULE_FORM = f"must be {_FIVE}, such as 0 3 * * 6, or one of {_NAMED}"
+_TOO_MANY = f"has too many fields; seconds and years are not read: write {_FIVE}"
+_TOO_FEW = f"has too few fields; write {_FIVE}, such as 0 3 * * 6"
+_ZONE = "the name of a zone, such as Europe/Berlin or Etc/UTC"
+
 SPELLINGS: dict[str, dict[str, str]] = {
     "symbol": {
         "BTC/USDT": f"write BTC-USDT{_SYMBOL}",
@@ -164,5 +171,34 @@ SPELLINGS: dict[str, dict[str, str]] = {
         "": "must be an amount as Kubernetes writes it, such as 2, 500m, 8G or 16Gi",
         "-1": "must be an amount as Kubernetes writes it, such as 2, 500m, 8G or 16Gi",
         "1e3": "must be an amount as Kubernetes writes it, such as 2, 500m, 8G or 16Gi",
+    },
+    "schedule": {
+        "@Daily": "write @daily; these words have small letters",
+        "@midnight": "write @daily",
+        "@yearly": "write the five fields; once a year is 0 3 1 1 *",
+        "@every 6h": "write the five fields; every six hours is 0 */6 * * *",
+        "@reboot": f"there is no such word; write one of {_NAMED}, or {_FIVE}, such as 0 3 * * 6",
+        "TZ=Europe/Berlin 0 3 * * 6": "the zone belongs in spec.timeZone; write the five fields alone",
+        "CRON_TZ=UTC 0 3 * * 6": "the zone belongs in spec.timeZone; write the five fields alone",
+        "0 3 ? * 6": "write * for every day, not a question mark",
+        "0 0 3 * * 6": _TOO_MANY,
+        "0 3 * * 6 2026 x": _TOO_MANY,
+        "0 3 * *": _TOO_FEW,
+        "daily": _TOO_FEW,
+        " 0 3 * * 6": "must have no spaces before or after it",
+        "0 3 * * 6 ": "must have no spaces before or after it",
+        "0\t3 * * 6": _SCHEDULE_FORM,
+        "0 3 * * 6\n": _SCHEDULE_FORM,
+        "0 3:30 * * 6": _SCHEDULE_FORM,
+        "": _SCHEDULE_FORM,
+    },
+    "time zone": {
+        "Europe / Berlin": "write Europe/Berlin; a zone has no spaces in its name",
+        "America/New York": "write America/New_York; a zone has no spaces in its name",
+        "+02:00": f"an offset knows no summer time; write {_ZONE}",
+        "UTC+5:30": f"an offset knows no summer time; write {_ZONE}",
+        "Europe//Berlin": f"must be {_ZONE}",
+        "/etc/localtime": f"must be {_ZONE}",
+        "../UTC": f"must be {_ZONE}",
     },
 }

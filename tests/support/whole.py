@@ -1,4 +1,4 @@
-"""A RetrainRun in which every field is set, and ways to change one field of it."""
+"""A RetrainRun and a RetrainSchedule in which every field is set, and ways to change one field of it."""
 
 from __future__ import annotations
 
@@ -91,6 +91,25 @@ WHOLE: dict[str, Any] = {
 WHOLE = json.loads(json.dumps(WHOLE))  # no part is shared
 WHOLE["evaluate"] = copy.deepcopy(WHOLE["train"])
 WHOLE["publish"] = {name: copy.deepcopy(part) for name, part in WHOLE["train"].items() if name not in ("device", "gpu")}
+
+WHOLE_SCHEDULE: dict[str, Any] = {
+    "schedule": "30 3 * * MON-FRI",
+    "timeZone": "Europe/Berlin",
+    "suspend": True,
+    "startingDeadlineSeconds": 3600,
+    "walkForward": {"slots": 5, "minPassed": 3, "parallelism": 2},
+    "pauseAfterFailures": 2,
+    "runsHistoryLimit": 5,
+    "failedRunsHistoryLimit": 2,
+    "runTemplate": {
+        "metadata": {
+            "labels": {"team": "alpha", "retrain.crpbot.dev/cpu-queue": "small"},
+            "annotations": {"note": "x"},
+        },
+        "spec": copy.deepcopy(WHOLE) | {"suspend": False, "split": {"validation": "7d", "test": "14d"}},
+    },
+}
+del WHOLE_SCHEDULE["runTemplate"]["spec"]["data"]["until"]
 
 
 def steps(path: str) -> list[str | int]:

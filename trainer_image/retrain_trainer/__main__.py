@@ -1,4 +1,4 @@
-"""`python -m retrain_trainer train|evaluate|publish|deliver`"""
+"""`python -m retrain_trainer train|evaluate|publish|deliver|score`"""
 
 import sys
 

@@ -25,10 +25,11 @@ from .results import (
     PreflightResult,
     PublishResult,
     Result,
+    ScoreResult,
     TaskFailure,
     TrainResult,
 )
-from .tasks import AnyTask, DeliverTask, EvaluateTask, PreflightTask, PublishTask, Task, TrainTask
+from .tasks import AnyTask, DeliverTask, EvaluateTask, PreflightTask, PublishTask, ScoreTask, Task, TrainTask
 
 TASK_VARIABLE = "RETRAIN_TASK"
 
@@ -52,8 +53,10 @@ _VARIABLE_LIMIT = 100_000
 _PACKED = "zlib:"
 
 
-KnownTask: TypeAlias = PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask
-KnownResult: TypeAlias = PreflightResult | TrainResult | EvaluateResult | PublishResult | DeliverResult | TaskFailure
+KnownTask: TypeAlias = PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask | ScoreTask
+KnownResult: TypeAlias = (
+    PreflightResult | TrainResult | EvaluateResult | PublishResult | DeliverResult | ScoreResult | TaskFailure
+)
 
 
 _TASKS: TypeAdapter[KnownTask] = TypeAdapter(AnyTask)

@@ -116,6 +116,14 @@ class DeliverResult(Result):
     targets: tuple[Delivered, ...] = ()
 
 
+class ScoreResult(Result):
+    """What the models of past slots answered on later bars; `scores` is the file that has it."""
+
+    kind: Literal["score"] = "score"
+    symbol: str
+    scores: FileRef
+
+
 class TaskFailure(Result):
     """Why a task ended without a result."""
 
@@ -125,6 +133,6 @@ class TaskFailure(Result):
 
 
 AnyResult: TypeAlias = Annotated[
-    PreflightResult | TrainResult | EvaluateResult | PublishResult | DeliverResult | TaskFailure,
+    PreflightResult | TrainResult | EvaluateResult | PublishResult | DeliverResult | ScoreResult | TaskFailure,
     Field(discriminator="kind"),
 ]

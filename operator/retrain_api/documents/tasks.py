@@ -221,6 +221,47 @@ class DeliverTask(Task):
     git: dict[str, Any] | None = None
 
 
+class ScoreSlot(Lenient):
+    """A past slot of a symbol, until the next one (RFC 3339, UTC), and the model that was trained for it, if any.
+
+    `promoted`: whether a run of that slot would have taken it into service.
+    """
+
+    slot: str
+    until: str
+    model: FileRef | None = None
+    evaluation: FileRef | None = None
+    promoted: bool = False
+
+
+class ScoreItem(Lenient):
+    """One symbol with its slots, the oldest first."""
+
+    symbol: str
+    data_uri: str
+    slots: tuple[ScoreSlot, ...]
+
+
+class ScoreTask(Task):
+    """What the models of past slots answer on the bars that closed after their slots; each index is a symbol.
+
+    `run.name` is the schedule and `run.uid` the key of its recipe: they say where the answers are kept. `evaluation` has the calibration
+    and the rules of the account.
+    """
+
+    kind: Literal["score"] = "score"
+    items: tuple[ScoreItem, ...]
+    interval: str
+    label: Label
+    evaluation: Evaluation
+    device: Literal["GPU", "CPU"]
+
+    @property
+    def question(self) -> Question:
+        """What the models predict. Raises ConfigurationError("BadInterval")."""
+        return Question.parse(self.interval, self.label.horizon_bars, self.label.ties)
+
+
 AnyTask: TypeAlias = Annotated[
-    PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask, Field(discriminator="kind")
+    PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask | ScoreTask, Field(discriminator="kind")
 ]

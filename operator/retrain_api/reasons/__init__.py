@@ -7,7 +7,22 @@ A reason is part of the API, so its word never changes. `make generate` writes t
 and tests/unit/api/test_reasons.py refuses a reason that is spelled out elsewhere and one that nothing uses.
 """
 
-from . import command_line, data, delivery, imports, jobs, model, nodes, progress, rejected, run, store, task, waits
+from . import (
+    command_line,
+    data,
+    delivery,
+    imports,
+    jobs,
+    model,
+    nodes,
+    progress,
+    rejected,
+    run,
+    schedule,
+    store,
+    task,
+    waits,
+)
 from .command_line import *  # noqa: F403
 from .data import *  # noqa: F403
 from .delivery import *  # noqa: F403
@@ -20,6 +35,7 @@ from .reason import Polarity as Polarity
 from .reason import Reason as Reason
 from .rejected import *  # noqa: F403
 from .run import *  # noqa: F403
+from .schedule import *  # noqa: F403
 from .store import *  # noqa: F403
 from .task import *  # noqa: F403
 from .waits import *  # noqa: F403
@@ -32,6 +48,7 @@ ALL: tuple[Reason, ...] = tuple(
         jobs,
         nodes,
         run,
+        schedule,
         rejected,
         task,
         data,

@@ -6,6 +6,9 @@ BAD_YAML = bad("BadYaml", "The file is not YAML that kubectl would take.", "Corr
 NOT_ONE_RUN = bad("NotOneRun", "The file has no run, or more than one.", "Give a file with exactly one.")
 NO_LOGS = bad("NoLogs", "Nothing of the run has written a log yet, or its logs are gone.", "Look at its state.")
 RUN_NOT_FOUND = bad("RunNotFound", "There is no such run, here or in the cluster.", "Check name and namespace.")
+IS_A_SCHEDULE = bad(
+    "IsASchedule", "The name is that of a schedule, and the command is about runs.", "Name one of its runs."
+)
 NOT_FOUND = bad("NotFound", "The cluster has no such object.", "Check name, namespace and context.")
 NO_CLUSTER = bad("NoCluster", "The kubeconfig names no cluster.", "Correct it, or give `--context`.")
 NOT_INSTALLED = bad(

@@ -59,7 +59,9 @@ POD_FAILURE_POLICY = bad("PodFailurePolicy", *_TRIED_OUT)
 FAILED_INDEXES = bad("FailedIndexes", *_TRIED_OUT)
 MAX_FAILED_INDEXES_EXCEEDED = bad("MaxFailedIndexesExceeded", *_TRIED_OUT)
 NAME_TAKEN = bad(
-    "NameTaken", "A Job of that name exists and belongs to something else.", "Delete it, or name the run otherwise."
+    "NameTaken",
+    "A Job of that name, or of a schedule a run, exists and belongs to something else.",
+    "Delete it, or give the run or the schedule another name.",
 )
 _REFUSED = (
     "The API server refuses the Job for good; the message has what it says.",

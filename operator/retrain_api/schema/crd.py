@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition, generated from the models: one source for schema, validation and reference.
+"""The CustomResourceDefinitions, generated from the models: one source for schema, validation and reference.
 
 Written by hand it would drift from what operator and command line accept. A structural schema (OpenAPI v3 as the API server takes it) differs from JSON Schema: no references, no null type,
 exclusive bounds as booleans, and every list and string that a CEL rule reads needs a maximum.
@@ -7,12 +7,17 @@ exclusive bounds as booleans, and every list and string that a CEL rule reads ne
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from retrain_api.names import GROUP, KIND, PLURAL, VERSION
+from pydantic import BaseModel
+
+from retrain_api.names import GROUP, KIND, PLURAL, RUN_SHORT, SCHEDULE_KIND, SCHEDULE_PLURAL, SCHEDULE_SHORT, VERSION
 from retrain_api.spec.run import RetrainRunSpec
+from retrain_api.spec.schedule import SHORT_NAME, RetrainScheduleSpec
 from retrain_api.status.run import UNSEEN, RetrainRunStatus
-from retrain_api.wire import to_wire
+from retrain_api.status.schedule import UNSEEN_SCHEDULE, RetrainScheduleStatus
+from retrain_api.wire import to_wire, validations
 
 _DROPPED = frozenset({"title", "$defs", "additionalProperties", "const", "discriminator"})
 
@@ -23,65 +28,97 @@ _KEPT = {
 """Without them a GitOps tool that prunes deletes the definition, and every run with it, once its file is not in the folder any
 more that the tool applies."""
 
-_COLUMNS = (
-    ("State", ".status.state", "Where the run is."),
-    ("Trained", ".status.trained", "Trained symbols."),
-    ("Progress", ".status.progress", "Epochs of the symbols in training, or the reason why nothing goes on."),
-    ("Gate", ".status.gateSummary", "Passed models and the verdict."),
-    ("Promoted", ".status.promoted", "Promoted symbols."),
+Column = dict[str, Any]
+
+
+def _column(name: str, path: str, description: str, kind: str = "string", wide: bool = False) -> Column:
+    priority = {"priority": 1} if wide else {}
+    return {"name": name, "type": kind, "jsonPath": path} | priority | {"description": description}
+
+
+_AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
+# Last, because it is long: columns after it would be off the screen.
+_MESSAGE = _column("Message", ".status.message", "What the state means.", wide=True)
+_RUN_COLUMNS = (
+    _column("State", ".status.state", "Where the run is."),
+    _column("Trained", ".status.trained", "Trained symbols."),
+    _column("Progress", ".status.progress", "Epochs of the symbols in training, or the reason why nothing goes on."),
+    _column("Gate", ".status.gateSummary", "Passed models and the verdict."),
+    _column("Promoted", ".status.promoted", "Promoted symbols."),
+    _AGE,
+    # kubectl prints a date as an age, 215d, which says at a glance what a date does not. Of a time ahead of its clock it prints
+    # <invalid>; this one is before the validation and test parts, which have passed.
+    _column(
+        "Learnt",
+        ".status.trainedUntil",
+        "How long ago the bars end that the oldest weights have learnt from.",
+        kind="date",
+        wide=True,
+    ),
+    _MESSAGE,
+)
+_SCHEDULE_COLUMNS = (
+    _column("Schedule", ".spec.schedule", "When runs are made."),
+    _column("State", ".status.state", "How the schedule is."),
+    _column("Last", ".status.lastScheduleTime", "How long ago the newest slot was that a run was made for.", "date"),
+    _column("Result", ".status.result", "What came of it."),
+    # A string: of a date ahead of its clock kubectl prints <invalid>.
+    _column("Next", ".status.next", "When the next run is made, or why there is none."),
+    _AGE,
+    _MESSAGE,
 )
 
 
-def crd() -> dict[str, Any]:
-    """The whole CustomResourceDefinition as JSON-like data."""
-    names = {
-        "kind": KIND,
-        "listKind": f"{KIND}List",
-        "plural": PLURAL,
-        "singular": KIND.lower(),
-        "shortNames": ["rtr"],
-        "categories": ["all"],
-    }
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{PLURAL}.{GROUP}", "annotations": dict(_KEPT)},
-        "spec": {"group": GROUP, "scope": "Namespaced", "names": names, "versions": [_version()]},
-    }
+@dataclass(frozen=True)
+class Definition:
+    """What the definitions of two kinds differ in."""
+
+    kind: str
+    plural: str
+    short: str
+    columns: tuple[Column, ...]
+    schema: Callable[[], dict[str, Any]]
+
+    def document(self) -> dict[str, Any]:
+        """The whole CustomResourceDefinition as JSON-like data."""
+        names = {
+            "kind": self.kind,
+            "listKind": f"{self.kind}List",
+            "plural": self.plural,
+            "singular": self.kind.lower(),
+            "shortNames": [self.short],
+            "categories": ["all"],
+        }
+        return {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{self.plural}.{GROUP}", "annotations": dict(_KEPT)},
+            "spec": {"group": GROUP, "scope": "Namespaced", "names": names, "versions": [self._version()]},
+        }
+
+    def _version(self) -> dict[str, Any]:
+        return {
+            "name": VERSION,
+            "served": True,
+            "storage": True,
+            "subresources": {"status": {}},
+            "additionalPrinterColumns": [dict(column) for column in self.columns],
+            "schema": {"openAPIV3Schema": _entries_as_written(_described(self.schema()))},
+        }
 
 
-def _version() -> dict[str, Any]:
-    columns: list[dict[str, Any]] = [
-        {"name": name, "type": "string", "jsonPath": path, "description": text} for name, path, text in _COLUMNS
-    ]
-    columns += [
-        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
-        # kubectl prints a date as an age, 215d, which says at a glance what a date does not. Of a time ahead of its clock it prints
-        # <invalid>; this one is before the validation and test parts, which have passed.
-        {
-            "name": "Learnt",
-            "type": "date",
-            "jsonPath": ".status.trainedUntil",
-            "priority": 1,
-            "description": "How long ago the bars end that the oldest weights have learnt from.",
-        },
-        # Last, because it is long: columns after it would be off the screen.
-        {
-            "name": "Message",
-            "type": "string",
-            "jsonPath": ".status.message",
-            "priority": 1,
-            "description": "What the state means.",
-        },
-    ]
-    return {
-        "name": VERSION,
-        "served": True,
-        "storage": True,
-        "subresources": {"status": {}},
-        "additionalPrinterColumns": columns,
-        "schema": {"openAPIV3Schema": _entries_as_written(_described(root_schema()))},
-    }
+def definitions() -> dict[str, Definition]:
+    """Every kind, by its plural, a run before what makes it."""
+    found = (
+        Definition(KIND, PLURAL, RUN_SHORT, _RUN_COLUMNS, root_schema),
+        Definition(SCHEDULE_KIND, SCHEDULE_PLURAL, SCHEDULE_SHORT, _SCHEDULE_COLUMNS, _with_a_short_name),
+    )
+    return {each.plural: each for each in found}
+
+
+def crd(plural: str = PLURAL) -> dict[str, Any]:
+    """The CustomResourceDefinition of a kind."""
+    return definitions()[plural].document()
 
 
 def _described(node: dict[str, Any]) -> dict[str, Any]:
@@ -126,16 +163,34 @@ def _below(node: Mapping[str, Any], change: Callable[[str, dict[str, Any]], dict
 
 def root_schema() -> dict[str, Any]:
     """Structural schema of a RetrainRun, with the defaults of list entries, which the CustomResourceDefinition leaves out."""
+    text = "Retrains a model for each symbol, measures it honestly and promotes what passes the gate."
+    return _root(text, spec_schema(), RetrainRunStatus, UNSEEN)
+
+
+def schedule_root_schema() -> dict[str, Any]:
+    """The same of a RetrainSchedule."""
+    text = "Makes runs by the clock, once their recipe has shown on the past that it works."
+    return _root(text, schedule_spec_schema(), RetrainScheduleStatus, UNSEEN_SCHEDULE)
+
+
+def _with_a_short_name() -> dict[str, Any]:
+    """The same for the API server, with the rule about the name. Of metadata a schema may describe but the name, which the rule needs."""
+    root = schedule_root_schema() | validations(SHORT_NAME)
+    metadata = {"type": "object", "properties": {"name": {"type": "string"}}}
+    return root | {"properties": root["properties"] | {"metadata": metadata}}
+
+
+def _root(text: str, spec: dict[str, Any], status: type[BaseModel], unseen: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
-        "description": "Retrains a model for each symbol, measures it honestly and promotes what passes the gate.",
+        "description": text,
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
-            "spec": spec_schema(),
-            "status": _structural(RetrainRunStatus.model_json_schema(by_alias=True)) | {"default": UNSEEN},
+            "spec": spec,
+            "status": _structural(status.model_json_schema(by_alias=True)) | {"default": unseen},
         },
     }
 
@@ -146,6 +201,11 @@ def spec_schema() -> dict[str, Any]:
     A default `{}` under a rule that reads defaulted children is refused by the API server.
     """
     return _structural(RetrainRunSpec.model_json_schema(by_alias=True), keep_defaults=True)
+
+
+def schedule_spec_schema() -> dict[str, Any]:
+    """The same of the spec of a schedule, with that of a run in it."""
+    return _structural(RetrainScheduleSpec.model_json_schema(by_alias=True), keep_defaults=True)
 
 
 def _structural(schema: Mapping[str, Any], keep_defaults: bool = False) -> dict[str, Any]:

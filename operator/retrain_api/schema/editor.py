@@ -1,4 +1,4 @@
-"""The JSON Schema that an editor checks a run's YAML file with while it is written: names, types, bounds and descriptions.
+"""The JSON Schema that an editor checks the YAML file of a run or a schedule with while it is written: names, types, bounds and descriptions.
 
 It is draft 7, which the YAML servers of editors read best, and has no patterns: an editor would show the expression itself. The
 form of names and the rules between fields are for `retrain doctor` and the API server, which answer with sentences.
@@ -9,43 +9,76 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from retrain_api.names import GROUP, KIND, VERSION
+from pydantic import BaseModel
+
+from retrain_api.names import GROUP, KIND, SCHEDULE_KIND, VERSION
 from retrain_api.spec.run import RetrainRunSpec
+from retrain_api.spec.schedule import NAME_ROOM, RetrainScheduleSpec
+
+from .near import METADATA
 
 _DROPPED = ("title", "discriminator", "pattern")
 _NULL = {"type": "null"}
 
 
 def editor_schema() -> dict[str, Any]:
-    """JSON Schema of a RetrainRun, as JSON-like data."""
-    spec = RetrainRunSpec.model_json_schema(by_alias=True, ref_template="#/definitions/{model}")
-    definitions = {name: _converted(node) for name, node in spec.pop("$defs").items()}
+    """JSON Schema of a RetrainRun or a RetrainSchedule, by its kind, as JSON-like data."""
+    definitions: dict[str, Any] = {}
+    for kind, (spec, what) in _SPECS.items():
+        found = spec.model_json_schema(by_alias=True, ref_template="#/definitions/{model}")
+        definitions |= {name: _converted(node) for name, node in found.pop("$defs").items()}
+        definitions[kind] = _resource(kind, _converted(found), what)
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": KIND,
-        "description": "Retrains a model for each symbol, measures it honestly and promotes what passes the gate.",
+        "title": f"{KIND} or {SCHEDULE_KIND}",
+        # Of two alternatives beside each other an editor shows the mistakes of both.
+        "if": {"type": "object", "required": ["kind"], "properties": {"kind": {"enum": [SCHEDULE_KIND]}}},
+        "then": {"$ref": f"#/definitions/{SCHEDULE_KIND}"},
+        "else": {"$ref": f"#/definitions/{KIND}"},
+        "definitions": definitions,
+    }
+
+
+_SPECS: dict[str, tuple[type[BaseModel], str]] = {
+    KIND: (RetrainRunSpec, "Retrains a model for each symbol, measures it honestly and promotes what passes the gate."),
+    SCHEDULE_KIND: (
+        RetrainScheduleSpec,
+        "Makes runs by the clock, once their recipe has shown on the past that it works.",
+    ),
+}
+
+
+def _resource(kind: str, spec: dict[str, Any], what: str) -> dict[str, Any]:
+    return {
+        "description": what,
         "type": "object",
         "required": ["apiVersion", "kind", "metadata", "spec"],
         "additionalProperties": False,
         "properties": {
             "apiVersion": {"const": f"{GROUP}/{VERSION}"},
-            "kind": {"const": KIND},
-            "metadata": _metadata(),
-            "spec": _converted(spec),
-            "status": {"type": "object", "description": "What became of the run; nobody writes it by hand."},
+            # Both kinds are offered while nothing is written yet; the schema of a schedule is asked for that one alone.
+            "kind": {"enum": [KIND, SCHEDULE_KIND] if kind == KIND else [kind]},
+            "metadata": _metadata(kind),
+            "spec": spec,
+            "status": {"type": "object", "description": "What became of it; nobody writes it by hand."},
         },
-        "definitions": definitions,
     }
 
 
-def _metadata() -> dict[str, Any]:
+def _metadata(kind: str) -> dict[str, Any]:
     words = {"type": ["object", "null"], "additionalProperties": {"type": "string"}}
+    longest = NAME_ROOM if kind == SCHEDULE_KIND else 253
     return {
         "type": "object",
         "description": "As of any object in Kubernetes.",
         "required": ["name"],
         "properties": {
-            "name": {"type": "string", "minLength": 1, "maxLength": 253, "description": "Name of the run."},
+            "name": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": longest,
+                "description": METADATA[kind]["name"],
+            },
             "namespace": {"type": ["string", "null"], "maxLength": 63, "description": "Its namespace."},
             "labels": words,
             "annotations": words,

@@ -13,9 +13,10 @@ from typing import Any
 def known_part(value: Any, schema: Mapping[str, Any], where: str = "") -> tuple[Any, tuple[str, ...]]:
     """`value` without the fields that the structural schema does not have, and the paths of those, below `where`.
 
-    A mapping whose names are free (labels, an affinity) is kept whole.
+    A mapping whose names are free (labels, an affinity, a volume beside its name) is kept whole.
     """
-    if isinstance(value, Mapping) and "properties" in schema:
+    free = schema.get("x-kubernetes-preserve-unknown-fields")
+    if isinstance(value, Mapping) and "properties" in schema and not free:
         return _mapping(value, schema["properties"], where)
     if isinstance(value, list) and "items" in schema:
         parts = [known_part(part, schema["items"], f"{where}[{index}]") for index, part in enumerate(value)]

@@ -6,12 +6,12 @@ pydantic's own messages name Python types and model classes, which mean nothing 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from retrain_api.names import GROUP, KIND, VERSION
+from retrain_api.names import GROUP, KIND, SCHEDULE_KIND, VERSION
 
 from .near import suggestion, writable
 from .units import in_its_unit
@@ -41,11 +41,18 @@ _TEMPLATES = {
     "finite_number": "must be a finite number",
 }
 
-_WRITE = {"apiVersion": f": write {GROUP}/{VERSION}", "kind": f": write {KIND}"}
-"""What a required field with one value is to have."""
+_COMMANDS = {KIND: "retrain run", SCHEDULE_KIND: "retrain schedule run"}
 
 
-def sentences(error: ValidationError, *root: str) -> list[str]:
+def refusal(error: ValidationError, document: Mapping[str, Any], kind: str) -> str:
+    """What is wrong with a whole document of a kind: a line for each field, or one where it is of the other kind."""
+    given = document.get("kind")
+    if given != kind and given in _COMMANDS:
+        return f"kind: it is a {given}, not a {kind}; `{_COMMANDS[given]} -f FILE` carries it out"
+    return "\n".join(sentences(error, kind=kind))
+
+
+def sentences(error: ValidationError, *root: str, kind: str = KIND) -> list[str]:
     """One sentence for each wrong field, each field once, in the order of the document's schema; `root` is where the document lies."""
     found: dict[str, list[Any]] = {}
     for detail in error.errors(include_url=False):
@@ -54,14 +61,14 @@ def sentences(error: ValidationError, *root: str) -> list[str]:
         if detail["type"] == "too_short" and any(other.startswith(f"{where}[") for other in found):
             continue
         found.setdefault(where, []).append(detail)
-    return [f"{where}: {_verdict(details)}" for where, details in found.items()]
+    return [f"{where}: {_verdict(details, kind)}" for where, details in found.items()]
 
 
-def _verdict(details: list[Any]) -> str:
+def _verdict(details: list[Any], kind: str) -> str:
     """For a union, the complaint of the member that has the value's own type; otherwise all types that are allowed."""
     closest = [detail for detail in details if not detail["type"].endswith("_type")]
     if closest or len(details) == 1:
-        return _complaint([*closest, *details][0])
+        return _complaint([*closest, *details][0], kind)
     kinds = " or ".join(_TEMPLATES[detail["type"]].removeprefix("must be ") for detail in details)
     return f"must be {kinds}{_shown(details[0]['input'])}"
 
@@ -77,16 +84,18 @@ def path(location: Iterable[int | str]) -> str:
     return text or "the document"
 
 
-def _complaint(detail: Any) -> str:
-    kind, value = detail["type"], detail["input"]
-    if kind == "extra_forbidden":
-        return f"unknown field{_near(detail['loc'])}"
-    if kind == "value_error":
+def _complaint(detail: Any, kind: str) -> str:
+    what, value = detail["type"], detail["input"]
+    if what == "extra_forbidden":
+        return f"unknown field{_near(detail['loc'], kind)}"
+    if what == "value_error":
         return f"{detail['ctx']['error']!s}{_shown(value)}"
-    template = _TEMPLATES.get(kind)
+    template = _TEMPLATES.get(what)
     complaint = template.format(**detail.get("ctx", {})) if template else str(detail["msg"])
-    if kind == "missing":
-        return complaint + _WRITE.get(path(detail["loc"]), "")
+    if what == "missing":
+        # What a required field with one value is to have.
+        one = {"apiVersion": f": write {GROUP}/{VERSION}", "kind": f": write {kind}"}
+        return complaint + one.get(path(detail["loc"]), "")
     unit = in_its_unit(path(detail["loc"]), value)
     return complaint + (f": write {unit}" if unit else "") + _shown(value)
 
@@ -102,9 +111,9 @@ def _shown(value: object) -> str:
     return "" if secretive else f", is {value!r}"
 
 
-def _near(location: tuple[int | str, ...]) -> str:
+def _near(location: tuple[int | str, ...], kind: str) -> str:
     """The field that was probably meant."""
     *parents, name = location
     here = re.sub(r"\[[0-9]+\]", "[]", path(parents)) if parents else ""
-    found = suggestion(here, str(name), writable())
+    found = suggestion(here, str(name), writable(kind))
     return f"; {found}" if found else ""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from functools import cache
+
+from retrain_api.names import KIND, SCHEDULE_KIND
 
 _SLIP = 0.65
 """How alike two names are at least where one is a slip for the other: url and uri are, epochs and pods (0.6) are not."""
@@ -12,21 +15,31 @@ _MOST = 3
 """Places that a sentence names; a reader looks for one."""
 
 METADATA = {
-    "name": "Name of the run.",
-    "namespace": "Its namespace.",
-    "labels": "Labels of the run; those of a queue are taken over by its Jobs.",
-    "annotations": "Annotations of the run; tokens and answers are among them.",
+    KIND: {
+        "name": "Name of the run.",
+        "namespace": "Its namespace.",
+        "labels": "Labels of the run; those of a queue are taken over by its Jobs.",
+        "annotations": "Annotations of the run; tokens and answers are among them.",
+    },
+    SCHEDULE_KIND: {
+        "name": "Name of the schedule, at most 40 characters; the names of its runs begin with it.",
+        "namespace": "Its namespace, and that of its runs.",
+        "labels": "Labels of the schedule; those of its runs are in the run template.",
+        "annotations": "Annotations of the schedule; the tokens trigger and resume are among them.",
+    },
 }
-"""The fields of an object's metadata that matters here, with what they are."""
+"""Of each kind, the fields of an object's metadata that matters here, with what they are."""
 
 
-def writable() -> tuple[str, ...]:
+@cache
+def writable(kind: str = KIND) -> tuple[str, ...]:
     """Paths of all fields that a YAML file may have; [] stands for an entry of a list."""
-    from .crd import spec_schema
+    from .crd import schedule_spec_schema, spec_schema
     from .reference import fields
 
-    metadata = (f"metadata.{name}" for name in METADATA)
-    return ("apiVersion", "kind", "metadata", *metadata, "spec", *(path for path, *_ in fields(spec_schema(), "spec")))
+    spec = schedule_spec_schema() if kind == SCHEDULE_KIND else spec_schema()
+    metadata = (f"metadata.{name}" for name in METADATA[kind])
+    return ("apiVersion", "kind", "metadata", *metadata, "spec", *(path for path, *_ in fields(spec, "spec")))
 
 
 def suggestion(parent: str, name: str, known: Sequence[str]) -> str:

@@ -6,31 +6,44 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from retrain_api.names import GROUP, KIND, VERSION
+from retrain_api.names import GROUP, KIND, RUN_SHORT, SCHEDULE_KIND, SCHEDULE_SHORT, VERSION
 
-from .crd import root_schema
+from .crd import root_schema, schedule_root_schema
 
-_HEAD = f"""# {KIND} reference
+_HEAD = f"""# Reference
 
-Generated from the models in `operator/retrain_api` by `make generate`; do not edit.
-`{GROUP}/{VERSION}`, kind `{KIND}`, short name `rtr`. On a cluster, `kubectl explain retrainrun.spec` shows the same.
+Generated from the models in `operator/retrain_api` by `make generate`; do not edit. Of `{GROUP}/{VERSION}` there are two kinds:
+[{KIND}](#{KIND.lower()}) and [{SCHEDULE_KIND}](#{SCHEDULE_KIND.lower()}), which makes runs.
 """
+_SECTION = """# {kind}
+
+Short name `{short}`. On a cluster, `kubectl explain {lower}.spec` shows the same, and `retrain explain` anywhere.
+"""
+_TEMPLATE = "spec.runTemplate.spec"
 
 
 def reference() -> str:
     """The whole page."""
-    root = root_schema()["properties"]
+    run, schedule = root_schema()["properties"], schedule_root_schema()["properties"]
+    run_part = _part(KIND, RUN_SHORT, run, ("spec", "Rules", "status"))
+    schedule_part = _part(
+        SCHEDULE_KIND, SCHEDULE_SHORT, schedule, ("Schedule: spec", "Schedule: rules", "Schedule: status")
+    )
+    return "\n".join([_HEAD, *run_part, "", *schedule_part])
+
+
+def _part(kind: str, short: str, root: Mapping[str, Any], headings: tuple[str, str, str]) -> list[str]:
+    """What there is of a kind. Its headings are its own, so that a link finds them."""
     spec, status = root["spec"], root["status"]
-    parts = [
-        _HEAD,
-        "## spec\n",
+    return [
+        _SECTION.format(kind=kind, short=short, lower=kind.lower()),
+        f"## {headings[0]}\n",
         _table(spec, "spec"),
-        "\n## Rules\n",
+        f"\n## {headings[1]}\n",
         _rules(spec),
-        "\n## status\n",
+        f"\n## {headings[2]}\n",
         _table(status, "status"),
     ]
-    return "\n".join(parts)
 
 
 def fields(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
@@ -45,12 +58,15 @@ def fields(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mapping[st
 
 def _table(node: Mapping[str, Any], path: str) -> str:
     head = "| field | type | default | what it is |\n|---|---|---|---|\n"
-    return head + "".join(_row(below, child, required) for below, child, required in fields(node, path))
+    rows = (field for field in fields(node, path) if not field[0].startswith(f"{_TEMPLATE}."))
+    return head + "".join(_row(below, child, required) for below, child, required in rows)
 
 
 def _row(path: str, node: Mapping[str, Any], required: bool) -> str:
     default = "required" if required else default_of(node)
     text = str(node.get("description", "")).replace("|", "\\|")
+    if path == _TEMPLATE:
+        text += " Its fields are [those of a run](#spec)."
     return f"| `{path}` | {kind(node)} | {default} | {text} |\n"
 
 
@@ -94,7 +110,8 @@ def _code(value: Any) -> str:
 
 def _rules(node: Mapping[str, Any]) -> str:
     """Rules that span several fields."""
-    lines = [f"- `{path}`: {message}" for path, message in _messages(node, "spec")]
+    found = _messages(node, "spec")
+    lines = [f"- `{path}`: {message}" for path, message in found if not path.startswith(_TEMPLATE)]
     return "\n".join(lines) + "\n"
 
 

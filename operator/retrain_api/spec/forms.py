@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from retrain_api.wire import Text, rule
 
+from .cron_form import SCHEDULE, TIME_ZONE
 from .form import Check as Check
 from .form import Form as Form
 from .form import Hint as Hint
@@ -261,6 +262,8 @@ FORMS: dict[str, Form] = {
     "resource": RESOURCE,
     "label value": LABEL_VALUE,
     "amount": QUANTITY,
+    "schedule": SCHEDULE,
+    "time zone": TIME_ZONE,
 }
 """Every form, for the tests that hold the API server's answers against those given here."""
 

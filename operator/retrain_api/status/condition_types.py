@@ -1,4 +1,4 @@
-"""The condition types of a run: when each is True and when False, and which reasons it takes.
+"""The condition types of a run and of a schedule: when each is True and when False, and which reasons it takes.
 
 Ready, Reconciling and Stalled follow kstatus. docs/operator.md is generated from here (`make generate`).
 """
@@ -105,5 +105,31 @@ CONDITION_TYPES: tuple[ConditionType, ...] = (
         "every copy was made, the report in Git included; absent where none was asked for",
         "at least one was not; the message says how it went for each place ([more](backups.md))",
         (reasons.COPIED, reasons.NOT_COPIED),
+    ),
+)
+
+SCHEDULE_CONDITION_TYPES: tuple[ConditionType, ...] = (
+    ConditionType(
+        "Ready",
+        "the schedule is accepted",
+        "it is stalled",
+        shares="the reason behind the state",
+    ),
+    ConditionType(
+        "Stalled",
+        "Invalid or Paused, or a run can't be made for good: a person must change something; absent otherwise",
+        "never",
+    ),
+    ConditionType(
+        "Proven",
+        "at least `walkForward.minPassed` replays pass; absent where no proof is asked for",
+        "fewer do; Unknown while they go on",
+        (reasons.PROVEN, reasons.UNPROVEN, reasons.PROVING),
+    ),
+    ConditionType(
+        "FieldsIgnored",
+        "the spec has fields that only a newer release knows, which the message names; absent otherwise",
+        "never",
+        (reasons.UNKNOWN_FIELDS,),
     ),
 )

@@ -1,10 +1,11 @@
-"""The CustomResourceDefinition as the text of crds/retrainruns.yaml, from the models."""
+"""The CustomResourceDefinitions as the texts in crds/, from the models."""
 
 from __future__ import annotations
 
 import yaml
 
-from retrain_api.schema.crd import crd
+from retrain_api.names import PLURAL
+from retrain_api.schema.crd import crd, definitions
 
 _HEAD = "# Generated from the models in operator/retrain_api by `make generate`; do not edit.\n"
 
@@ -16,6 +17,11 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
-def definition() -> str:
-    """One YAML document."""
-    return _HEAD + yaml.dump(crd(), Dumper=_Plain, sort_keys=False, width=110, allow_unicode=True)
+def every_definition() -> dict[str, str]:
+    """A YAML document for each kind, by its plural."""
+    return {plural: definition(plural) for plural in definitions()}
+
+
+def definition(plural: str = PLURAL) -> str:
+    """The YAML document of one kind."""
+    return _HEAD + yaml.dump(crd(plural), Dumper=_Plain, sort_keys=False, width=110, allow_unicode=True)

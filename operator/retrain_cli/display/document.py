@@ -11,12 +11,21 @@ import json
 from typing import Any, Literal, TypeAlias
 
 from retrain_api.status.run import RetrainRunStatus
+from retrain_api.status.schedule import RetrainScheduleStatus
 from retrain_api.wire import to_wire
 
 SCHEMA_VERSION = 1
 
 DocumentKind: TypeAlias = Literal[
-    "RunList", "RunStatus", "Report", "RunHistory", "SymbolHistory", "Comparison", "Findings"
+    "RunList",
+    "RunStatus",
+    "ScheduleStatus",
+    "Report",
+    "RunHistory",
+    "SymbolHistory",
+    "Comparison",
+    "Findings",
+    "Backfill",
 ]
 
 
@@ -28,6 +37,11 @@ def document(kind: DocumentKind, **fields: Any) -> str:
 def status_document(namespace: str, name: str, status: RetrainRunStatus, **fields: Any) -> str:
     """A run's status, in the schema of docs/reference.md, with the run that it belongs to."""
     return document("RunStatus", namespace=namespace, name=name, **fields, **to_wire(status))
+
+
+def schedule_document(namespace: str, name: str, status: RetrainScheduleStatus) -> str:
+    """A schedule's status, in the schema of docs/reference.md, with the schedule that it belongs to."""
+    return document("ScheduleStatus", namespace=namespace, name=name, **to_wire(status))
 
 
 def add_json_argument(parser: argparse.ArgumentParser, *kinds: DocumentKind) -> None:

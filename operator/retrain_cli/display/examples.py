@@ -21,6 +21,13 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ("each night on the data as it is now, once for each date", "run -f retrain.yaml --rerun 2026-01-05"),
         ("for programs: the status alone on standard output", "run -f retrain.yaml --json"),
     ),
+    "schedule": (
+        ("stay, and make a run for each slot; after Ctrl-C the same goes on", "schedule run -f schedule.yaml"),
+        ("what is due now, from cron", "schedule run -f schedule.yaml --once"),
+        ("state, proof, last runs, next slot", "schedule status every-saturday"),
+        ("one run now", "schedule trigger every-saturday"),
+        ("go on after a pause, once the cause is mended", "schedule resume every-saturday"),
+    ),
     "init": (
         ("from the candles in data/", "init my-run"),
         ("of two symbols, on the CPU", "init my-run --symbols BTC-USD,ETH-USD --device CPU"),
@@ -101,6 +108,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "gate": (
         ("the same gate again", "gate replay results.json"),
         ("another gate; no GPU and no data are needed", "gate replay results.json --set accuracy=0.7 --min-passed 2"),
+    ),
+    "backfill": (
+        ("ten weeks of a schedule", "backfill -f schedule.yaml --from 2026-01-10 --to 2026-03-14"),
+        ("the page as well", "backfill -f schedule.yaml --from 2026-01-10 --to 2026-03-14 -o b.html"),
     ),
     "manifests": (
         ("the definition, before anything else", "manifests --only crds"),

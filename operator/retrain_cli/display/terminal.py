@@ -7,9 +7,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from retrain_api.run import RetrainRun
+from retrain_api.status.schedule import RetrainScheduleStatus
 from retrain_client.local.executor import Display
+from retrain_client.local.schedule_executor import ScheduleDisplay
 
 from .plain import PlainDisplay
+from .schedule_plain import SchedulePlain
 from .summary import trained_models
 
 if TYPE_CHECKING:
@@ -32,6 +35,22 @@ def open_display(run: RetrainRun, out: TextIO) -> Iterator[Display]:
     with Live(console=console, auto_refresh=False, transient=True) as live:
         plain = PlainDisplay(_Above(console), says_end=False, earlier=trained_models(run.status))
         yield TableDisplay(run, plain, live, run.status)
+
+
+@contextmanager
+def open_schedule_display(name: str, status: RetrainScheduleStatus, out: TextIO) -> Iterator[ScheduleDisplay]:
+    """The display of a schedule that fits `out`."""
+    if not out.isatty():
+        yield SchedulePlain(out)
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    from .schedule_live import ScheduleLive
+
+    console = Console(file=out)
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        yield ScheduleLive(name, SchedulePlain(_Above(console)), live, status)
 
 
 class _Above:

@@ -12,13 +12,15 @@ from retrain_api.errors import ConfigurationError
 from retrain_api.names import folder
 
 from .locations import resolve_locations
-from .run_file import load_run
+from .run_file import load_run_or_template
 
 
 def add_artifacts_arguments(parser: argparse.ArgumentParser, required: bool) -> None:
     """--file or --artifacts, which exclude each other."""
     where = parser.add_mutually_exclusive_group(required=required)
-    where.add_argument("-f", "--file", metavar="FILE", help="a RetrainRun (YAML) whose spec.artifacts.uri is used")
+    where.add_argument(
+        "-f", "--file", metavar="FILE", help="YAML file of a run or a schedule, whose artifacts.uri is used"
+    )
     where.add_argument("--artifacts", metavar="URI", help="location of the artifacts, such as s3://bucket/models/")
 
 
@@ -38,4 +40,4 @@ def _location(args: argparse.Namespace) -> str:
             )
         return str(args.artifacts)
     place = Path.cwd() if args.file == "-" else Path(args.file).resolve().parent
-    return resolve_locations(load_run(args.file), place).spec.artifacts.uri
+    return resolve_locations(load_run_or_template(args.file), place).spec.artifacts.uri

@@ -6,6 +6,8 @@ import os.path
 from pathlib import Path
 
 from retrain_api.run import RetrainRun
+from retrain_api.schedule import RetrainSchedule
+from retrain_api.spec.run import RetrainRunSpec
 
 _FILE = "file://"
 
@@ -24,7 +26,18 @@ def resolve_uri(uri: str, folder: Path) -> str:
 
 def resolve_locations(run: RetrainRun, folder: Path) -> RetrainRun:
     """The run with data.uri, artifacts.uri, backups[].uri and promotion.baseline.uri resolved against `folder`."""
-    spec = run.spec
+    return run.model_copy(update={"spec": resolve_spec(run.spec, folder)})
+
+
+def resolve_template(schedule: RetrainSchedule, folder: Path) -> RetrainSchedule:
+    """The schedule with the same locations of its runs resolved."""
+    template = schedule.spec.run_template
+    moved = template.model_copy(update={"spec": resolve_spec(template.spec, folder)})
+    return schedule.model_copy(update={"spec": schedule.spec.model_copy(update={"run_template": moved})})
+
+
+def resolve_spec(spec: RetrainRunSpec, folder: Path) -> RetrainRunSpec:
+    """The spec with its locations resolved against `folder`."""
     baseline = spec.promotion.baseline
     located = {
         "data": spec.data.model_copy(update={"uri": resolve_uri(spec.data.uri, folder)}),
@@ -34,4 +47,4 @@ def resolve_locations(run: RetrainRun, folder: Path) -> RetrainRun:
     if baseline is not None:
         moved = baseline.model_copy(update={"uri": resolve_uri(baseline.uri, folder)})
         located["promotion"] = spec.promotion.model_copy(update={"baseline": moved})
-    return run.model_copy(update={"spec": spec.model_copy(update=located)})
+    return spec.model_copy(update=located)

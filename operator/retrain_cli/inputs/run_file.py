@@ -1,4 +1,4 @@
-"""Reads a RetrainRun from a YAML file exactly as kubectl would.
+"""Reads a RetrainRun or a RetrainSchedule from a YAML file exactly as kubectl would.
 
 The same file must mean the same here and on a cluster, and PyYAML reads some scalars differently. kubectl
 (sigs.k8s.io/yaml) reads 1e-6 as a number, where PyYAML reads text; it reads unquoted yes, no, on and off (and y and n)
@@ -10,16 +10,20 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 
 from retrain_api import reasons
 from retrain_api.errors import ConfigurationError
-from retrain_api.names import KIND
+from retrain_api.names import KIND, SCHEDULE_KIND
 from retrain_api.run import RetrainRun, parse_run
+from retrain_api.schedule import RetrainSchedule, parse_schedule
+
+T = TypeVar("T", RetrainRun, RetrainSchedule)
 
 _PLAIN_TAGS = ("null", "bool", "int", "float", "str", "seq", "map")
 _TAG = "tag:yaml.org,2002:"
@@ -93,7 +97,8 @@ def documents(text: str, name: str) -> list[Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not YAML"
+        unquoted = _unquoted(text.splitlines()[mark.line]) if mark and mark.line < len(text.splitlines()) else ""
+        problem = unquoted or getattr(error, "problem", None) or "not YAML"
         raise ConfigurationError(reasons.BAD_YAML, f"{name}{where}: {problem}.") from None
     except (ValueError, KeyError) as error:
         raise ConfigurationError(
@@ -103,13 +108,21 @@ def documents(text: str, name: str) -> list[Any]:
         raise ConfigurationError(reasons.BAD_YAML, f"{name}: it is nested too deeply.") from None
 
 
-def read_text(path: str | Path) -> str:
-    """The text of a file, or of standard input for `-`."""
+def _unquoted(line: str) -> str:
+    """A sentence for a value that YAML takes for something else than text, as of `schedule: */5 * * * *` or `schedule: @daily`."""
+    found = re.match(r"\s*(?:- )?([A-Za-z0-9_.-]+):\s+((?:[@%`]|[*][ ,/-])[^#]*?)\s*(#.*)?$", line)
+    if found is None or '"' in found[2]:
+        return ""
+    return f'the value must be in quotes: {found[1]}: "{found[2]}"'
+
+
+def read_text(path: str | Path, kind: str = KIND) -> str:
+    """The text of a file of a kind, or of standard input for `-`."""
     try:
         return sys.stdin.read() if str(path) == "-" else Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigurationError(
-            reasons.FILE_NOT_FOUND, f"{path} does not exist; give the YAML file of a {KIND}."
+            reasons.FILE_NOT_FOUND, f"{path} does not exist; give the YAML file of a {kind}."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
@@ -121,29 +134,76 @@ def load_run(path: str | Path) -> RetrainRun:
 
     Raises ConfigurationError with a sentence for everything that is wrong.
     """
-    read = documents(read_text(path), str(path))
-    found = [document for document in read if _is_run(document)]
-    if len(found) != 1:
-        many = "no" if not found else str(len(found))
-        meant = "" if found else _mistyped_kind(read)
-        sentence = f"{path}: {meant}" if meant else f"{path} has {many} {KIND}; exactly one is expected."
-        raise ConfigurationError(reasons.NOT_ONE_RUN, sentence)
+    return _run_in(path, _read(path, KIND))
+
+
+def load_schedule(path: str | Path) -> RetrainSchedule:
+    """The one RetrainSchedule in a YAML file; other kinds beside it, a RetrainRun too, are ignored. Raises as `load_run`."""
+    return _schedule_in(path, _read(path, SCHEDULE_KIND))
+
+
+def load_run_or_template(path: str | Path) -> RetrainRun:
+    """As `load_run`; of a file that has a RetrainSchedule and no run, the run that it makes, by the schedule's name.
+
+    For commands that ask where data and models are, and not when anything is done.
+    """
+    read = _read(path, KIND)
+    if any(_is(document, KIND) for document in read) or not any(_is(document, SCHEDULE_KIND) for document in read):
+        return _run_in(path, read)
+    schedule = _schedule_in(path, read)
+    return RetrainRun(
+        api_version=schedule.api_version, kind=KIND, metadata=schedule.metadata, spec=schedule.spec.run_template.spec
+    )
+
+
+def _read(path: str | Path, kind: str) -> list[Any]:
+    return documents(read_text(path, kind), str(path))
+
+
+def _run_in(path: str | Path, read: list[Any]) -> RetrainRun:
+    return _checked(path, _the_one(path, read, KIND), parse_run)
+
+
+def _schedule_in(path: str | Path, read: list[Any]) -> RetrainSchedule:
+    return _checked(path, _the_one(path, read, SCHEDULE_KIND), parse_schedule)
+
+
+def _the_one(path: str | Path, read: list[Any], kind: str) -> dict[str, Any]:
+    """The document of a kind. Raises ConfigurationError("NotOneRun") where there is none, or more than one."""
+    found: list[dict[str, Any]] = [document for document in read if _is(document, kind)]
+    if len(found) == 1:
+        return found[0]
+    many = "no" if not found else str(len(found))
+    meant = "" if found else _other_command(path, read, kind) or _mistyped_kind(read, kind)
+    sentence = f"{path}: {meant}" if meant else f"{path} has {many} {kind}; exactly one is expected."
+    raise ConfigurationError(reasons.NOT_ONE_RUN, sentence)
+
+
+def _checked(path: str | Path, document: dict[str, Any], parse: Callable[[dict[str, Any]], T]) -> T:
     try:
-        return parse_run(found[0])
+        return parse(document)
     except ConfigurationError as error:
         lines = "\n".join(f"{path}: {line}" for line in error.message.splitlines())
         raise ConfigurationError(error.reason, lines) from None
 
 
-def _is_run(document: Any) -> bool:
-    """Whether a document is a RetrainRun, or a mapping without a kind."""
-    return isinstance(document, dict) and document.get("kind", KIND) == KIND
+def _is(document: Any, kind: str) -> bool:
+    """Whether a document is of the kind; a mapping without one is a run."""
+    return isinstance(document, dict) and document.get("kind", KIND) == kind
 
 
-def _mistyped_kind(read: list[Any]) -> str:
+def _other_command(path: str | Path, read: list[Any], kind: str) -> str:
+    """A sentence for a file that another command takes."""
+    other, command = (SCHEDULE_KIND, "schedule run") if kind == KIND else (KIND, "run")
+    if not any(_is(document, other) for document in read):
+        return ""
+    return f"it is a {other}, not a {kind}; `retrain {command} -f {path}` carries it out."
+
+
+def _mistyped_kind(read: list[Any], wanted: str) -> str:
     """A sentence on a kind that was meant to be ours: kubectl takes retrainruns on its command line, and no file does."""
     kinds = [document.get("kind") for document in read if isinstance(document, dict)]
     near = (
-        kind for kind in kinds if isinstance(kind, str) and get_close_matches(kind.lower(), [KIND.lower()], 1, 0.75)
+        kind for kind in kinds if isinstance(kind, str) and get_close_matches(kind.lower(), [wanted.lower()], 1, 0.75)
     )
-    return next((f"there is no kind {kind}; did you mean {KIND}?" for kind in near), "")
+    return next((f"there is no kind {kind}; did you mean {wanted}?" for kind in near), "")

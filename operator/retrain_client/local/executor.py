@@ -22,7 +22,7 @@ from retrain_api.status.progress import Pace, read_epoch
 from retrain_api.status.run import FINAL_STATES, RetrainRunStatus
 from retrain_operator.decide.context import Settings
 from retrain_operator.decide.run.plan import plan
-from retrain_operator.state.effects import Deletion, Plan
+from retrain_operator.state.effects import Deletion, RunPlan
 from retrain_operator.state.view import RunView
 
 from . import jobs as local_jobs
@@ -31,7 +31,7 @@ from .logs import drop_old_logs
 from .processes import TaskProcess, spawn
 from .state import RunFolder
 
-_PAUSE = 0.1
+PAUSE = 0.1
 """Seconds between two checks of the processes."""
 
 _RESTING = FINAL_STATES | {"AwaitingApproval", "Suspended"}
@@ -52,13 +52,19 @@ class Display(Protocol):
 
 @dataclass
 class Executor:
-    """One run at work. `stopping` is called before each reconcile; once it is true, tasks are asked to save and end."""
+    """One run at work. `stopping` is called before each reconcile; once it is true, tasks are asked to save and end.
+
+    Several are at work together by turns of one thread, which calls `begin`, `step` and `end` of each: a fork beside another
+    thread can hang.
+    """
 
     run: RetrainRun
     folder: RunFolder
     display: Display
     stopping: Callable[[], bool]
     lock: int | None = None
+    cores: int | None = None
+    """How many cores it may use; those of the machine when unset, and a few processes more than they are."""
     settings: Settings = field(default_factory=Settings)
     jobs: dict[str, JobRecord] = field(default_factory=dict)
     processes: list[TaskProcess] = field(default_factory=list)
@@ -72,26 +78,57 @@ class Executor:
 
         No process outlives this call, whatever goes wrong. Raises SoftwareError where the state can't be written.
         """
+        self.begin()
+        try:
+            return self.go_on()
+        finally:
+            self.end()
+
+    def go_on(self) -> RetrainRunStatus:
+        """Step until nothing is left to do, or until asked to stop; the status at that point."""
+        while not self.stopping():
+            if not self.step():
+                return self.run.status
+            if not self.changed:
+                time.sleep(PAUSE)
+        return self.leave()
+
+    def begin(self) -> None:
+        """Take up the Jobs where an earlier command left them."""
         self.jobs = {name: local_jobs.resumed(record, _now()) for name, record in self.folder.read_jobs().items()}
         drop_old_logs(self.folder, self.jobs.values())
-        try:
-            return self._work()
-        finally:
-            self._end_processes()
 
-    def _work(self) -> RetrainRunStatus:
-        while not self.stopping():
+    def step(self) -> bool:
+        """Observe, plan, apply, once; whether anything is left to do."""
+        self._collect()
+        if self._due():
+            self._reconcile()
+        elif self._resting():
+            return False
+        self._start_processes()
+        self.display.tick()
+        return True
+
+    def ask_to_stop(self) -> None:
+        """Ask every task to save and end, and wait for none."""
+        for process in self.processes:
+            process.stop()
+
+    def leave(self) -> RetrainRunStatus:
+        """Let every task save and end, and record its result, so that nothing finished is lost."""
+        while self.processes:
+            self.ask_to_stop()
+            time.sleep(PAUSE)
             self._collect()
-            if self._due():
-                self._reconcile()
-            elif self._resting():
-                return self.run.status
-            self._start_processes()
-            self.display.tick()
-            if not self.changed:
-                time.sleep(_PAUSE)
-        self._stop_all()
+        self._reconcile()
         return self.run.status
+
+    def end(self) -> None:
+        """End every process when something went wrong; the next command finds what the tasks saved."""
+        while running := [process for process in self.processes if process.exit_code() is None]:
+            for process in running:
+                process.stop()
+            time.sleep(PAUSE)
 
     def _due(self) -> bool:
         return self.changed or (self.requeue_at is not None and _now() >= self.requeue_at)
@@ -113,7 +150,7 @@ class Executor:
             self.display.status(decided.status)
         self._apply(decided)
 
-    def _apply(self, decided: Plan) -> None:
+    def _apply(self, decided: RunPlan) -> None:
         for deletion in decided.delete:
             self._delete(deletion)
         for manifest in decided.create:
@@ -171,9 +208,9 @@ class Executor:
 
     def _start_processes(self) -> None:
         waiting = [(record, i) for record in self.jobs.values() for i in local_jobs.runnable(record, _now())]
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+        cores = self.cores or machine_cores()
         # One and a half processes per core: three symbols on two cores, two at a time, would leave a core idle at the end.
-        free = cores + cores // 2 - len(self.processes)
+        free = cores + (0 if self.cores else cores // 2) - len(self.processes)
         concurrent = len(self.processes) + min(len(waiting), free)
         for record, index in waiting[: max(free, 0)]:
             self._start(self.jobs[record.name], index, threads=max(1, cores // concurrent))
@@ -191,22 +228,6 @@ class Executor:
             self.display.line(record, index, f"{failure.reason}: {failure.message}")
             self._keep(local_jobs.ended(record, index, 128, encode_message(failure), _now()))
 
-    def _stop_all(self) -> None:
-        """Let every task save and end, and record its result, so that nothing finished is lost."""
-        while self.processes:
-            for process in self.processes:
-                process.stop()
-            time.sleep(_PAUSE)
-            self._collect()
-        self._reconcile()
-
-    def _end_processes(self) -> None:
-        """End every process when something went wrong; the next command finds what the tasks saved."""
-        while running := [process for process in self.processes if process.exit_code() is None]:
-            for process in running:
-                process.stop()
-            time.sleep(_PAUSE)
-
 
 def is_done(run: RetrainRun, folder: RunFolder) -> bool:
     """Whether the run ended before, and nothing follows from it as it stands now."""
@@ -215,6 +236,11 @@ def is_done(run: RetrainRun, folder: RunFolder) -> bool:
     jobs = tuple(local_jobs.job_view(record) for record in folder.read_jobs().values())
     decided = plan(run, RunView(jobs), _now(), Settings())
     return decided.status.state == run.status.state and not decided.create
+
+
+def machine_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 def _now() -> datetime:

@@ -14,6 +14,7 @@ from retrain_api.spec.forms import NAME
 from retrain_api.status.run import RetrainRunStatus
 from retrain_client.tasks import TaskRun
 
+from .children import read_manifest, schedule_of
 from .logs import local_tasks, read_log
 from .state import RunFolder
 
@@ -56,7 +57,10 @@ class LocalRun:
         return read_log(task.source)
 
     def next_step(self) -> str:
-        """The next `retrain run` acts on it."""
+        """The next `retrain run` acts on it, or the schedule that made the run."""
+        made = read_manifest(self.folder)
+        if made is not None:
+            return f"`retrain schedule run` carries it out, for {schedule_of(made)}: at once where it is at work."
         return "Run the same `retrain run -f FILE` again to carry it out."
 
 

@@ -6,8 +6,6 @@ keeps two commands from working on one run.
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import time
 import uuid
@@ -20,12 +18,13 @@ from pydantic import ValidationError
 
 from retrain_api import reasons
 from retrain_api.approval import read_answer
-from retrain_api.errors import ConfigurationError, SoftwareError
+from retrain_api.errors import SoftwareError
 from retrain_api.names import ANNOTATION_RERUN, ANNOTATION_RETRY, short_hash
 from retrain_api.run import RetrainRun
 from retrain_api.status.run import RetrainRunStatus
 from retrain_api.wire import to_wire
 
+from .folder import StateFolder, holder, is_taken, make_folder, open_lock, sign
 from .jobs import JobRecord, from_json, to_json
 from .processes import kill_workers
 
@@ -36,10 +35,8 @@ _KILL_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class RunFolder:
-    """`<state-dir>/<namespace>/<name>/`."""
-
-    path: Path
+class RunFolder(StateFolder):
+    """Of a run: `<state-dir>/<namespace>/<name>/`."""
 
     def write_status(self, status: RetrainRunStatus) -> None:
         """status.json, in the schema of `.status`."""
@@ -52,6 +49,11 @@ class RunFolder:
             return RetrainRunStatus() if data is None else RetrainRunStatus.model_validate(data)
         except ValidationError:
             raise self._bad("status.json", "the status of a run") from None
+
+    def uid(self) -> str | None:
+        """The uid that the run was given at its first start here; None before that."""
+        known = self._read("run.json")
+        return known.get("uid") if isinstance(known, dict) else None
 
     def identify(self, run: RetrainRun) -> RetrainRun:
         """The run with its status, the uid it was given at its first start here, and a generation that counts the
@@ -89,12 +91,7 @@ class RunFolder:
         return {name: tokens for name, tokens in both.items() if tokens}
 
     def _answers(self) -> dict[str, str]:
-        known = self._read("answers.json")
-        if known is None:
-            return {}
-        if not isinstance(known, dict) or not all(isinstance(value, str) for value in known.values()):
-            raise self._bad("answers.json", "annotations of a run")
-        return known
+        return self._read_words("answers.json", "annotations of a run")
 
     def write_job(self, record: JobRecord) -> None:
         """The Job's record."""
@@ -137,56 +134,11 @@ class RunFolder:
         """Where a process leaves its termination message."""
         return self._file(f"messages/{job}-{index}.json")
 
-    def _file(self, name: str) -> Path:
-        path = self.path / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SoftwareError(
-                reasons.STATE_NOT_WRITTEN, f"{path.parent} cannot be created: {error.strerror}."
-            ) from None
-        return path
-
-    def _read(self, name: str) -> Any:
-        try:
-            return json.loads((self.path / name).read_text())
-        except FileNotFoundError:
-            return None
-        except ValueError:
-            raise self._bad(name, "JSON") from None
-        except OSError as error:
-            raise SoftwareError(
-                reasons.STATE_NOT_READ, f"{self.path / name} cannot be read: {error.strerror}."
-            ) from None
-
-    def _bad(self, name: str, what: str) -> SoftwareError:
-        return SoftwareError(
-            reasons.BAD_STATE, f"{self.path / name} is not {what}; move it away and run the same command again."
-        )
-
-    def _write(self, name: str, data: Any) -> None:
-        path = self._file(name)
-        part = path.with_name(f".{path.name}.part")
-        try:
-            with part.open("w") as file:
-                json.dump(data, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise SoftwareError(reasons.STATE_NOT_WRITTEN, f"{path} cannot be written: {error.strerror}.") from None
-
 
 def open_folder(state_dir: Path, namespace: str, name: str) -> RunFolder:
     """The run's folder, made where it is missing. Raises ConfigurationError("NotWritable")."""
     path = state_dir / namespace / name
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(
-            reasons.NOT_WRITABLE, f"{path} cannot be created: {error.strerror}; give --state-dir."
-        ) from None
+    make_folder(path)
     return RunFolder(path)
 
 
@@ -211,16 +163,15 @@ def take_lock(folder: RunFolder, notify: Callable[[str], None], patience: float 
     """Take the locks on a run. Workers of a killed `retrain run` save when they lose their parent; those that have not
     ended within `patience` seconds are killed. Raises SoftwareError("RunIsLocked").
     """
-    own = _open_lock(folder.path / "lock")
-    if not _taken(own):
-        holder = os.pread(own, 32, 0).decode().strip()
+    own = open_lock(folder.path / "lock")
+    if not is_taken(own):
+        locker = holder(own)
         os.close(own)
-        raise _locked_by(f"process {holder or 'unknown'}")
-    os.ftruncate(own, 0)
-    os.pwrite(own, str(os.getpid()).encode(), 0)
-    workers = _open_lock(folder.path / "workers.lock")
+        raise _locked_by(locker)
+    sign(own)
+    workers = open_lock(folder.path / "workers.lock")
     lock = RunLock(own, workers)
-    if not _taken(workers):
+    if not is_taken(workers):
         notify("Waiting for the workers of the last `retrain run` to save and end.")
         if not _taken_within(workers, patience):
             kill_workers(folder.path / "messages")
@@ -230,29 +181,12 @@ def take_lock(folder: RunFolder, notify: Callable[[str], None], patience: float 
     return lock
 
 
-def _open_lock(path: Path) -> int:
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise ConfigurationError(
-            reasons.NOT_WRITABLE, f"{path} cannot be written: {error.strerror}; give --state-dir."
-        ) from None
-
-
 def _taken_within(descriptor: int, patience: float) -> bool:
     end = time.monotonic() + patience
-    while not _taken(descriptor):
+    while not is_taken(descriptor):
         if time.monotonic() >= end:
             return False
         time.sleep(0.2)
-    return True
-
-
-def _taken(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
     return True
 
 

@@ -13,23 +13,28 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from retrain_api import reasons
+from retrain_api.status.run import FINAL_STATES
 from retrain_api.unforeseen import unforeseen
 from retrain_operator.kube.api import Api, ApiError, Unreachable
-from retrain_operator.kube.apply import NotLeading, Refused, Superseded, Writer
+from retrain_operator.kube.apply import NotLeading, Superseded, Writer
+from retrain_operator.kube.clock import Clock, now_utc
 from retrain_operator.kube.diagnostics import EventReader, LogReader
 from retrain_operator.kube.events import Poster, event_body
+from retrain_operator.kube.refusals import Refused
 from retrain_operator.kube.resync import prime, resync
 from retrain_operator.kube.rights import missing_rights
 from retrain_operator.kube.watch import Watches, WatchHandler
-from retrain_operator.state.cache import Cache, Key
+from retrain_operator.state.cache import AnyKey, Cache, Key
 from retrain_operator.state.effects import Event
+from retrain_operator.state.schedules import ScheduleKey
 
 from .metrics import Metrics
 from .queue import Queue
 from .reconcile import Reconciler
+from .reconcile_schedule import ScheduleReconciler
+from .schedule_watch import ScheduleWatch
 from .settings import OperatorSettings
 
 log = logging.getLogger(__name__)
@@ -50,7 +55,7 @@ _STUCK = 300.0
 @dataclass
 class Controller:
     """One replica. `leading` says whether it may write, `works` whether it reconciles what changes; `reconciling` since when
-    each run has been reconciled.
+    each run or schedule has been reconciled.
     """
 
     api: Api
@@ -58,19 +63,23 @@ class Controller:
     metrics: Metrics
     leading: Callable[[], bool]
     cache: Cache = field(default_factory=Cache)
-    queue: Queue[Key] = field(default_factory=Queue)
+    clock: Clock = now_utc
+    queue: Queue[AnyKey] = field(default_factory=Queue)
     primed: bool = False
     works: bool = False
     troubles: list[str] = field(default_factory=list)
-    reconciling: dict[Key, float] = field(default_factory=dict)
+    reconciling: dict[AnyKey, float] = field(default_factory=dict)
     stopping: bool = False
 
     def __post_init__(self) -> None:
         self.watch_handler = WatchHandler(self.cache, self._changed)
+        self.cache.schedules.concerned = self._changed
+        self.schedules = ScheduleWatch(self.api, self.cache, self.settings.namespaces, self.watch_handler)
         self.poster = Poster(self.api, self.leading)
+        writer = Writer(self.api, self.cache, self.leading, self._changed, self.clock)
         self.reconciler = Reconciler(
             self.cache,
-            Writer(self.api, self.cache, self.leading),
+            writer,
             EventReader(self.api, self.cache, self.queue.add_after),
             self.poster.post,
             self.queue.add_after,
@@ -79,6 +88,16 @@ class Controller:
             self.settings.identity,
             self.settings.progress_seconds,
             lambda: self.queue.depth / self.settings.workers,
+            self.clock,
+        )
+        self.schedule_reconciler = ScheduleReconciler(
+            self.cache,
+            writer,
+            self.poster.post,
+            self.queue.add_after,
+            self.metrics,
+            self.settings.identity,
+            self.clock,
         )
         self.resynced_at = time.monotonic()
 
@@ -88,10 +107,11 @@ class Controller:
         await self._until_it_works(self._prime)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch())
+            group.create_task(self.schedules.follow())
             group.create_task(self._resync_for_ever())
 
     async def lead(self) -> None:
-        """Reconcile every run, and each again whenever something happens, until cancelled.
+        """Reconcile every schedule and run, and each again whenever something happens, until cancelled.
 
         First it lists what the leader before has left. Its last Jobs may not have come by the watches yet, and where a person
         has edited the run meanwhile, the same work would be given a second Job, under another name.
@@ -103,7 +123,8 @@ class Controller:
             if not await self._resync(patience=0.0):
                 await asyncio.sleep(_RETRY_DELAY)
         self.works = True
-        for key in self.cache.runs:
+        first: list[AnyKey] = [*self.cache.schedules.known, *self._unfinished_first()]
+        for key in first:
             self.queue.add(key)
         async with asyncio.TaskGroup() as group:
             for _ in range(self.settings.workers):
@@ -122,6 +143,10 @@ class Controller:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GRACE):
                 await self.poster.drain()
+
+    def notes(self) -> list[str]:
+        """What this replica goes without."""
+        return [f"schedules: off: {self.schedules.off}"] if self.schedules.off is not None else []
 
     def not_ready(self) -> list[str]:
         """Why this replica could not take over now; empty where it could."""
@@ -151,6 +176,7 @@ class Controller:
         self._trouble(missing)
 
     async def _prime(self) -> None:
+        await self.schedules.refresh()
         await prime(self.api, self.cache, self.settings.namespaces)
         self.primed, self.resynced_at = True, time.monotonic()
         self._trouble([])
@@ -192,7 +218,8 @@ class Controller:
         """Whether it worked."""
         try:
             patience = min(patience, self.settings.resync_seconds)
-            found = await resync(self.api, self.cache, self.settings.namespaces, patience)
+            found = await self.schedules.refresh(patience)
+            found += await resync(self.api, self.cache, self.settings.namespaces, patience)
         except (ApiError, Unreachable) as error:
             log.warning("the resync failed: %s", error)
             return False
@@ -203,12 +230,18 @@ class Controller:
             return False
         self.resynced_at = time.monotonic()
         for key in found:
-            log.warning("a watch had missed a change", extra={"run": "/".join(key)})
+            log.warning("a watch had missed a change", extra=_fields(key))
             self._changed(key)
+        for due in self.cache.schedules.due(self.clock()):
+            self._changed(due)
         return True
 
-    def _changed(self, key: Key) -> None:
-        """Queue the run. A standby does not: nobody there takes it out again, and once it leads it queues every run."""
+    def _unfinished_first(self) -> list[Key]:
+        """Of ten thousand runs most are finished, and nobody waits for those."""
+        return sorted(self.cache.runs, key=lambda key: self.cache.runs[key].state in FINAL_STATES)
+
+    def _changed(self, key: AnyKey) -> None:
+        """Queue the run or schedule. A standby does not: nobody there takes it out again, and once it leads it queues them all."""
         if self.works:
             self.queue.add(key)
 
@@ -225,10 +258,10 @@ class Controller:
                 self.queue.done(key)
                 self.metrics.reconciled(time.monotonic() - started)
 
-    async def _reconcile(self, key: Key) -> None:
-        name = {"run": "/".join(key)}
+    async def _reconcile(self, key: AnyKey) -> None:
+        name = _fields(key)
         try:
-            await self.reconciler.reconcile(key)
+            await self._work_on(key)
             self.queue.succeeded(key)
         except NotLeading:
             return
@@ -237,7 +270,7 @@ class Controller:
             log.debug("reconciles again: %s", why, extra=name)
         except Refused as error:
             wait = self.queue.retry(key, error.retry_after or 0.0)
-            log.info("a Job is refused (%s), as the run's status says; tries again in %.1f s", error, wait, extra=name)
+            log.info("a Job or run is refused (%s), as the status says; tries again in %.1f s", error, wait, extra=name)
         except ApiError as error:
             wait = self._failed(key, str(error.status), error.retry_after or 0.0)
             log.warning("the API server refused (%s); retries in %.1f s", error, wait, extra=name)
@@ -246,17 +279,28 @@ class Controller:
             log.warning("%s; retries in %.1f s", error, wait, extra=name)
         except Exception as problem:
             wait = self._failed(key, "Software")
-            sentence = unforeseen("Reconciling the run", problem)
+            sentence = unforeseen(f"Reconciling the {next(iter(name))}", problem)
             shown = log.isEnabledFor(logging.DEBUG)
             log.error("%s Retries in %.1f s.", sentence, wait, extra=name, exc_info=shown)
             self._announce(key, Event("Warning", reasons.RECONCILE_FAILED, sentence))
 
-    def _announce(self, key: Key, event: Event) -> None:
-        """Post an event on the run as the cache has it; the same of the same version is posted once, by its name."""
-        snapshot = self.cache.runs.get(key)
-        if snapshot is not None and snapshot.body is not None:
-            self.poster.post(event_body(snapshot.body, event, self.settings.identity, datetime.now(UTC)))
+    async def _work_on(self, key: AnyKey) -> None:
+        if not isinstance(key, ScheduleKey):
+            await self.reconciler.reconcile(key)
+        elif self.schedules.off is None:
+            await self.schedule_reconciler.reconcile(key)
 
-    def _failed(self, key: Key, kind: str, at_least: float = 0.0) -> float:
+    def _announce(self, key: AnyKey, event: Event) -> None:
+        """Post an event on the object as the cache has it; the same of the same version is posted once, by its name."""
+        snapshot = self.cache.schedules.known.get(key) if isinstance(key, ScheduleKey) else self.cache.runs.get(key)
+        if snapshot is not None:
+            self.poster.post(event_body(snapshot.body, event, self.settings.identity, self.clock()))
+
+    def _failed(self, key: AnyKey, kind: str, at_least: float = 0.0) -> float:
         self.metrics.failed(kind)
         return self.queue.retry(key, at_least)
+
+
+def _fields(key: AnyKey) -> dict[str, str]:
+    """Which object a log line is about."""
+    return {"schedule": str(key)} if isinstance(key, ScheduleKey) else {"run": "/".join(key)}

@@ -17,12 +17,15 @@ Reasons = Callable[[], Sequence[str]]
 
 @dataclass
 class Health:
-    """A small HTTP server. `stuck` and `not_ready` return what is wrong, as sentences."""
+    """A small HTTP server. `stuck` and `not_ready` return what is wrong, as sentences; `notes` what is worth knowing of a replica that is
+    ready.
+    """
 
     address: str
     stuck: Reasons
     not_ready: Reasons
     render: Callable[[], bytes]
+    notes: Reasons = tuple
     port: int = 0
     """The port it listens on, once started."""
 
@@ -30,7 +33,7 @@ class Health:
         """Start listening. Raises OSError where the address is taken."""
         app = web.Application()
         app.router.add_get("/healthz", self._answer("healthy", self.stuck))
-        app.router.add_get("/readyz", self._answer("ready", self.not_ready))
+        app.router.add_get("/readyz", self._answer("ready", self.not_ready, self.notes))
         app.router.add_get("/metrics", self._metrics)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
@@ -42,10 +45,13 @@ class Health:
         """Stop listening."""
         await self._runner.cleanup()
 
-    def _answer(self, word: str, reasons: Reasons) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    def _answer(
+        self, word: str, reasons: Reasons, notes: Reasons = tuple
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def answer(request: web.Request) -> web.Response:
             found = list(reasons())
-            text = json.dumps({word: not found, "reasons": found})
+            noted = list(notes())
+            text = json.dumps({word: not found, "reasons": found} | ({"notes": noted} if noted else {}))
             return web.Response(text=text, status=503 if found else 200, content_type="application/json")
 
         return answer

@@ -1,6 +1,6 @@
 """Formats log lines: one JSON object a line, or plain text for a terminal.
 
-Run, symbol and reason are fields of their own, so that a log collector can show everything about one run without
+Run, schedule, symbol and reason are fields of their own, so that a log collector can show everything about one run without
 parsing sentences.
 """
 
@@ -11,7 +11,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-_FIELDS = ("run", "symbol", "reason")
+_FIELDS = ("run", "schedule", "symbol", "reason")
 
 
 class JsonLines(logging.Formatter):

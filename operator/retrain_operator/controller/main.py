@@ -18,6 +18,7 @@ from kubernetes.aio.config import ConfigException
 
 from retrain_api.unforeseen import unforeseen
 from retrain_operator.kube.api import Api, configuration
+from retrain_operator.kube.clock import Clock, now_utc
 from retrain_operator.kube.lease import Lease, LeaseLost
 
 from .controller import Controller
@@ -29,12 +30,12 @@ from .settings import OperatorSettings, read
 log = logging.getLogger(__name__)
 
 
-def main() -> None:
-    """Entry point of `retrain-operator`."""
+def main(clock: Clock = now_utc) -> None:
+    """Entry point of `retrain-operator`; tests give it a clock that is ahead."""
     settings = read(sys.argv[1:], os.environ)
     configure(settings.log_format, settings.log_level)
     try:
-        code = asyncio.run(_main(settings))
+        code = asyncio.run(_main(settings, clock))
     except ConfigException as error:
         log.error("no cluster: %s; run inside a cluster, or set KUBECONFIG", error)
         code = 2
@@ -51,15 +52,16 @@ def main() -> None:
     sys.exit(code)
 
 
-async def _main(settings: OperatorSettings) -> int:
+async def _main(settings: OperatorSettings, clock: Clock) -> int:
     """Exit code: 0 after a clean stop, 1 where the Lease was lost (to be started again, as a standby)."""
     stop = _stop_signal()
     metrics = Metrics()
     api = Api(await configuration(), metrics.requested)
     lease = _lease(api, settings) if settings.leader_election else None
     leading = lease.held if lease is not None else _always
-    controller = Controller(api, settings, metrics, leading)
-    metrics.observe(controller.queue, controller.watch_handler, controller.cache, leading)
+    controller = Controller(api, settings, metrics, leading, clock=clock)
+    on = lambda: controller.schedules.off is None  # noqa: E731
+    metrics.observe(controller.queue, controller.watch_handler, controller.cache, leading, on, clock)
     try:
         async with _served(settings, controller, metrics), _background(controller.follow()) as following:
             return await _until(stop, following, controller, lease)
@@ -131,7 +133,7 @@ async def _background(coroutine: object) -> AsyncIterator[asyncio.Task[None]]:
 
 @contextlib.asynccontextmanager
 async def _served(settings: OperatorSettings, controller: Controller, metrics: Metrics) -> AsyncIterator[None]:
-    health = Health(settings.http_address, controller.stuck, controller.not_ready, metrics.render)
+    health = Health(settings.http_address, controller.stuck, controller.not_ready, metrics.render, controller.notes)
     await health.start()
     try:
         yield

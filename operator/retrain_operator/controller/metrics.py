@@ -11,12 +11,17 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from retrain_api import reasons
 from retrain_api.status.condition import Condition
 from retrain_api.status.run import FINAL_STATES, RetrainRunStatus, State
+from retrain_api.status.schedule import RetrainScheduleStatus
+from retrain_operator.kube.clock import Clock, now_utc
+from retrain_operator.state.schedules import Schedules
 from retrain_operator.state.snapshot import KINDS, Kind
+
+from .schedule_metrics import LeadersGauge, ended, observe_schedules, schedule_runs
 
 _SECONDS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
 COUNTED_REASONS = frozenset(
@@ -68,17 +73,9 @@ class Standing(Protocol):
     def waiting_since(self) -> list[str]:
         """The times since when the runs that are held up have been standing still."""
 
-
-class LeadersGauge(Gauge):
-    """A gauge that only the leader exports: every replica knows the same runs, and a sum over both would count each twice."""
-
-    leading: Callable[[], bool]
-
-    def collect(self) -> Iterable[Metric]:
-        """Its family, without a value on a replica that stands by."""
-        for family in super().collect():
-            family.samples = family.samples if self.leading() else []
-            yield family
+    @property
+    def schedules(self) -> Schedules:
+        """The schedules that exist."""
 
 
 class Metrics:
@@ -117,6 +114,7 @@ class Metrics:
             ["verb", "resource", "code"],
             registry=registry,
         )
+        self._slots = schedule_runs(registry)
         self._time_in(registry)
         self._begin_at_zero()
 
@@ -137,9 +135,18 @@ class Metrics:
         """An alert asks whether these rise, and Prometheus sees no rise in a series that begins at 1."""
         for result in FINAL_STATES:
             self._finished.labels(result)
+            self._slots.labels(result)
         self._errors.labels("Software")
 
-    def observe(self, queue: Depth, watches: Aged, runs: Standing, leading: Callable[[], bool]) -> None:
+    def observe(
+        self,
+        queue: Depth,
+        watches: Aged,
+        runs: Standing,
+        leading: Callable[[], bool],
+        schedules_on: Callable[[], bool] = lambda: True,
+        clock: Clock = now_utc,
+    ) -> None:
         """Read the gauges' values from these whenever the metrics are rendered."""
         registry = self.registry
         Gauge("retrain_queue_depth", "runs waiting to be reconciled; 0 on a standby", registry=registry).set_function(
@@ -157,6 +164,7 @@ class Metrics:
         for kind in KINDS:
             ages.labels(kind).set_function(partial(watches.age, kind))
         self._observe_runs(runs, leading)
+        observe_schedules(registry, runs.schedules, leading, schedules_on, clock)
 
     def _observe_runs(self, runs: Standing, leading: Callable[[], bool]) -> None:
         registry = self.registry
@@ -197,6 +205,11 @@ class Metrics:
     def failed(self, kind: str) -> None:
         """A reconcile failed."""
         self._errors.labels(kind).inc()
+
+    def wrote_schedule(self, before: RetrainScheduleStatus, after: RetrainScheduleStatus) -> None:
+        """A schedule's status was written: count the runs of it that are over since."""
+        for result in ended(before, after):
+            self._slots.labels(result).inc()
 
     def wrote(self, before: RetrainRunStatus, after: RetrainRunStatus) -> None:
         """A status was written: count what is new in it."""

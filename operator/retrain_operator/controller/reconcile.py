@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 from retrain_api.errors import ConfigurationError
@@ -22,10 +22,11 @@ from retrain_operator.decide.context import Settings
 from retrain_operator.decide.job_reasons import held_up
 from retrain_operator.decide.run.plan import plan
 from retrain_operator.kube.apply import Writer
+from retrain_operator.kube.clock import Clock, now_utc
 from retrain_operator.kube.diagnostics import EventReader
 from retrain_operator.kube.events import event_body
 from retrain_operator.state.cache import Cache, Key
-from retrain_operator.state.effects import Basis, Plan
+from retrain_operator.state.effects import Basis, Plan, RunPlan
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Reconciler:
     identity: str
     minor_every: float
     crowd: Callable[[], float]
+    clock: Clock = now_utc
     wrote_at: dict[Key, float] = field(default_factory=dict)
 
     async def reconcile(self, key: Key) -> None:
@@ -77,10 +79,10 @@ class Reconciler:
         except ConfigurationError as error:
             if _is_over(body):
                 return
-            await self.writer.carry_out(body, _unreadable(body, str(error)), lambda: self._rests(key))
+            await self.writer.carry_out(body, _unreadable(body, str(error), self.clock()), lambda: self._rests(key))
             return
         await self.event_reader.read(key, run.metadata.uid)
-        now = datetime.now(UTC)
+        now = self.clock()
         decided = plan(run, self.cache.view(run.metadata.uid), now, self.settings)
         if decided.requeue_at is not None:
             self.requeue_after(key, (decided.requeue_at - now).total_seconds())
@@ -90,7 +92,7 @@ class Reconciler:
             return
         await self._carry_out(key, body, run.status, decided)
 
-    def _rest(self, key: Key, before: RetrainRunStatus, decided: Plan) -> float:
+    def _rest(self, key: Key, before: RetrainRunStatus, decided: RunPlan) -> float:
         """Seconds that this plan can wait, because a write now would change nothing that anyone waits for."""
         if decided.create or decided.delete or decided.events or not minor(before, decided.status):
             return 0.0
@@ -99,14 +101,14 @@ class Reconciler:
             rest = _UNSEEN_REST
         return self.wrote_at.setdefault(key, time.monotonic()) + rest - time.monotonic()
 
-    async def _carry_out(self, key: Key, body: Mapping[str, Any], before: RetrainRunStatus, decided: Plan) -> None:
+    async def _carry_out(self, key: Key, body: Mapping[str, Any], before: RetrainRunStatus, decided: RunPlan) -> None:
         def wrote() -> None:
             # Now, and not after the rest: where that fails, the next plan finds the transition written and has no event.
             self._rests(key)
             self.metrics.wrote(before, decided.status)
             _log_transition(key, before, decided.status)
             for event in decided.events:
-                self.post(event_body(body, event, self.identity, datetime.now(UTC)))
+                self.post(event_body(body, event, self.identity, self.clock()))
 
         await self.writer.carry_out(body, decided, wrote)
 
@@ -135,11 +137,11 @@ def unseen(before: RetrainRunStatus, after: RetrainRunStatus) -> bool:
     return before.columns == after.columns and [*map(held_up, before.symbols)] == [*map(held_up, after.symbols)]
 
 
-def _unreadable(body: Mapping[str, Any], sentence: str) -> Plan:
+def _unreadable(body: Mapping[str, Any], sentence: str, now: datetime) -> RunPlan:
     """The plan for a run whose spec can't be read: to say so, and nothing else."""
     meta = body["metadata"]
     basis = Basis(meta["uid"], meta["resourceVersion"])
-    return Plan(basis, (), (), unreadable(body, sentence, datetime.now(UTC)), (), None)
+    return Plan(basis, (), (), unreadable(body, sentence, now), (), None)
 
 
 def _is_over(body: Mapping[str, Any]) -> bool:

@@ -51,7 +51,7 @@ class ConditionDraft:
 
 
 _OURS = frozenset(kind.name for kind in CONDITION_TYPES)
-_IGNORED = "FieldsIgnored"
+IGNORED = "FieldsIgnored"
 
 
 def conditions(
@@ -74,28 +74,31 @@ def conditions(
         *([ConditionDraft("Suspended", "True", reasons.SUSPENDED, status.message)] if suspended else []),
         *([checked] if checked else []),
         *_milestones(status),
-        *([ConditionDraft(_IGNORED, "True", reasons.UNKNOWN_FIELDS, _unknown(ignored))] if ignored else []),
+        *([ConditionDraft(IGNORED, "True", reasons.UNKNOWN_FIELDS, unknown_fields(ignored))] if ignored else []),
         *([ConditionDraft(ANSWER_STALE, "True", reasons.JUDGEMENT_CHANGED, " ".join(stale))] if stale else []),
     ]
     before = {condition.type: condition for condition in status.conditions}
-    unsaid = {_IGNORED} if ignored is None else set()
+    unsaid = {IGNORED} if ignored is None else set()
     unsaid |= {CHECKED} if checked is None else set()
     kept = {kind: one for kind, one in before.items() if kind not in _OURS or kind in unsaid}
-    found = {draft.type: _timed(draft, before.get(draft.type), now) for draft in drafts} | kept
+    found = {draft.type: timed(draft, before.get(draft.type), now) for draft in drafts} | kept
     # Another release may write them in another order.
     return status.conditions if found == before else tuple(found.values())
 
 
-def _unknown(fields: Sequence[str]) -> str:
+def unknown_fields(fields: Sequence[str]) -> str:
+    """What is said of fields that only a newer release knows."""
     names = ", ".join(fields[:8]) + (" and others" if len(fields) > 8 else "")
     return f"This operator does not know {names[:800]}, and goes on as if that were not set; upgrade the operator."
 
 
-def _flag(holds: bool) -> Flag:
+def flag(holds: bool) -> Flag:
+    """As conditions say it."""
     return "True" if holds else "False"
 
 
-def _timed(draft: ConditionDraft, before: Condition | None, now: datetime) -> Condition:
+def timed(draft: ConditionDraft, before: Condition | None, now: datetime) -> Condition:
+    """The condition, with the time at which its status last changed."""
     same = before is not None and before.status == draft.status and before.last_transition_time != NEVER
     return Condition(
         type=draft.type,
@@ -112,12 +115,12 @@ def _progress(status: RetrainRunStatus, reason: str) -> Iterable[ConditionDraft]
     good = status.state in ("Passed", "Promoted", "Skipped")
     said = _final_message(status, reason) if final else _waiting_message(status)
     message = "" if status.state in ("Passed", "Promoted") else said
-    yield ConditionDraft("Ready", _flag(good), reason, message)
+    yield ConditionDraft("Ready", flag(good), reason, message)
     if not final and status.state not in ("Suspended", "AwaitingApproval"):
         yield ConditionDraft("Reconciling", "True", reason, status.message)
     if final and not good:
         yield ConditionDraft("Stalled", "True", reason, message)
-    yield ConditionDraft("Finished", _flag(final), reason)
+    yield ConditionDraft("Finished", flag(final), reason)
 
 
 def _waiting_message(status: RetrainRunStatus) -> str:
@@ -139,7 +142,7 @@ def _milestones(status: RetrainRunStatus) -> Iterable[ConditionDraft]:
     trained = sum(_has_model(status, index) for index in range(total))
     yield ConditionDraft(
         "Trained",
-        _flag(trained == total > 0),
+        flag(trained == total > 0),
         reasons.ALL_TRAINED if trained == total > 0 else reasons.NOT_ALL_TRAINED,
         _age_of_the_learning(status) if trained == total else f"{trained} of {counted(total, 'symbol')} trained.",
     )
@@ -147,12 +150,12 @@ def _milestones(status: RetrainRunStatus) -> Iterable[ConditionDraft]:
     measured = sum(entry.state == "Evaluated" for entry in status.symbols)
     yield ConditionDraft(
         "Evaluated",
-        _flag(measured == total > 0),
+        flag(measured == total > 0),
         reasons.ALL_EVALUATED if measured == total > 0 else reasons.NOT_ALL_EVALUATED,
         "" if measured == total else f"{measured} of {counted(total, 'model')} measured.",
     )
     gate = status.gate
-    verdict: Flag = "Unknown" if gate is None else _flag(gate.verdict == "Pass")
+    verdict: Flag = "Unknown" if gate is None else flag(gate.verdict == "Pass")
     yield ConditionDraft(
         "GatePassed",
         verdict,
@@ -161,11 +164,11 @@ def _milestones(status: RetrainRunStatus) -> Iterable[ConditionDraft]:
     )
     yield _promoted(status)
     reported = status.report is not None and status.report.markdown is not None
-    yield ConditionDraft("Reported", _flag(reported), reasons.REPORT_WRITTEN if reported else reasons.NO_REPORT)
+    yield ConditionDraft("Reported", flag(reported), reasons.REPORT_WRITTEN if reported else reasons.NO_REPORT)
     if status.backups is not None:
         yield ConditionDraft(
             "BackedUp",
-            _flag(status.backups.ok),
+            flag(status.backups.ok),
             reasons.COPIED if status.backups.ok else reasons.NOT_COPIED,
             status.backups.message,
         )

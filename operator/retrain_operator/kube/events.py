@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from retrain_api import reasons
-from retrain_api.names import GROUP, KIND, VERSION, short_hash
+from retrain_api.names import GROUP, VERSION, short_hash
 from retrain_api.wire import timestamp
 from retrain_operator.state.effects import Event
 from retrain_operator.state.snapshot import Note
@@ -47,11 +47,11 @@ _EXPLAINING = (
 )
 
 
-def event_body(run: Mapping[str, Any], event: Event, identity: str, now: datetime) -> dict[str, Any]:
-    """An event as core/v1 has it. Its name follows from its contents and the version of the run, so that no event is
+def event_body(about: Mapping[str, Any], event: Event, identity: str, now: datetime) -> dict[str, Any]:
+    """An event as core/v1 has it. Its name follows from its contents and the version of the run or schedule, so that no event is
     posted twice.
     """
-    meta, time = run["metadata"], timestamp(now)
+    meta, time = about["metadata"], timestamp(now)
     # Cut so that the whole fits in 253 characters. What is cut may end in a dash, and the API server refuses "-." in a name.
     head = meta["name"][:230].rstrip("-.")
     name = f"{head}.{short_hash(meta['uid'], meta['resourceVersion'], event.reason, event.message)}"
@@ -61,7 +61,7 @@ def event_body(run: Mapping[str, Any], event: Event, identity: str, now: datetim
         "metadata": {"name": name, "namespace": meta["namespace"]},
         "involvedObject": {
             "apiVersion": f"{GROUP}/{VERSION}",
-            "kind": KIND,
+            "kind": about["kind"],
             "name": meta["name"],
             "namespace": meta["namespace"],
             "uid": meta["uid"],

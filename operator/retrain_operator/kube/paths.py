@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from retrain_api.names import GROUP, PLURAL, VERSION
+from retrain_api.names import GROUP, PLURAL, SCHEDULE_PLURAL, VERSION
 from retrain_operator.state.snapshot import Kind
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 OURS = f"{MANAGED_BY}=retrain-operator"
 """Selects our Jobs and their pods among all others."""
 
+API = f"/apis/{GROUP}/{VERSION}"
+"""Our own group and version; a GET of it tells which of our resources the cluster serves."""
+
 _ROOTS: dict[Kind, tuple[str, str]] = {
-    "runs": (f"/apis/{GROUP}/{VERSION}", PLURAL),
+    "schedules": (API, SCHEDULE_PLURAL),
+    "runs": (API, PLURAL),
     "jobs": ("/apis/batch/v1", "jobs"),
     "pods": ("/api/v1", "pods"),
 }
@@ -39,7 +43,7 @@ class Right:
         return f"{self.verb} {self.resource}{'.' + self.group if self.group else ''}"
 
 
-RIGHTS = (
+CORE_RIGHTS = (
     *(Right(verb, GROUP, PLURAL) for verb in ("get", "list", "watch")),
     Right("patch", GROUP, f"{PLURAL}/status"),
     *(Right(verb, "batch", "jobs") for verb in ("get", "list", "watch", "create", "delete")),
@@ -49,6 +53,14 @@ RIGHTS = (
     Right("create", "coordination.k8s.io", "leases", own=True),
     *(Right(verb, "coordination.k8s.io", "leases", own=True, named=True) for verb in ("get", "update")),
 )
+"""Without one of these the operator can't work on runs."""
+SCHEDULE_RIGHTS = (
+    *(Right(verb, GROUP, SCHEDULE_PLURAL) for verb in ("get", "list", "watch")),
+    Right("patch", GROUP, f"{SCHEDULE_PLURAL}/status"),
+    *(Right(verb, GROUP, PLURAL) for verb in ("create", "delete")),
+)
+"""Without one of these, as in a role of the first release, there are no schedules and everything else works."""
+RIGHTS = (*CORE_RIGHTS, *SCHEDULE_RIGHTS)
 """Everything that the operator ever asks of the API server. A test compares the shipped roles with it."""
 
 
@@ -70,4 +82,4 @@ def events(namespace: str) -> str:
 
 def selector(kind: Kind) -> dict[str, str]:
     """The query that leaves out other people's Jobs and pods."""
-    return {} if kind == "runs" else {"labelSelector": OURS}
+    return {"labelSelector": OURS} if kind in ("jobs", "pods") else {}

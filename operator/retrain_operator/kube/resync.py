@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retrain_operator.state.cache import Cache, Key
-from retrain_operator.state.snapshot import KINDS, Kind
+from retrain_operator.state.cache import AnyKey, Cache
+from retrain_operator.state.snapshot import CORE, Kind
 
 from .api import Api, ApiError, says_gone
 from .paths import collection, one, selector
@@ -21,9 +21,9 @@ _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=
 """Names and versions are all that a comparison needs; what differs is read whole, one by one."""
 
 
-async def prime(api: Api, cache: Cache, namespaces: Sequence[str]) -> None:
+async def prime(api: Api, cache: Cache, namespaces: Sequence[str], kinds: Sequence[Kind] = CORE) -> None:
     """Fill the cache. Raises ApiError and Unreachable."""
-    for kind in KINDS:
+    for kind in kinds:
         for path in _collections(kind, namespaces):
             async for page in api.pages(path, selector(kind)):
                 for body in page["items"]:
@@ -39,16 +39,18 @@ class _Difference:
     known: str | None
 
 
-async def resync(api: Api, cache: Cache, namespaces: Sequence[str], patience: float = 0.0) -> list[Key]:
-    """Compare the cache with the cluster and correct it. Returns the runs to reconcile.
+async def resync(
+    api: Api, cache: Cache, namespaces: Sequence[str], patience: float = 0.0, kinds: Sequence[Kind] = CORE
+) -> list[AnyKey]:
+    """Compare the cache with the cluster and correct it. Returns the runs and schedules to reconcile.
 
     An object that differs is read only if no watch has delivered it `patience` seconds later: a watch that is late has
     lost nothing. (With a thousand runs at once the watches are seconds late, and each run cost 2.4 reads of its Jobs.)
     Raises ApiError and Unreachable.
     """
-    found: list[Key | None] = []
+    found: list[AnyKey | None] = []
     differences: list[_Difference] = []
-    for kind in KINDS:
+    for kind in kinds:
         before = cache.versions(kind)
         listed, as_of = await _list_metadata(api, kind, namespaces)
         differences += [
@@ -79,7 +81,7 @@ async def _list_metadata(api: Api, kind: Kind, namespaces: Sequence[str]) -> tup
     return listed, min(versions, key=int)
 
 
-async def _read(api: Api, cache: Cache, kind: Kind, meta: Mapping[str, Any]) -> Key | None:
+async def _read(api: Api, cache: Cache, kind: Kind, meta: Mapping[str, Any]) -> AnyKey | None:
     try:
         body = await api.get(one(kind, meta["namespace"], meta["name"]))
     except ApiError as error:

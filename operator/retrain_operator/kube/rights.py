@@ -10,18 +10,29 @@ import asyncio
 from collections.abc import Sequence
 
 from .api import Api
-from .paths import RIGHTS, Right
+from .paths import CORE_RIGHTS, SCHEDULE_RIGHTS, Right
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 async def missing_rights(api: Api, namespaces: Sequence[str], own: str, lease: str) -> list[str]:
-    """A sentence for each right that is missing. `own` is the namespace of the Lease of that name.
+    """A sentence for each right that work on runs needs and that is missing. `own` is the namespace of the Lease of that name.
 
     Raises ApiError and Unreachable.
     """
     watched: Sequence[str | None] = namespaces or [None]
-    asked = [(right, place) for right in RIGHTS for place in ([own] if right.own else watched)]
+    return await _missing(
+        api, [(right, place) for right in CORE_RIGHTS for place in ([own] if right.own else watched)], lease
+    )
+
+
+async def missing_for_schedules(api: Api, namespaces: Sequence[str]) -> list[str]:
+    """A sentence for each right that schedules need beside those. Raises ApiError and Unreachable."""
+    watched: Sequence[str | None] = namespaces or [None]
+    return await _missing(api, [(right, place) for right in SCHEDULE_RIGHTS for place in watched])
+
+
+async def _missing(api: Api, asked: Sequence[tuple[Right, str | None]], lease: str = "") -> list[str]:
     granted = await asyncio.gather(*(_granted(api, right, place, lease) for right, place in asked))
     return [_sentence(right, place) for (right, place), yes in zip(asked, granted, strict=True) if not yes]
 

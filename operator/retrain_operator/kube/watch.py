@@ -1,6 +1,6 @@
-"""Watches runs, Jobs and pods with kopf, and passes every change on to the cache and the queue.
+"""Watches schedules, runs, Jobs and pods with kopf, and passes every change on to the cache and the queue.
 
-A change says only which run to reconcile; nothing reacts to the change as such, so a lost or repeated one does no
+A change says only which run or schedule to reconcile; nothing reacts to the change as such, so a lost or repeated one does no
 harm. kopf does what is hard about watching: reconnecting, bookmarks, expired versions, tokens that rotate. Everything
 else that it can do is switched off here, because it would write to the objects or keep copies of them.
 """
@@ -17,12 +17,14 @@ from typing import Any
 
 import kopf
 
-from retrain_api.names import GROUP, PLURAL, VERSION
-from retrain_operator.state.cache import Cache, Key
-from retrain_operator.state.snapshot import KINDS, Kind
+from retrain_api.names import GROUP, PLURAL, SCHEDULE_PLURAL, VERSION
+from retrain_operator.state.cache import AnyKey, Cache
+from retrain_operator.state.snapshot import CORE, Kind
 
 from .paths import OURS
 
+_CHUNK = 100
+"""Objects of a page of the first list: whole bodies, 500 of which are 10 MB as text and five times that in memory."""
 _INACTIVE = 90.0
 """Seconds of silence after which a watch is opened anew: the server sends at least a bookmark a minute."""
 _IDLE = 0.2
@@ -32,13 +34,13 @@ default is 5: at a hundred changes a second that is five hundred bodies for noth
 
 @dataclass
 class WatchHandler:
-    """Puts each change into the cache and the run concerned into the queue.
+    """Puts each change into the cache and the run or schedule concerned into the queue.
 
     `last_change` is when the last change of each kind arrived.
     """
 
     cache: Cache
-    add: Callable[[Key], None]
+    add: Callable[[AnyKey], None]
     last_change: dict[Kind, float] = field(default_factory=dict)
 
     def handle(self, kind: Kind, change: str | None, body: dict[str, Any]) -> None:
@@ -61,11 +63,13 @@ class WatchHandler:
 class Watches:
     """kopf, running in a thread of its own: when it ends it cancels every task of its event loop, ours included.
 
-    `handle` is called in the event loop that started the watches.
+    `handle` is called in the event loop that started the watches. What a cluster may lack has watches of its own: kopf ends all that
+    it watches when one of them can't be watched.
     """
 
     handle: Callable[[Kind, str | None, dict[str, Any]], None]
     namespaces: Sequence[str]
+    kinds: Sequence[Kind] = CORE
     ready: threading.Event = field(default_factory=threading.Event)
     stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -113,11 +117,12 @@ class Watches:
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(_login)
         places: dict[Kind, tuple[str, ...]] = {
+            "schedules": (GROUP, VERSION, SCHEDULE_PLURAL),
             "runs": (GROUP, VERSION, PLURAL),
             "jobs": ("batch", "v1", "jobs"),
             "pods": ("", "v1", "pods"),
         }
-        for kind in KINDS:
+        for kind in self.kinds:
             kopf.on.event(*places[kind], registry=registry, id=kind)(self._handler(kind, loop))
         return registry
 
@@ -174,6 +179,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.watching.inactivity_timeout = _INACTIVE
+    settings.watching.chunk_size = _CHUNK
     settings.watching.label_selectors["jobs"] = OURS
     settings.watching.label_selectors["pods"] = OURS
     settings.queueing.exit_timeout = 1.0

@@ -8,86 +8,39 @@ what a write had just told us.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from retrain_api import reasons
-from retrain_api.names import GROUP, KIND, VERSION
 from retrain_api.status.lateness import Late
 from retrain_api.status.progress import Progress
-from retrain_api.status.run import NEVER
 
 from .gone import Gone
 from .observe import observe
+from .schedule_view import ScheduleView
+from .schedules import ScheduleKey, Schedules
 from .snapshot import JobSnapshot, Kind, Note, PodSnapshot, job_snapshot, pod_snapshot
+from .stored import RunSnapshot, child_run, run_snapshot, schedule_snapshot
 from .view import Refusal, RunView
 
 Key: TypeAlias = tuple[str, str]
 """Namespace and name of a run."""
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
-_AT_WORK = (
-    reasons.CHECKING,
-    reasons.DATA_LATE,
-    reasons.TRAINING,
-    reasons.EVALUATING,
-    reasons.PUBLISHING,
-    reasons.DELIVERING,
-    reasons.POD_PENDING,
-    reasons.RETRYING,
-    reasons.TERMINATING,
-)
-"""Reasons of a run that goes on by itself; any other that is not final says what it waits for."""
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-
-
-@dataclass(frozen=True, slots=True)
-class RunSnapshot:
-    """A run as JSON text: as Python objects, a thousand of them would take five times the memory."""
-
-    uid: str
-    version: str
-    text: bytes
-    state: str = "Pending"
-    since: str = ""
-    """When anything in its conditions changed last, as the API writes times."""
-    held_up: bool = False
-    """Whether it says what it waits for, in place of what it does."""
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """The run as a mapping; a new one at each call, which the caller may change."""
-        body: dict[str, Any] = json.loads(self.text)
-        return body
-
-
-def run_snapshot(body: Mapping[str, Any]) -> RunSnapshot:
-    """What is kept of a run: everything but the bookkeeping of other writers in its metadata."""
-    meta = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
-    notes = {name: value for name, value in meta.get("annotations", {}).items() if name != _LAST_APPLIED}
-    kept = {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, **body, "metadata": meta | {"annotations": notes}}
-    text = json.dumps(kept, separators=(",", ":")).encode()
-    status = body.get("status") or {}
-    times = [one.get("lastTransitionTime", "") for one in status.get("conditions", [])]
-    times = [time for time in times if time != NEVER]
-    since = max(times, default="") or meta.get("creationTimestamp") or ""
-    reconciling = next(
-        (one.get("reason") for one in status.get("conditions", []) if one.get("type") == "Reconciling"), None
-    )
-    held_up = reconciling not in (None, *_AT_WORK)
-    return RunSnapshot(meta["uid"], meta["resourceVersion"], text, status.get("state") or "Pending", since, held_up)
+AnyKey: TypeAlias = Key | ScheduleKey
 
 
 @dataclass
 class Cache:
-    """All runs, Jobs and pods.
+    """All schedules, runs, Jobs and pods.
 
     `progress` goes by the UID of a Job, `notes` by that of a Job or pod, `refused` by that of a run and the name of a
-    Job. `pods_started` counts the pods of each Job that were seen running, including those that are gone.
+    Job, or that of a schedule and the name of a run. `pods_started` counts the pods of each Job that were seen running, including those that are gone.
     """
 
+    schedules: Schedules = field(default_factory=Schedules)
     runs: dict[Key, RunSnapshot] = field(default_factory=dict)
     jobs: dict[str, JobSnapshot] = field(default_factory=dict)
     pods: dict[str, PodSnapshot] = field(default_factory=dict)
@@ -100,11 +53,13 @@ class Cache:
     _jobs_of: dict[str, set[str]] = field(default_factory=dict)
     _pods_of: dict[str, set[str]] = field(default_factory=dict)
 
-    def put(self, kind: Kind, body: Mapping[str, Any]) -> Key | None:
-        """Remember an object. Returns the run to reconcile, or None where nothing is new."""
+    def put(self, kind: Kind, body: Mapping[str, Any]) -> AnyKey | None:
+        """Remember an object. Returns the run or schedule to reconcile, or None where nothing is new."""
         meta = body["metadata"]
         if not self.is_news(kind, meta["uid"], meta["resourceVersion"]):
             return None
+        if kind == "schedules":
+            return self._put_schedule(body)
         if kind == "runs":
             return self._put_run(body)
         snapshot = job_snapshot(body) if kind == "jobs" else pod_snapshot(body)
@@ -119,9 +74,9 @@ class Cache:
         self._pods_of.setdefault(snapshot.job_uid, set()).add(snapshot.uid)
         return self._key_of_job(snapshot.job_uid)
 
-    def drop(self, kind: Kind, uid: str, version: str | None = None) -> Key | None:
+    def drop(self, kind: Kind, uid: str, version: str | None = None) -> AnyKey | None:
         """Forget an object that was gone at `version`, unless a newer one is known; without a version, one that is gone
-        for good. Older news of it that arrive later are ignored. Returns the run to reconcile.
+        for good. Older news of it that arrive later are ignored. Returns the run or schedule to reconcile.
         """
         known = self.version(kind, uid)
         if known is not None and version is not None and int(known) > int(version):
@@ -129,6 +84,9 @@ class Cache:
         self._gone.add(uid, version)
         if known is None:
             return None
+        if kind == "schedules":
+            self.refused.pop(uid, None)
+            return self.schedules.drop(uid)
         if kind == "runs":
             return self._drop_run(uid)
         self.notes.pop(uid, None)
@@ -148,6 +106,8 @@ class Cache:
 
     def versions(self, kind: Kind) -> dict[str, str]:
         """resourceVersion of every object of a kind, by UID."""
+        if kind == "schedules":
+            return {one.uid: one.version for one in self.schedules.known.values()}
         if kind == "runs":
             return {run.uid: run.version for run in self.runs.values()}
         snapshots: Iterable[JobSnapshot | PodSnapshot] = self.jobs.values() if kind == "jobs" else self.pods.values()
@@ -157,6 +117,20 @@ class Cache:
         """Everything that is known of a run's Jobs."""
         refused = self.refused.get(run_uid, {}).values()
         return observe(self.jobs_of(run_uid), self.pods_of, self.notes, self.progress, refused, self.pods_started)
+
+    def schedule_view(self, key: ScheduleKey, names: Iterable[str] = ()) -> ScheduleView:
+        """Everything that is known of a schedule's runs, oldest first, and of those that have one of these names."""
+        schedule = self.schedules.known.get(key)
+        if schedule is None:
+            return ScheduleView()
+        held = (self.runs.get((key.namespace, name)) for name in names)
+        uids = self.schedules.runs_of(key) | {run.uid for run in held if run is not None}
+        children = [child_run(self.runs[self._keys[uid]], self._controls(schedule.uid, uid)) for uid in uids]
+        children.sort(key=lambda run: (run.created or _LONG_AGO, run.name))
+        return ScheduleView(tuple(children), tuple(self.refused.get(schedule.uid, {}).values()))
+
+    def _controls(self, schedule_uid: str, run_uid: str) -> bool:
+        return self.runs[self._keys[run_uid]].owner == schedule_uid
 
     def jobs_of(self, run_uid: str) -> list[JobSnapshot]:
         """The Jobs that a run owns."""
@@ -171,7 +145,7 @@ class Cache:
         return self._keys.get(run_uid)
 
     def refuse(self, run_uid: str, refusal: Refusal) -> None:
-        """Remember that a Job was not created. Of several refusals of one Job the time of the first one is kept."""
+        """Remember that a Job of a run, or a run of a schedule, was not created. Of several refusals of one Job the time of the first one is kept."""
         if run_uid in self._gone:
             return
         named = self.refused.setdefault(run_uid, {})
@@ -179,7 +153,7 @@ class Cache:
         named[refusal.name] = refusal if before is None else _since(refusal, before)
 
     def admit(self, run_uid: str, name: str) -> None:
-        """Forget that a Job was refused: it exists now."""
+        """Forget that it was refused: it exists now."""
         self.refused.get(run_uid, {}).pop(name, None)
 
     def note(self, uid: str, note: Note) -> None:
@@ -219,19 +193,45 @@ class Cache:
             # Names are unique: the one is gone since the other was created.
             self._gone.add(before.uid)
             self._drop_run(before.uid)
-        self.runs[key] = run_snapshot(body)
+            before = None
+        after = self.runs[key] = run_snapshot(body)
         self._keys[meta["uid"]] = key
+        self.schedules.run_changed(key[0], before, after)
+        return key
+
+    def _put_schedule(self, body: Mapping[str, Any]) -> ScheduleKey | None:
+        meta = body["metadata"]
+        key = ScheduleKey(meta["namespace"], meta["name"])
+        before = self.schedules.known.get(key)
+        if before is not None and not _newer(meta["resourceVersion"], before.version):
+            return None
+        if before is not None and before.uid != meta["uid"]:
+            self._gone.add(before.uid)
+            self.refused.pop(before.uid, None)
+            self.schedules.drop(before.uid)
+        self.schedules.put(key, schedule_snapshot(body))
         return key
 
     def _drop_run(self, uid: str) -> Key | None:
         key = self._keys.pop(uid, None)
         self.refused.pop(uid, None)
         if key is not None and key in self.runs and self.runs[key].uid == uid:
-            del self.runs[key]
+            self.schedules.run_changed(key[0], self.runs.pop(key), None)
+            self._name_is_free(key)
         return key
+
+    def _name_is_free(self, key: Key) -> None:
+        """A schedule that is about to use this name, or was refused it, may have it now."""
+        for schedule, snapshot in self.schedules.known.items():
+            if schedule.namespace == key[0]:
+                refused = self.refused.get(snapshot.uid, {}).pop(key[1], None)
+                if refused is not None or snapshot.pending == key[1]:
+                    self.schedules.concerned(schedule)
 
     def version(self, kind: Kind, uid: str) -> str | None:
         """The resourceVersion that is known of an object, or None."""
+        if kind == "schedules":
+            return self.schedules.version(uid)
         if kind == "runs":
             key = self._keys.get(uid)
             return self.runs[key].version if key is not None else None

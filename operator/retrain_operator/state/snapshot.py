@@ -29,9 +29,15 @@ from .pod_reasons import ended_message, ended_reason, stranded, waiting_for
 from .view import PhaseName, PodView
 
 Body: TypeAlias = Mapping[str, Any]
-Kind: TypeAlias = Literal["runs", "jobs", "pods"]
+Kind: TypeAlias = Literal["schedules", "runs", "jobs", "pods"]
 """What the operator watches."""
-KINDS: tuple[Kind, ...] = ("runs", "jobs", "pods")
+SCHEDULES: tuple[Kind, ...] = ("schedules",)
+"""What a cluster may lack: the operator works on runs without it."""
+CORE: tuple[Kind, ...] = ("runs", "jobs", "pods")
+KINDS: tuple[Kind, ...] = (*SCHEDULES, *CORE)
+"""In the order in which they are listed: what names others comes before them. A list of runs that is older than one of schedules
+would lack runs that a status names, and they would look deleted.
+"""
 
 _INDEX = "batch.kubernetes.io/job-completion-index"
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -96,7 +102,7 @@ class PodSnapshot:
 def job_snapshot(body: Body) -> JobSnapshot | None:
     """The Job, or None where no RetrainRun owns it."""
     meta, spec, status = body["metadata"], body.get("spec", {}), body.get("status", {})
-    owner, labels, notes = _controller(meta, KIND), meta.get("labels", {}), meta.get("annotations", {})
+    owner, labels, notes = controller_of(meta, KIND), meta.get("labels", {}), meta.get("annotations", {})
     if owner is None or labels.get(LABEL_PHASE) not in get_args(PhaseName) or ANNOTATION_KEY not in notes:
         return None
     complete, failed = _condition(status, "Complete"), _condition(status, "Failed")
@@ -111,12 +117,12 @@ def job_snapshot(body: Body) -> JobSnapshot | None:
         symbol=labels.get(LABEL_SYMBOL),
         key=notes[ANNOTATION_KEY],
         template=notes.get(ANNOTATION_TEMPLATE, ""),
-        created=_time(meta.get("creationTimestamp")) or _LONG_AGO,
-        started=_time(status.get("startTime")),
+        created=read_time(meta.get("creationTimestamp")) or _LONG_AGO,
+        started=read_time(status.get("startTime")),
         deleting="deletionTimestamp" in meta,
         suspended=bool(spec.get("suspend")),
         complete=complete is not None,
-        finished=(_time(status.get("completionTime")) or _time(end.get("lastTransitionTime"))) if end else None,
+        finished=(read_time(status.get("completionTime")) or read_time(end.get("lastTransitionTime"))) if end else None,
         failure_reason=failed.get("reason") if failed else None,
         failure_message=failed.get("message") if failed else None,
         queue=labels.get(QUEUE_LABELS[0]),
@@ -132,7 +138,7 @@ def job_snapshot(body: Body) -> JobSnapshot | None:
 def pod_snapshot(body: Body) -> PodSnapshot | None:
     """The pod, or None where no Job controls it."""
     meta, spec = body["metadata"], body.get("spec", {})
-    owner = _controller(meta, "Job")
+    owner = controller_of(meta, "Job")
     if owner is None:
         return None
     return PodSnapshot(
@@ -141,7 +147,7 @@ def pod_snapshot(body: Body) -> PodSnapshot | None:
         namespace=meta["namespace"],
         version=meta["resourceVersion"],
         job_uid=owner,
-        created=_time(meta.get("creationTimestamp")) or _LONG_AGO,
+        created=read_time(meta.get("creationTimestamp")) or _LONG_AGO,
         pod=_pod(body),
         deleting="deletionTimestamp" in meta,
         node=spec.get("nodeName"),
@@ -159,7 +165,7 @@ def _pod(body: Body) -> PodView:
         phase=phase,
         exit_code=ended.get("exitCode"),
         outcome=decode_message(ended.get("message")),
-        ended_at=(_time(ended.get("finishedAt")) or _time(meta.get("creationTimestamp"))) if ended else None,
+        ended_at=(read_time(ended.get("finishedAt")) or read_time(meta.get("creationTimestamp"))) if ended else None,
         kept_by=_kept_by(status) if ended else (),
         waiting_reason=waiting[0] if waiting else None,
         waiting_message=waiting[1] if waiting else None,
@@ -193,7 +199,8 @@ def _container(statuses: Iterable[Body]) -> Body:
     return next((one for one in statuses if one.get("name") == CONTAINER), {})
 
 
-def _controller(meta: Body, kind: str) -> str | None:
+def controller_of(meta: Body, kind: str) -> str | None:
+    """UID of the object of that kind that controls the one with this metadata."""
     owners = meta.get("ownerReferences", ())
     return next((owner["uid"] for owner in owners if owner.get("controller") and owner.get("kind") == kind), None)
 
@@ -214,5 +221,6 @@ def _indexes(text: str) -> frozenset[int]:
     return frozenset(index for span in spans for index in range(int(span[0]), int(span[-1]) + 1))
 
 
-def _time(text: str | None) -> datetime | None:
+def read_time(text: str | None) -> datetime | None:
+    """A time of the API; None where there is none."""
     return datetime.fromisoformat(text) if text else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,15 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
-from retrain_api.names import data_file_uri
-from retrain_api.run import RetrainRun, parse_run
+from retrain_api.cron import Cron
+from retrain_api.names import LABEL_CPU_QUEUE, data_file_uri
+from retrain_api.run import RetrainRun
 from retrain_api.spec.data import Split
 from retrain_api.spec.run import RetrainRunSpec
 from retrain_api.spec.training import Model, Training
 from retrain_api.time import Question, Windows
 from retrain_cli.inputs.locations import resolve_locations
+from retrain_cli.inputs.run_file import load_run_or_template, load_schedule
 from retrain_trainer.data.dataset import load_dataset
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -32,7 +34,8 @@ DIGESTS = {
 
 
 def example(path: Path) -> RetrainRun:
-    return resolve_locations(parse_run(yaml.safe_load(path.read_text())), path.parent)
+    """The run in a file, or the one that a schedule makes."""
+    return resolve_locations(load_run_or_template(path), path.parent)
 
 
 def files_of(spec: RetrainRunSpec) -> list[str]:
@@ -41,7 +44,7 @@ def files_of(spec: RetrainRunSpec) -> list[str]:
 
 def test_the_examples_are_numbered_and_in_the_readme() -> None:
     assert [path.name[:2] for path in FILES] == [f"{number:02}" for number in range(1, len(FILES) + 1)]
-    assert len(FILES) == 6
+    assert len(FILES) == 7
     readme = (EXAMPLES / "README.md").read_text()
     assert set(re.findall(r"\]\((\d\d-[\w-]+\.yaml)\)", readme)) == {path.name for path in FILES}
 
@@ -102,6 +105,19 @@ def test_the_weekly_example_learns_from_180_days_and_is_tested_on_14(tmp_path: P
     purges = 2 * (60 + 15) / 1440
     assert days == {"train": pytest.approx(180 - 28 - purges), "validation": 14, "test": 14}
     assert (dataset.rows, dataset.last_bar) == (180 * 1440, "2026-07-09T23:59:00Z")
+
+
+def test_the_schedule_is_the_mission() -> None:
+    spec = load_schedule(EXAMPLES / "07-every-saturday.yaml").spec
+    slot = Cron.parse(spec.schedule, spec.time_zone).after(datetime(2026, 11, 28, 3, tzinfo=UTC))
+    assert slot == datetime(2026, 12, 5, 3, tzinfo=UTC)
+    run = spec.run_template.spec
+    assert run.symbols == ("BTC-USD", "ETH-USD", "SOL-USD")
+    assert (run.promotion.policy, run.promotion.expires_after) == ("Automatic", "21d")
+    assert spec.walk_forward and (spec.walk_forward.slots, spec.walk_forward.min_passed) == (6, 4)
+    assert (run.data.window, run.split.test, run.preflight) == ("180d", "14d", "Always")
+    labels = (EXAMPLES / "07-every-saturday.yaml").read_text()
+    assert LABEL_CPU_QUEUE in labels, "a queue for GPUs never admits a preflight"
 
 
 def test_nothing_but_the_licensed_candles_is_copied() -> None:

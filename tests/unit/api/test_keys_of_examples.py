@@ -1,6 +1,6 @@
 """The keys of the runs that we ship, as release 0.1.0 made them: an upgrade trains and measures nothing again.
 
-They were computed with commit 6b2899b, those of 06-window.yaml when `data.window` came. A key that changes here means hours of training for everyone who has such a run.
+They were computed with commit 6b2899b, those of 06-window.yaml when `data.window` came, those of 07-every-saturday.yaml when schedules did. A key that changes here means hours of training for everyone who has such a run.
 """
 
 from __future__ import annotations
@@ -8,11 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
 from retrain_api.keys import evaluate_key, train_key
-from retrain_api.run import parse_run
 from retrain_api.spec.run import RetrainRunSpec
+from retrain_cli.inputs.run_file import load_run_or_template
 
 ROOT = Path(__file__).parents[3]
 
@@ -119,6 +118,24 @@ KEYS = {
         "7034b711299b2df5",
         "0b1fe166ac580b88",
     ),
+    ("examples/07-every-saturday.yaml", "BTC-USD"): (
+        "132c44330f7e606d",
+        "6432355a82aae038",
+        "c1ddd3b1ea394ea7",
+        "4979521d818d8ec6",
+    ),
+    ("examples/07-every-saturday.yaml", "ETH-USD"): (
+        "a3a2b4e56827e7c5",
+        "532af086c802e6b1",
+        "8e1a57a84d59865f",
+        "859f4c75bc38fefe",
+    ),
+    ("examples/07-every-saturday.yaml", "SOL-USD"): (
+        "7dcf9da510f1b172",
+        "019f8f9e0556555e",
+        "7034b711299b2df5",
+        "0b1fe166ac580b88",
+    ),
     ("manifests/samples/kind.yaml", "BTC-USD"): (
         "9242b1531b0bfee0",
         "9541b81a4475aa05",
@@ -142,8 +159,8 @@ KEYS = {
 
 
 def spec_in(file: str) -> RetrainRunSpec:
-    documents = yaml.safe_load_all((ROOT / file).read_text())
-    return parse_run(next(document for document in documents if document["kind"] == "RetrainRun")).spec
+    """Of the run in a file, or of those that a schedule makes."""
+    return load_run_or_template(ROOT / file).spec
 
 
 @pytest.mark.parametrize(("file", "symbol"), KEYS)

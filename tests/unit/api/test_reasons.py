@@ -19,6 +19,7 @@ from retrain_api.errors import DataError
 from retrain_api.reasons import ALL, nodes, waits
 from retrain_api.reasons.reason import Polarity, Reason
 from retrain_api.status.run import PromotionStatus, State
+from retrain_api.status.schedule import ProofState, ScheduleState
 from retrain_api.status.symbol import SymbolState
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -27,7 +28,13 @@ SOURCES = {path: ast.parse(path.read_text()) for folder in PACKAGES for path in 
 TAKERS = Takers.of(SOURCES.values())
 OUTSIDE = {path: tree for path, tree in SOURCES.items() if path.parent.name != "reasons"}
 
-STATES = {*get_args(State), *get_args(SymbolState), *get_args(PromotionStatus.model_fields["state"].annotation)}
+STATES = {
+    *get_args(State),
+    *get_args(SymbolState),
+    *get_args(PromotionStatus.model_fields["state"].annotation),
+    *get_args(ScheduleState),
+    *get_args(ProofState),
+}
 """Words that are a state as well: a literal of theirs is a reason only where one is expected."""
 OTHER_MEANINGS = {
     ("controller.py", "Superseded"): "a kind of error that is counted",

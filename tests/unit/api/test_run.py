@@ -133,3 +133,11 @@ def test_what_never_could_be_stored_is_refused_from_there_too() -> None:
         document = run_document(**spec)
         with pytest.raises(ConfigurationError):
             parse_stored(json.dumps(document).encode(), document)
+
+
+def test_a_volume_is_kept_whole_beside_a_field_that_is_left_out() -> None:
+    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "features"}}]
+    document = run_document(pods={"volumes": volumes}, ofTomorrow=1)
+    stored = parse_stored(json.dumps(document).encode(), document)
+    assert stored.ignored == ("spec.ofTomorrow",)
+    assert list(stored.spec.pods.volumes) == volumes

@@ -26,6 +26,8 @@ def test_bash_completes_commands_and_options(capsys: pytest.CaptureFixture[str],
 
     assert completed("ro") == {"rollback"}
     assert completed("run", "--fail") == {"--fail-if-done"}
+    assert completed("schedule", "tr") == {"trigger"}
+    assert completed("schedule", "run", "--on") == {"--once"}
     assert completed("''") >= set(COMMANDS)
 
 

@@ -18,16 +18,17 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
     return [each["kind"] for each in yaml.safe_load_all(capsys.readouterr().out)]
 
 
-def test_the_definition_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_definitions_come_first(capsys: pytest.CaptureFixture[str]) -> None:
     kinds = printed(capsys)
-    assert kinds[0] == "CustomResourceDefinition" and "Deployment" in kinds
-    assert printed(capsys, "--only", "manifests") == kinds[1:]
-    assert printed(capsys, "--only", "crds") == kinds[:1]
+    assert kinds[:2] == ["CustomResourceDefinition"] * 2 and "Deployment" in kinds
+    assert printed(capsys, "--only", "manifests") == kinds[2:]
+    assert printed(capsys, "--only", "crds") == kinds[:2]
 
 
-def test_the_definition_is_that_of_the_folder(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_definitions_are_those_of_the_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["manifests", "--only", "crds"]) == 0
-    assert capsys.readouterr().out == (ROOT / "crds" / "retrainruns.yaml").read_text()
+    texts = [(ROOT / "crds" / f"{plural}.yaml").read_text() for plural in ("retrainruns", "retrainschedules")]
+    assert capsys.readouterr().out == "---\n".join(texts)
 
 
 def test_an_overlay_has_what_it_adds(capsys: pytest.CaptureFixture[str]) -> None:

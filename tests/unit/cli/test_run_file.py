@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from retrain_api.errors import ConfigurationError
-from retrain_cli.inputs.run_file import documents, load_run
+from retrain_cli.inputs.run_file import documents, load_run, load_run_or_template, load_schedule
 
 RUN = """
 apiVersion: retrain.crpbot.dev/v1alpha1
@@ -176,6 +176,70 @@ def test_a_file_without_exactly_one_run_is_refused(
     assert (caught.value.reason, caught.value.message) == (reason, sentence.replace("PATH", str(path)))
 
 
+SCHEDULE = f"""
+apiVersion: retrain.crpbot.dev/v1alpha1
+kind: RetrainSchedule
+metadata: {{name: every-night}}
+spec:
+  schedule: "0 3 * * *"
+  runTemplate:
+    spec:{RUN.partition("spec:")[2].replace(chr(10), chr(10) + "    ")}
+"""
+BOTH = f"{RUN}---{SCHEDULE}"
+
+
+@pytest.mark.parametrize("text", [SCHEDULE, BOTH], ids=["alone", "beside a run"])
+def test_a_schedule_is_read_from_the_file_that_has_one(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "schedule.yaml"
+    path.write_text(text)
+    schedule = load_schedule(path)
+    assert schedule.metadata.name == "every-night"
+    assert schedule.spec.run_template.spec.training.weight_decay == 0.000001
+
+
+def test_each_command_takes_its_own_kind_of_a_file_with_both(tmp_path: Path) -> None:
+    path = tmp_path / "both.yaml"
+    path.write_text(BOTH)
+    assert (load_run(path).metadata.name, load_schedule(path).metadata.name) == ("nightly", "every-night")
+    assert load_run_or_template(path) == load_run(path)
+
+
+@pytest.mark.parametrize(
+    ("load", "text", "sentence"),
+    [
+        (
+            load_run,
+            SCHEDULE,
+            "it is a RetrainSchedule, not a RetrainRun; `retrain schedule run -f PATH` carries it out.",
+        ),
+        (load_schedule, RUN, "it is a RetrainRun, not a RetrainSchedule; `retrain run -f PATH` carries it out."),
+        (load_schedule, "kind: RetrainScedule", "there is no kind RetrainScedule; did you mean RetrainSchedule?"),
+    ],
+)
+def test_a_file_of_the_other_kind_is_answered_with_the_command_that_takes_it(
+    load: Any, text: str, sentence: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load(path)
+    assert caught.value.message == f"{path}: {sentence}".replace("PATH", str(path))
+
+
+def test_who_asks_where_the_models_are_takes_the_run_of_a_schedule(tmp_path: Path) -> None:
+    path = tmp_path / "schedule.yaml"
+    path.write_text(SCHEDULE)
+    run = load_run_or_template(path)
+    assert (run.metadata.name, run.spec) == ("every-night", load_schedule(path).spec.run_template.spec)
+
+
+def test_a_wrong_field_of_a_template_is_named_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "schedule.yaml"
+    path.write_text(SCHEDULE.replace("weightDecay: 1e-6", "epocs: 3"))
+    with pytest.raises(ConfigurationError, match=r"spec\.runTemplate\.spec\.training\.epocs"):
+        load_schedule(path)
+
+
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="Is a directory"):
         load_run(tmp_path)
@@ -210,3 +274,13 @@ def test_the_loader_leaves_other_users_of_yaml_alone() -> None:
     assert unchanged["a"] == "1e-6"
     assert unchanged["b"].year == 2026
     assert unchanged["c"] == "y"
+
+
+@pytest.mark.parametrize("value", ["@daily", "*/5 * * * *", "* 3 * * 6"])
+def test_a_schedule_without_its_quotes_is_told_to_get_them(tmp_path: Path, value: str) -> None:
+    file = tmp_path / "schedule.yaml"
+    file.write_text(f"kind: RetrainSchedule\nspec:\n  schedule: {value}  # each week\n")
+    with pytest.raises(ConfigurationError) as refused:
+        load_schedule(file)
+    assert refused.value.message.endswith(f'the value must be in quotes: schedule: "{value}".')
+    assert refused.value.message.startswith(f"{file} line 3, column ")

@@ -13,6 +13,7 @@ import yaml
 from support.still import Still
 
 from retrain_api.status.run import FINAL_STATES, State
+from retrain_api.status.schedule import ScheduleState
 from retrain_operator.controller.metrics import Metrics
 from retrain_operator.controller.settings import read
 from retrain_operator.kube.paths import RIGHTS
@@ -79,13 +80,18 @@ def test_every_overlay_brings_the_base_along_and_none_the_crd() -> None:
         assert "CustomResourceDefinition" not in {kind for kind, _ in objects(folder)}
 
 
-def test_no_gitops_tool_prunes_the_crd() -> None:
-    """Deleting it deletes every run, and what was promoted by whom."""
-    (definition,) = objects(ROOT / "crds").values()
-    assert definition["metadata"]["annotations"] == {
-        "argocd.argoproj.io/sync-options": "Prune=false",
-        "kustomize.toolkit.fluxcd.io/prune": "disabled",
+def test_no_gitops_tool_prunes_a_crd() -> None:
+    """Deleting one deletes every run, and what was promoted by whom."""
+    definitions = objects(ROOT / "crds")
+    assert {name for _, name in definitions} == {
+        "retrainruns.retrain.crpbot.dev",
+        "retrainschedules.retrain.crpbot.dev",
     }
+    for definition in definitions.values():
+        assert definition["metadata"]["annotations"] == {
+            "argocd.argoproj.io/sync-options": "Prune=false",
+            "kustomize.toolkit.fluxcd.io/prune": "disabled",
+        }
 
 
 @pytest.mark.parametrize("tool", ["argocd", "flux"])
@@ -236,10 +242,17 @@ def test_every_metric_that_an_alert_asks_for_is_one_of_ours() -> None:
     assert len(asked) >= len(rules) and set(asked) <= ours
 
 
-def test_every_state_that_an_alert_names_is_one_a_run_can_be_in() -> None:
+@pytest.mark.parametrize(
+    ("metric", "states"),
+    [
+        ("retrain_longest_in_state_seconds", set(get_args(State)) - FINAL_STATES),
+        ("retrain_schedules", set(get_args(ScheduleState))),
+    ],
+)
+def test_every_state_that_an_alert_names_is_one_that_what_it_counts_can_be_in(metric: str, states: set[str]) -> None:
     text = (MANIFESTS / "overlays" / "prometheus" / "rules.yaml").read_text()
-    named = [state for found in re.findall(r'state=~?"([^"]+)"', text) for state in found.split("|")]
-    assert named and set(named) <= set(get_args(State)) - FINAL_STATES
+    named = [state for found in re.findall(rf'{metric}\{{state=~?"([^"]+)"', text) for state in found.split("|")]
+    assert named and set(named) <= states
 
 
 def test_prometheus_reads_the_port_that_is_served() -> None:

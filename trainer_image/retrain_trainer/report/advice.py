@@ -72,6 +72,13 @@ RULES: tuple[Rule, ...] = (
         ("label.horizonBars", "training.learningRate"),
     ),
     Rule(
+        "It always says the same",
+        causes.always_one_side,
+        "Its probabilities stay on one side of 50 %, so whatever it reads is the class that is more frequent, and it trades one way "
+        "only. Try more informative `data.features`, another `label.horizonBars` or `training.loss.positiveWeight` Auto.",
+        ("label.horizonBars", "training.loss.positiveWeight"),
+    ),
+    Rule(
         "Too good to be true",
         causes.suspect,
         "Find out where the named figure or feature comes from. A column that knows later bars is mostly a longer bar joined before "
@@ -160,7 +167,7 @@ RULES: tuple[Rule, ...] = (
         (),
     ),
     Rule(
-        "A rule without training does as well",
+        "A rule without training does about as well",
         causes.unfitted_rule,
         "Add `data.features` that hold more than the last prices, or use the rule instead of a model.",
         (),

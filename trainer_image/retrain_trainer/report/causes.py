@@ -18,9 +18,9 @@ from retrain_api.measurement import Measurement
 from retrain_api.model_times import apart, elapsed, times_in
 from retrain_api.time import Duration
 
+from .criteria import between, interval
 from .text import code, share
-from .uncertainty import between, interval
-from .value import AS_GOOD, best_unfitted, flat_share, learnt_nothing
+from .value import AS_GOOD, always_the_same, best_unfitted, flat_share, learnt_nothing
 
 POOR = 0.02
 """With an accuracy this close to the majority baseline, a model has learnt nothing."""
@@ -71,6 +71,12 @@ class MeasuredModel:
 def nothing_learnt(model: MeasuredModel) -> str | None:
     """Its validation loss is above that of always answering the base rate."""
     return learnt_nothing(model.document) or None
+
+
+def always_one_side(model: MeasuredModel) -> str | None:
+    """It says the same on all bars; left out where it has learnt nothing at all, which is said already."""
+    same = always_the_same(model.document)
+    return None if same is None or nothing_learnt(model) else " ".join(same)
 
 
 def suspect(model: MeasuredModel) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from retrain_api.documents.tasks import PublishItem, PublishTask
 from retrain_api.gate.judgement import Judgement
+from retrain_trainer.measure.predictions.trades import Traded
 from retrain_trainer.model.pointer import Previous, Promotion
 
 Document = Mapping[str, Any]
@@ -21,8 +22,8 @@ Document = Mapping[str, Any]
 class Facts:
     """Everything that the report says; `promotion` is None until the promotion has been carried out.
 
-    `evaluations` holds the evaluation.json of each symbol, `cards` its model card, and `before` the model that was
-    promoted until now.
+    `evaluations` holds the evaluation.json of each symbol, `cards` its model card, `before` the model that was promoted until
+    now, and `trades` what was traded, where its predictions were kept.
     """
 
     task: PublishTask
@@ -31,6 +32,7 @@ class Facts:
     evaluations: Mapping[str, Document] = field(default_factory=dict)
     before: Mapping[str, Previous | None] = field(default_factory=dict)
     cards: Mapping[str, Document] = field(default_factory=dict)
+    trades: Mapping[str, Traded] = field(default_factory=dict)
     promotion: Promotion | None = None
 
     @property
@@ -47,3 +49,8 @@ class Facts:
         """Fee of a fill in the backtest, in hundredths of a percent; None where the spec does not say."""
         fee: float | None = self.task.spec.get("evaluation", {}).get("backtest", {}).get("feeBps")
         return fee
+
+    def test(self, item: PublishItem) -> Document:
+        """First and last bar of an item's test part; empty where they are not known."""
+        found = self.evaluation(item).get("test") or {}
+        return found if {"firstBar", "lastBar"} <= set(found) else {}

@@ -1,4 +1,4 @@
-"""The report as one self-contained HTML file: the parts from `sections`, and a card with plots for each model.
+"""The report as one self-contained HTML file: the parts from `sections`, with the plots of each model where they belong.
 
 It is mailed around, kept for years and opened without a network, so it loads nothing and runs nothing. Whatever a column
 name or an error message contains, it can't become a script.
@@ -6,33 +6,36 @@ name or an error message contains, it can't become a script.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 
-from retrain_api.documents.tasks import PublishItem
-
-from .drawing.pictures import Picture, confusion_rows, pictures
+from .drawing.pictures import Picture, pictures
 from .facts import Facts
-from .markup import VERDICTS, badge, block, inline, items, table, words
-from .promoted import comparisons
-from .sections import MODELS, NEXT_STEPS, reasons, sections, title
-from .text import Section, count, share
-from .text import table as rows_of
-from .uncertainty import CRITERION_HEAD, caveats, criteria_rows, interval_table
-from .value import learnt_nothing, value
+from .markup import VERDICTS, badge, block, fold, inline, items, words
+from .sections import ACCOUNT, ASKED, EVIDENCE, VERDICT, sections, subtitle
+from .text import Block, Folded, Section, Table
+from .verdict import gains, title
 
 Plots = Mapping[str, Sequence[Picture]]
 
 # Nothing is loaded and nothing runs, whatever a name or an error message contains.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+_SHOWN: Mapping[str, tuple[str, ...]] = {ACCOUNT: ("equity",), EVIDENCE: ("accuracy", "reliability")}
+"""Which plots a part shows, of all models beside each other."""
+_FOLDED = ("training", "time")
+"""Plots beside the folded tables of a model."""
 
 
 def draw(facts: Facts) -> Plots:
     """The plots of each model; they do not depend on the promotion, so they are drawn only once."""
     return {
         item.symbol: pictures(
-            item, facts.judgement.model(item.symbol), facts.evaluation(item), facts.cards.get(item.symbol, {})
+            item,
+            facts.judgement.model(item.symbol),
+            facts.evaluation(item),
+            facts.cards.get(item.symbol, {}),
+            facts.trades[item.symbol].points if item.symbol in facts.trades else (),
         )
         for item in facts.task.items
     }
@@ -40,21 +43,19 @@ def draw(facts: Facts) -> Plots:
 
 def page(facts: Facts, plots: Plots) -> str:
     """The whole file."""
-    verdict, *rest = sections(facts)
-    rest.sort(key=lambda part: part.title != NEXT_STEPS)  # on a page, what to do comes before the figures behind it
+    asked, *rest = sections(facts)
+    assert asked.title == ASKED
     return "\n".join(
         [
             "<!doctype html>",
             '<html lang="en">',
             _head(title(facts)),
             "<body>",
-            _top(facts, verdict),
-            _contents(rest),
+            _top(facts, asked, rest),
             "<main>",
             *(_section(facts, part, plots) for part in rest),
             "</main>",
-            f'<footer class="quiet"><p>{escape(title(facts))}, written {escape(facts.written_at)}. '
-            "This file is self-contained and loads nothing.</p></footer>",
+            '<footer class="quiet"><p>This file is self-contained and loads nothing. Plots say more under the mouse.</p></footer>',
             "</body>",
             "</html>\n",
         ]
@@ -73,89 +74,54 @@ def _head(name: str) -> str:
     )
 
 
-def _top(facts: Facts, verdict: Section) -> str:
-    """The verdict with all its reasons, and a line for each model."""
-    run, judgement = facts.task.run, facts.judgement
-    body = "".join(block(part, "Verdict") for part in verdict.blocks)
+def _top(facts: Facts, asked: Section, rest: Sequence[Section]) -> str:
+    """Symbols, PnL and verdict, the way to each part, and what was asked."""
+    links = items((f'<a href="#{_anchor(part.title)}">{escape(part.title)}</a>' for part in rest), "links")
+    names = ", ".join(f'<span class="whole">{words(name)}</span>' for name in gains(facts))
+    strip = "".join(block(one, ASKED) for one in asked.blocks)
     return (
-        f'<header>\n<p class="quiet">Retraining report {facts.task.number}, {escape(facts.written_at)}</p>\n'
-        f'<div class="heading"><h1>{escape(f"{run.namespace}/{run.name}")}</h1>{badge(judgement.verdict)}</div>\n'
-        f'<section class="card verdict {VERDICTS.get(judgement.verdict, "unsure")}" aria-label="Verdict">'
-        f"{body}</section>\n"
-        f"{items((_overview(facts, item) for item in facts.task.items), 'models')}\n</header>"
-    )
-
-
-def _contents(parts: Sequence[Section]) -> str:
-    links = items((f'<a href="#{_anchor(part.title)}">{escape(part.title)}</a>' for part in parts), "links")
-    return f'<nav aria-label="Parts of the report">{links}</nav>'
-
-
-def _overview(facts: Facts, item: PublishItem) -> str:
-    judged, measurement = facts.judgement.model(item.symbol), item.measurement
-    figures = "not measured"
-    if measurement is not None:
-        figures = f"accuracy {share(measurement.metrics.accuracy)} on {count(measurement.bars)} bars"
-    return (
-        f'<a href="#{escape(item.symbol)}"><strong>{escape(item.symbol)}</strong> {badge(judged.verdict)}'
-        f'<span class="quiet">{escape(figures)}</span></a>'
+        f'<header>\n<div class="heading"><h1>{names}</h1>{badge(facts.judgement.verdict)}</div>\n'
+        f'<p class="quiet">{inline(subtitle(facts))}</p>\n'
+        f'<nav aria-label="Parts of the report">{links}</nav>\n'
+        f'<section aria-label="{ASKED}">{strip}</section>\n</header>'
     )
 
 
 def _section(facts: Facts, part: Section, plots: Plots) -> str:
+    """A part: its sentences and tables, its plots, and last what is folded."""
     anchor = _anchor(part.title)
-    body = "\n".join(block(content, part.title) for content in part.blocks)
-    if part.title == NEXT_STEPS:
-        body = f'<div class="card steps">{body}</div>'
-    if part.title == MODELS:
-        body += "\n" + "\n".join(_model(facts, item, plots.get(item.symbol, ())) for item in facts.task.items)
-    return f'<section aria-labelledby="{anchor}">\n<h2 id="{anchor}">{escape(part.title)}</h2>\n{body}\n</section>'
+    last = [content for content in part.blocks if isinstance(content, Folded)]
+    first = [content for content in part.blocks if not isinstance(content, Folded)]
+    body = [_block(content, part.title, number) for number, content in enumerate(first, 1)]
+    body += [_figures(_of_kind(plots, kind)) for kind in _SHOWN.get(part.title, ())]
+    body += [fold(content, _figures(_beside(plots, content.symbol))) for content in last]
+    kind = f' class="card verdict {VERDICTS.get(facts.judgement.verdict, "unsure")}"' if part.title == VERDICT else ""
+    inside = "\n".join(body)
+    return (
+        f'<section aria-labelledby="{anchor}"{kind}>\n<h2 id="{anchor}">{escape(part.title)}</h2>\n{inside}\n</section>'
+    )
 
 
-def _model(facts: Facts, item: PublishItem, plots: Sequence[Picture]) -> str:
-    """One model's card: verdict, reasons, criteria, value, plots, and every metric with its intervals."""
-    judged, symbol = facts.judgement.model(item.symbol), escape(item.symbol)
-    heading = f'<div class="heading"><h3 id="{symbol}">{symbol}</h3>{badge(judged.verdict)}</div>'
-    nothing = learnt_nothing(facts.evaluation(item))
-    first = [f"**It has learnt nothing**: {nothing}."] if nothing else []
-    parts = [heading, items(map(inline, [*first, *reasons(judged)]))]
-    if item.measurement is not None:
-        parts += _uncertainty(facts, item)
-        figures = [*map(_figure, plots), _confusion(facts, item)]
-        parts += [f'<div class="plots">{"".join(figures)}</div>', _intervals(facts, item)]
-    return f'<article class="card" aria-labelledby="{symbol}">\n' + "\n".join(parts) + "\n</article>"
+def _block(content: Block, title: str, number: int) -> str:
+    return block(content, f"{title}, table {number}" if isinstance(content, Table) else title)
 
 
-def _uncertainty(facts: Facts, item: PublishItem) -> list[str]:
-    judged, document = facts.judgement.model(item.symbol), facts.evaluation(item)
-    criteria = rows_of(CRITERION_HEAD, criteria_rows(judged.criteria, document))
-    worth = [value(item.symbol, item.measurement, facts.fee_bps)] if item.measurement else []
-    sentences = [*worth, *caveats(item, document), *comparisons(facts, item)]
-    return [table(criteria, f"Criteria of {item.symbol}"), items(map(inline, sentences))]
+def _of_kind(plots: Plots, kind: str) -> list[Picture]:
+    return [picture for drawn in plots.values() for picture in drawn if picture.kind == kind]
+
+
+def _beside(plots: Plots, symbol: str) -> list[Picture]:
+    return [picture for picture in plots.get(symbol, ()) if picture.kind in _FOLDED]
+
+
+def _figures(drawn: Iterable[Picture]) -> str:
+    figures = "".join(map(_figure, drawn))
+    return f'<div class="plots">{figures}</div>' if figures else ""
 
 
 def _figure(picture: Picture) -> str:
-    return (
-        f"<figure><figcaption><h4>{escape(picture.title)}</h4><p>{words(picture.caption)}</p></figcaption>"
-        f"{picture.svg}</figure>"
-    )
-
-
-def _confusion(facts: Facts, item: PublishItem) -> str:
-    rows = confusion_rows(facts.evaluation(item))
-    if not rows:
-        return ""
-    matrix = rows_of(["Truth", "Predicted up", "Predicted down"], rows)
-    caption = "Test bars by what happened and what was predicted, with the share of each row."
-    return (
-        f"<figure><figcaption><h4>Confusion matrix</h4><p>{caption}</p></figcaption>"
-        f"{table(matrix, f'Confusion matrix of {item.symbol}')}</figure>"
-    )
-
-
-def _intervals(facts: Facts, item: PublishItem) -> str:
-    rows = table(interval_table(item, facts.evaluation(item)), f"Intervals of {item.symbol}")
-    return f"<details><summary>Every metric with its intervals</summary>{rows}</details>"
+    body = picture.svg or f"<p>{words(picture.caption)}</p>"
+    return f"<figure><figcaption><h3>{escape(picture.title)}</h3></figcaption>{body}</figure>"
 
 
 def _anchor(name: str) -> str:

@@ -1,47 +1,47 @@
-"""What luck explains of a model's figures, in sentences: the tries on its test bars, and what the luckiest of them would read."""
+"""What luck explains of a model's figures: the tries on its test bars, and what the luckiest of so many would read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from retrain_api.documents.tasks import PublishItem
 
-from .text import share
+from .facts import Facts
+from .text import NOTHING, Block, count, grouped, known_table, probability, share
+from .value import test_reuse
 
-
-def luck_sentences(symbol: str, document: Mapping[str, Any]) -> list[str]:
-    """What evaluation.json says of luck; nothing where it was not measured, as by older releases."""
-    found = document.get("luck") or {}
-    return [sentence for sentence in (_accuracy(symbol, found), _sharpe(symbol, found)) if sentence]
-
-
-def _accuracy(symbol: str, found: Mapping[str, Any]) -> str:
-    tries, alone, luck = found.get("tries"), found.get("pValue"), found.get("luck")
-    if tries is None or alone is None or luck is None:
-        return ""
-    every = f"over all tries, those to come included, luck explains it with a probability {probability(luck)}"
-    if tries == 1:
-        return (
-            f"{symbol}: a model without skill would be right as often with a probability {probability(alone)}; {every}."
-        )
-    return (
-        f"{symbol}: the luckiest of {tries:,} models without skill would read an accuracy of {share(found.get('luckiest'))} on these "
-        f"test bars, and be right as often as this one with a probability {probability(found.get('realityCheck'))} (White's "
-        f"reality check); {every}."
-    )
+_HEAD = (
+    "Model",
+    "Tried on these bars",
+    "The luckiest would read",
+    "p of one",
+    "p of the luckiest",
+    "p over all tries",
+    "Sharpe ratio is real",
+)
+_NOTE = (
+    "Each further model that is tried on the same bars makes a lucky one likelier. The luckiest is that of so many models without skill; p is "
+    "how often luck alone is right as often as this model: one without skill, the luckiest of those tried (White's reality check), or any of "
+    "all tries, those to come included. Last, how probably the Sharpe ratio is truly above that of the luckiest, or above zero for a first try "
+    "(deflated Sharpe ratio)."
+)
 
 
-def _sharpe(symbol: str, found: Mapping[str, Any]) -> str:
-    deflated, tries = found.get("deflatedSharpe"), found.get("tries")
-    if deflated is None or tries is None:
-        return ""
-    than = "zero" if tries == 1 else f"that of the luckiest of {tries:,} models without skill"
-    return f"{symbol}: its Sharpe ratio is truly above {than} with a probability {probability(deflated)} (deflated Sharpe ratio)."
+def luck(facts: Facts) -> list[Block]:
+    """The tries and what they mean; nothing where no release has counted them."""
+    known = [item for item in facts.measured if _row(facts, item)[1:] != [NOTHING] * (len(_HEAD) - 1)]
+    reused = grouped((item.symbol, test_reuse(item.measurement)) for item in known if item.measurement)
+    return [reused, known_table(_HEAD, [_row(facts, item) for item in known]), _NOTE] if known else []
 
 
-def probability(value: float | None) -> str:
-    """of 0.034, below 0.001, above 0.999."""
-    if value is None:
-        return "that is not known"
-    if value < 0.001:
-        return "below 0.001"
-    return "above 0.999" if value > 0.999 else f"of {value:.3f}"
+def _row(facts: Facts, item: PublishItem) -> list[str]:
+    assert item.measurement is not None
+    found, before = facts.evaluation(item).get("luck") or {}, item.measurement.judged_before
+    tries = found.get("tries") or (None if before is None else before + 1)
+    return [
+        item.symbol,
+        count(tries),
+        NOTHING if tries == 1 else share(found.get("luckiest")),
+        probability(found.get("pValue")),
+        NOTHING if tries == 1 else probability(found.get("realityCheck")),
+        probability(found.get("luck")),
+        probability(found.get("deflatedSharpe")),
+    ]

@@ -9,9 +9,12 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-from .text import Block, Bullets, Folded, Table
+from .text import Block, Bullets, Folded, Strip, Table
 
-_MARK = re.compile(r"\\(?P<itself>.)|`(?P<code>[^`]*)`|\*\*(?P<strong>(?:\\.|[^*\\])+)\*\*")
+_MARK = re.compile(
+    r"\\(?P<itself>.)|`(?P<code>[^`]*)`|\*\*(?P<strong>(?:\\.|[^*\\])+)\*\*|\[(?P<link>[a-z]+\.csv)\]\((?P=link)\)"
+)
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?(?: ?UTC|Z)?)?")
 VERDICTS = {"Pass": "good", "Fail": "bad", "Error": "bad", "Suspect": "unsure", "Inconclusive": "unsure"}
 """CSS class of the badge of each verdict."""
 _SIGNS = {"good": "\N{HEAVY CHECK MARK}", "bad": "\N{HEAVY BALLOT X}", "unsure": "?"}
@@ -27,8 +30,9 @@ def inline(text: str) -> str:
 
 
 def words(text: str) -> str:
-    """Escaped text, with a space that can't break between a number and its percent sign."""
-    return escape(text).replace(" %", "\N{NO-BREAK SPACE}%")
+    """Escaped text, in which a time is not broken, nor a number and its percent sign."""
+    escaped = escape(text).replace(" %", "\N{NO-BREAK SPACE}%")
+    return _TIME.sub(lambda found: f'<span class="whole">{found[0]}</span>', escaped)
 
 
 def _marked(mark: re.Match[str]) -> str:
@@ -36,6 +40,8 @@ def _marked(mark: re.Match[str]) -> str:
         return f"<code>{escape(mark['code'])}</code>"
     if mark["strong"] is not None:
         return f"<strong>{inline(mark['strong'])}</strong>"
+    if mark["link"] is not None:
+        return f'<a href="{mark["link"]}">{mark["link"]}</a>'
     return escape(mark["itself"])
 
 
@@ -46,10 +52,20 @@ def block(content: Block, caption: str) -> str:
             return table(content, caption)
         case Bullets(sentences):
             return items(map(inline, sentences))
-        case Folded(summary, tables):
-            return f"<details><summary>{inline(summary)}</summary>{''.join(table(one, summary) for one in tables)}</details>"
+        case Strip(entries):
+            answers = "".join(f"<div><dt>{escape(name)}</dt><dd>{inline(text)}</dd></div>" for name, text in entries)
+            return f'<dl class="strip">{answers}</dl>'
+        case Folded():
+            return fold(content)
         case _:
             return f"<p>{inline(content)}</p>"
+
+
+def fold(content: Folded, more: str = "") -> str:
+    """Folded blocks, and `more` before them."""
+    inside = more + "".join(block(one, f"{content.summary}, {number}") for number, one in enumerate(content.blocks, 1))
+    named = f' id="{escape(content.symbol)}"' if content.symbol else ""
+    return f"<details{named}><summary>{inline(content.summary)}</summary>{inside}</details>"
 
 
 def table(content: Table, caption: str) -> str:

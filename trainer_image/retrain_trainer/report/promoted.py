@@ -1,4 +1,4 @@
-"""The parts "Promotion" and "Old against new": which models are in service now, and what they replace.
+"""What was promoted, and the part "Predecessor": which models are in service now, and what they replace.
 
 A model that passes is not always promoted. Whoever trades on it has to see why not, and how it compares with the model that
 is in service, on the same bars.
@@ -15,16 +15,28 @@ from retrain_api.measurement import CHAMPION_DIGITS, Champion
 from retrain_api.names import file_name, promoted_pointer
 
 from .facts import Facts
-from .text import NOTHING, Block, bullets, code, count, plain, share, shown, signed_points, table
+from .text import Block, Table, code, count, grouped, plain, share, shown, signed_points, table, when
 
-_PENDING = "The promotion had not been carried out when this report was written; this part is filled in afterwards."
+_PENDING = (
+    "The promotion had not been carried out when this report was written; what came of it is filled in afterwards."
+)
 
 
-def promotion(facts: Facts) -> list[Block]:
-    """What was promoted, where its pointer is, on whose authority, and why the rest was not."""
+def outcome(facts: Facts) -> list[Block]:
+    """What was promoted, on whose authority, and why the rest was not."""
     if facts.promotion is None:
         return [_PENDING]
-    promoted = facts.promotion.promoted
+    names = [model.symbol for model in facts.promotion.promoted]
+    refused = {model.symbol: model.message for model in facts.promotion.not_promoted}
+    rest = [item for item in facts.task.items if item.symbol not in names]
+    approved = f", approved by {plain(facts.task.approved_by)}" if facts.task.approved_by else ""
+    done = f"**Promoted**: {listed(names)}{'' if facts.task.override else approved}." if names else ""
+    why = ((item.symbol, plain(_why_not(facts, item, refused))) for item in rest)
+    return [done, grouped(why, " was not promoted", " were not promoted")]
+
+
+def pointers(facts: Facts) -> Table:
+    """Where the pointers of the promoted models are, and what they name."""
     rows = [
         [
             model.symbol,
@@ -32,16 +44,9 @@ def promotion(facts: Facts) -> list[Block]:
             code(model.uri),
             code(model.sha256),
         ]
-        for model in promoted
+        for model in (facts.promotion.promoted if facts.promotion else ())
     ]
-    refused = {model.symbol: model.message for model in facts.promotion.not_promoted}
-    why = [
-        f"{item.symbol} was not promoted: {plain(_why_not(facts, item, refused))}"
-        for item in facts.task.items
-        if item.symbol not in {model.symbol for model in promoted}
-    ]
-    approved = f"Approved by {plain(facts.task.approved_by)}." if facts.task.approved_by and rows else ""
-    return [table(["Model", "Pointer", "File", "sha256"], rows), override(facts) or approved, bullets(why)]
+    return table(["Promoted", "Pointer", "File", "sha256"], rows)
 
 
 def override(facts: Facts) -> str:
@@ -60,42 +65,41 @@ def _why_not(facts: Facts, item: PublishItem, refused: Mapping[str, str]) -> str
         return refused[item.symbol]
     verdict, policy = facts.judgement.model(item.symbol).verdict, facts.task.spec.get("promotion", {}).get("policy")
     if verdict not in ("Pass", "Suspect"):
-        return f"its verdict is {verdict}."
+        return f"the verdict is {verdict}."
     if facts.judgement.verdict not in ("Pass", "Suspect"):
         return (
             f"the verdict on the run is {facts.judgement.verdict}, and models are promoted only by a run that passes."
         )
     if policy == "Never":
         return "spec.promotion.policy is Never."
-    return "it is waiting for approval, or was not approved."
+    return "waiting for approval, or not approved."
 
 
-def old_and_new(facts: Facts) -> list[Block]:
-    """Both models with their own figures, and the comparison on the same bars below."""
+def predecessor(facts: Facts) -> list[Block]:
+    """The model in service until now beside the new one, and both on the same bars; nothing where none was in service.
+
+    What is known of the predecessor's life since its promotion belongs here too.
+    """
     rows = [row for item in facts.task.items for row in _old_and_new_rows(facts, item)]
     head = ["Model", "Which", "File", "Accuracy", "Calibration error", "PnL", "Test bars up to"]
-    sentences = [sentence for item in facts.measured for sentence in comparisons(facts, item)]
-    return [table(head, rows), bullets(sentences)]
+    said = grouped((item.symbol, sentence) for item in facts.measured for sentence in comparisons(facts, item))
+    return [said, table(head, rows)]
 
 
 def _old_and_new_rows(facts: Facts, item: PublishItem) -> list[list[str]]:
     old = facts.before.get(item.symbol)
-    before = _no_model(item.symbol, "old")
-    if old is not None:
-        before = _model_row(item.symbol, "old", old.uri, old.metrics, old.test.last_bar if old.test else NOTHING)
+    if old is None:
+        return []
+    before = _model_row(item.symbol, "old", old.uri, old.metrics, old.test.last_bar if old.test else None)
     if item.measurement is None or item.model is None:
-        return [before, _no_model(item.symbol, "new")]
-    end = facts.evaluation(item).get("test", {}).get("lastBar", NOTHING)
+        return [before]
+    end = facts.test(item).get("lastBar")
     return [before, _model_row(item.symbol, "new", item.model.uri, item.measurement.metrics, end)]
 
 
-def _no_model(symbol: str, which: str) -> list[str]:
-    return [symbol, which, "none", *[NOTHING] * 4]
-
-
-def _model_row(symbol: str, which: str, uri: str, metrics: Any, end: str) -> list[str]:
+def _model_row(symbol: str, which: str, uri: str, metrics: Any, end: str | None) -> list[str]:
     values = [shown(metric, metrics.value(metric)) for metric in ("accuracy", "calibrationError", "pnl")]
-    return [symbol, which, code(file_name(uri)), *values, end]
+    return [symbol, which, code(file_name(uri)), *values, when(end)]
 
 
 def comparisons(facts: Facts, item: PublishItem) -> list[str]:
@@ -107,8 +111,8 @@ def comparisons(facts: Facts, item: PublishItem) -> list[str]:
     document = facts.evaluation(item).get("baseline")
     baseline = Champion.model_validate(document) if document else None
     found = [
-        champion and _comparison(item.symbol, champion, _which(facts, item, champion), "on the same bars"),
-        baseline and _comparison(item.symbol, baseline, "promotion.baseline", "with promotion.baseline"),
+        champion and _comparison(champion, _which(facts, item, champion), "on the same bars"),
+        baseline and _comparison(baseline, "promotion.baseline", "with promotion.baseline"),
     ]
     return [sentence for sentence in found if sentence]
 
@@ -121,12 +125,12 @@ def _which(facts: Facts, item: PublishItem, champion: Champion) -> str:
     return f"the model {champion.sha256[:CHAMPION_DIGITS]}, in service when it was measured,"
 
 
-def _comparison(symbol: str, other: Champion, name: str, where: str) -> str:
+def _comparison(other: Champion, name: str, where: str) -> str:
     if other.difference is None:
-        return f"{symbol}: no comparison {where} ({plain(other.note or 'not measured')})."
+        return f"no comparison {where} ({plain(other.note or 'not measured')})."
     note = f"; {plain(other.note)}" if other.note else ""
     return (
-        f"{symbol}, on the same {count(other.bars)} bars: {name} reads {share(other.accuracy)}, and the new one differs "
+        f"on the same {count(other.bars)} bars {name} reads {share(other.accuracy)}, and the new one differs "
         f"by {signed_points(other.difference)}{_interval(other)}{note}."
     )
 

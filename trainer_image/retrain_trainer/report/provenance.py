@@ -1,4 +1,4 @@
-"""The parts "Data" and "Lineage": which bytes, which period, which keys and which versions the figures rest on.
+"""The part "Lineage": which bytes, which period, which keys and which versions the figures rest on.
 
 Without them a figure could not be reproduced, and nobody could tell whether two reports are about the same data.
 """
@@ -7,74 +7,79 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import ValidationError
-
-from retrain_api.documents.references import Restated
 from retrain_api.documents.tasks import PublishItem
 from retrain_api.model_times import Times, apart, times_in
 
+from . import promoted
+from .asked import long_features
 from .facts import Document, Facts
-from .text import NOTHING, Block, Bullets, bullets, code, count, plain, share, table
+from .text import (
+    NOTHING,
+    Block,
+    Table,
+    bullets,
+    code,
+    count,
+    folded,
+    grouped,
+    known_table,
+    period,
+    plain,
+    share,
+    table,
+    when,
+)
 from .value import flat_share
 
 
-def data(facts: Facts) -> list[Block]:
-    """The file behind each model, its period, and what was left out of the figures."""
+def lineage(facts: Facts) -> list[Block]:
+    """How old the learning is, the bars, and folded all files, keys and versions: with them a figure can be computed again."""
+    return [
+        *_data(facts),
+        grouped(filter(None, (_age(item, times_in(facts.evaluation(item))) for item in facts.task.items))),
+        _flat_note(facts) if facts.measured else "",
+        folded(
+            "Files, features, keys and versions",
+            promoted.pointers(facts),
+            _files(facts),
+            grouped(long_features(facts)),
+            bullets(_lines(facts)),
+        ),
+    ]
+
+
+def _data(facts: Facts) -> list[Block]:
     ties = facts.task.spec.get("label", {}).get("ties", "Drop")
-    rows = [row for item in facts.task.items if (row := _data_row(item, facts.evaluation(item), ties))]
+    rows = [row for item in facts.task.items if (row := _data_row(facts, item, ties))]
     if not rows:
         return ["No model was trained, so no data was pinned."]
-    head = ["Model", "Bars", "Rows", "Test", "Flat", "sha256", "Version"]
-    return [table(head, rows), _features(facts), _ages(facts), _flat_note(facts), _warnings(facts)]
+    return [known_table(["Model", "Bars", "Rows", "Test", "Flat", "sha256", "Version"], rows)]
 
 
-def _features(facts: Facts) -> Bullets:
-    """What each model learnt from; a card of release 0.1.0 has the names alone."""
-    return bullets(
-        f"{item.symbol} learnt from {plain(line)}"
-        for item in facts.task.items
-        if (line := _feature_line(facts.cards.get(item.symbol, {})))
-    )
-
-
-def _ages(facts: Facts) -> Bullets:
-    """How old the learning of each model is; nothing of an evaluation of before the times were kept."""
-    return bullets(filter(None, (_age(item, times_in(facts.evaluation(item))) for item in facts.task.items)))
-
-
-def _age(item: PublishItem, times: Times) -> str:
-    if item.data is None or times.trained_until is None:
-        return ""
-    before = apart(times.trained_until, item.data.last_bar)
-    return (
-        f"{item.symbol}: the weights end {before} before the last bar. Trained on outcomes up to {times.trained_until}, chosen by those up "
-        f"to {times.known_until or NOTHING}, tested on those up to {times.tested_until or NOTHING}."
-    )
-
-
-def _feature_line(card: Document) -> str:
-    names = card.get("features", [])
-    known = f"{len(names)} feature{'s' * (len(names) != 1)}: {', '.join(map(str, names))}." if names else ""
-    return str(card.get("featureSet", {}).get("sentence", known))
-
-
-def _data_row(item: PublishItem, document: Document, ties: str) -> list[str] | None:
+def _data_row(facts: Facts, item: PublishItem, ties: str) -> list[str] | None:
     if item.data is None:
         return None
+    test = facts.test(item)
     return [
         item.symbol,
-        f"{item.data.first_bar} to {item.data.last_bar}",
+        period(item.data.first_bar, item.data.last_bar),
         count(item.data.rows),
-        _test_period(document),
+        period(test["firstBar"], test["lastBar"]) if test else NOTHING,
         share(flat_share(item.measurement, ties)) if item.measurement else NOTHING,
         code(item.data.sha256, 12),
         code(item.data.version_id, 24),
     ]
 
 
-def _test_period(document: Document) -> str:
-    test = document.get("test", {})
-    return f"{test['firstBar']} to {test['lastBar']}" if "firstBar" in test and "lastBar" in test else NOTHING
+def _age(item: PublishItem, times: Times) -> tuple[str, str] | None:
+    """How old the learning of a model is; nothing of an evaluation of before the times were kept."""
+    if item.data is None or times.trained_until is None:
+        return None
+    before = apart(times.trained_until, item.data.last_bar)
+    return item.symbol, (
+        f"the weights end {before} before the last bar. Trained on outcomes up to {when(times.trained_until)}, chosen by those up "
+        f"to {when(times.known_until)}, tested on those up to {when(times.tested_until)}."
+    )
 
 
 def _flat_note(facts: Facts) -> str:
@@ -82,46 +87,33 @@ def _flat_note(facts: Facts) -> str:
     horizon, ties = label.get("horizonBars", 15), label.get("ties", "Drop")
     flat = f"Flat is the share of test bars whose close is unchanged after {horizon} bar{'s' * (horizon != 1)}. "
     if ties == "Down":
-        return flat + "Flat bars are counted as not up (label.ties: Down), so always predicting down is often right."
+        return flat + "They count as not up (label.ties: Down), so always predicting down is often right."
     return (
         flat
-        + "Flat bars are left out of accuracy and the other shares (label.ties: Drop). Dropping them looks into the "
-        "future: a trader can't know beforehand which bars will be flat. The backtest trades them too."
+        + "They are left out of accuracy and the other shares (label.ties: Drop), which looks into the future: a trader can't know "
+        "beforehand which bars will be flat. The backtest trades them too."
     )
 
 
-def _warnings(facts: Facts) -> Bullets:
-    return bullets(
-        f"{item.symbol}: {plain(warning)}"
-        for item in facts.measured
-        for warning in (*_restated(facts.evaluation(item)), *facts.evaluation(item).get("warnings", ()))
-    )
-
-
-def _restated(document: Document) -> list[str]:
-    """What an earlier training was given otherwise."""
-    try:
-        return [Restated.model_validate(document["restated"]).sentence]
-    except (KeyError, ValidationError):
-        return []
-
-
-def lineage(facts: Facts) -> list[Block]:
-    """The model files, keys, run and software versions behind the figures."""
-    task, run = facts.task, facts.task.run
+def _files(facts: Facts) -> Table:
     head = ["Model", "File", "sha256", "Train key", "Evaluate key", "Epochs", "Minutes"]
+    return table(head, map(_lineage_row, facts.task.items))
+
+
+def _lines(facts: Facts) -> list[str]:
+    """The run, its keys, the software that measured and where the predictions are."""
+    task, run = facts.task, facts.task.run
     known = [facts.evaluation(item).get("versions", {}) for item in task.items]
     versions: Mapping[str, str] = next(filter(None, known), {})
     lines = [
         f"Run {code(f'{run.namespace}/{run.name}')}, uid {code(run.uid)}",
-        f"Publish key {code(task.publish_key)}; started {task.started or NOTHING}, report written {facts.written_at}",
+        f"Publish key {code(task.publish_key)}; started {when(task.started)}, report written {when(facts.written_at)}",
     ]
     if versions:
         lines.append(
             "Measured with " + ", ".join(f"{plain(name)} {plain(number)}" for name, number in versions.items())
         )
-    lines += [line for item in task.items if (line := _predictions_line(item, facts.evaluation(item)))]
-    return [table(head, map(_lineage_row, task.items)), bullets(lines)]
+    return lines + [line for item in task.items if (line := _predictions_line(item, facts.evaluation(item)))]
 
 
 def _predictions_line(item: PublishItem, document: Document) -> str:

@@ -1,8 +1,9 @@
 """Building blocks of the report: sections as data, formatted numbers, and escaping of text from elsewhere.
 
 Column names and error messages come from files and servers. If they were not escaped here, they could break a table or
-inject markup into a report. A sentence or cell is Markdown with three marks only: **strong**, `code`, and a backslash
-before a character that stands for itself. `markdown` and `markup` write the same blocks as Markdown and as HTML.
+inject markup into a report. A sentence or cell is Markdown with four marks only: **strong**, `code`, [a file beside the
+report](trades.csv), and a backslash before a character that stands for itself. `markdown` and `markup` write the same blocks
+as Markdown and as HTML.
 """
 
 from __future__ import annotations
@@ -10,14 +11,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TypeAlias
 
-from retrain_api.formatting import measured, points
-from retrain_api.gate.judgement import JudgedCriterion
+from retrain_api.formatting import listed, measured
+from retrain_api.model_times import parsed
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|])")
 
 NOTHING = "-"
+MOST_NAMES = 8
+"""Symbols that a sentence names; of more it says how many."""
+SANE_SHARPE = 20.0
+"""Beyond this, on either side, a Sharpe ratio says only that every day was alike: an account that fees eat reads -130."""
 
 
 def plain(text: object) -> str:
@@ -41,15 +47,23 @@ class Bullets:
 
 
 @dataclass(frozen=True)
+class Strip:
+    """Short answers beside each other, each under its name."""
+
+    entries: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Folded:
-    """Tables that stay folded until somebody opens them."""
+    """Blocks that stay folded until somebody opens them; `symbol` is the model that they are about, where it is one."""
 
     summary: str
-    tables: tuple[Table, ...]
+    blocks: tuple[Block, ...]
+    symbol: str = ""
 
 
-Block: TypeAlias = str | Table | Bullets | Folded
-"""A paragraph, a table, a list or folded tables."""
+Block: TypeAlias = "str | Table | Bullets | Strip | Folded"
+"""A paragraph, a table, a list, a strip of answers or folded blocks."""
 
 
 @dataclass(frozen=True)
@@ -70,29 +84,67 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     return Table(tuple(head), tuple(tuple(row) for row in rows))
 
 
+def known_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table without the columns of which nothing is known, as of models that an older release measured."""
+    whole = table(head, rows)
+    kept = [n for n in range(len(whole.head)) if n == 0 or any(row[n] != NOTHING for row in whole.rows)]
+    return table([whole.head[n] for n in kept], [[row[n] for n in kept] for row in whole.rows])
+
+
 def bullets(sentences: Iterable[str]) -> Bullets:
     """A list."""
     return Bullets(tuple(sentences))
 
 
-def folded(summary: str, *tables: Table) -> Folded:
-    """Folded tables, without the empty ones."""
-    return Folded(summary, tuple(one for one in tables if one.rows))
+def strip(entries: Iterable[tuple[str, str]]) -> Strip:
+    """A strip, without the entries that have no answer."""
+    return Strip(tuple((name, words) for name, words in entries if words))
+
+
+def folded(summary: str, *blocks: Block, symbol: str = "") -> Folded:
+    """Folded blocks, without the empty ones."""
+    return Folded(summary, tuple(block for block in blocks if not _empty(block)), symbol)
+
+
+def grouped(said: Iterable[tuple[str, str]], one: str = "", several: str = "") -> Bullets:
+    """Sentences about models, given as symbol and sentence: what is true of several is said once, of all of them.
+
+    `one` and `several` are words that follow the name or names, such as " is" and " are".
+    """
+    found: dict[str, list[str]] = {}
+    for symbol, sentence in said:
+        found.setdefault(sentence, []).append(symbol)
+    return bullets(
+        f"{named(symbols)}{one if len(symbols) == 1 else several}: {sentence}"
+        for sentence, symbols in found.items()
+        if sentence
+    )
+
+
+def named(symbols: Sequence[str]) -> str:
+    """The names of some models, and how many more there are."""
+    more = len(symbols) - MOST_NAMES
+    return listed(symbols) if more <= 0 else f"{', '.join(symbols[:MOST_NAMES])} and {more} more"
 
 
 def markdown(block: Block) -> str:
     """A block in GitHub's Markdown; a table's first column is aligned left, the others right."""
     match block:
         case Table(head, rows):
-            rule = [":--"] + ["--:"] * (len(head) - 1)
-            return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *rows))
+            return _rows(head, ["--:"] * (len(head) - 1), rows)
+        case Strip(entries):
+            return _rows(("Asked", "Answer"), [":--"], entries)
         case Bullets(sentences):
             return "\n".join(f"- {sentence}" for sentence in sentences)
-        case Folded(summary, tables):
-            body = "\n\n".join(map(markdown, tables))
+        case Folded(summary, blocks):
+            body = "\n\n".join(map(markdown, blocks))
             return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
         case _:
             return block
+
+
+def _rows(head: Sequence[str], aligned: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, [":--", *aligned], *rows))
 
 
 def _empty(block: Block) -> bool:
@@ -101,28 +153,49 @@ def _empty(block: Block) -> bool:
             return not rows
         case Bullets(sentences):
             return not sentences
-        case Folded(_, tables):
-            return not tables
+        case Strip(entries):
+            return not entries
+        case Folded(_, blocks):
+            return not blocks
         case _:
             return not block
 
 
-def judged_cell(criterion: JudgedCriterion) -> str:
-    """A value and its distance from the bar, bold where it misses the bar: **51.3 %** (16.7 points below 68 %)."""
-    if criterion.value is None:
-        return "**n/a**" if criterion.metric == "sharpe" else "**not measured**"
-    bound = measured(criterion.metric, criterion.bound)
-    distance, value = points(criterion.metric, criterion.value, criterion.bound)
-    side = "above" if criterion.value > criterion.bound else "below"
-    where = f"exactly {bound}" if criterion.value == criterion.bound else f"{distance} {side} {bound}"
-    return f"{value if criterion.met else f'**{value}**'} ({where})"
-
-
 def shown(metric: str, value: float | None) -> str:
-    """A value in a cell, or a dash; a Sharpe ratio that too few days give is n/a."""
+    """A value in a cell, or a dash; a Sharpe ratio that too few days give, or that nobody can mean, is n/a."""
+    if metric == "sharpe" and (value is None or abs(value) > SANE_SHARPE):
+        return "n/a"
     if value is None:
-        return "n/a" if metric == "sharpe" else NOTHING
-    return measured(metric, value)
+        return NOTHING
+    return f"{value:.{_DIGITS[metric]}f}" if metric in _DIGITS else measured(metric, value)
+
+
+_DIGITS = {"sharpe": 2, "f1": 2, "auc": 2, "brier": 3}
+"""Decimals of what is no share; a Brier score of 0.25 is what no skill reads, so it has one more."""
+
+
+def probability(value: float | None) -> str:
+    """0.034, < 0.001, > 0.999: the same number reads alike everywhere."""
+    if value is None:
+        return NOTHING
+    if value < 0.001:
+        return plain("< 0.001")
+    return plain("> 0.999") if value > 0.999 else f"{value:.3f}"
+
+
+def when(time: str | None) -> str:
+    """A time as a person writes it: 2025-06-24 02:00 UTC; what is no time, or a day alone, as it is."""
+    known = parsed(time) if time and "T" in time else None
+    if time is None or known is None:
+        return plain(time) if time else NOTHING
+    moment = known.astimezone(UTC)
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC" if moment.second else "%Y-%m-%d %H:%M UTC")
+
+
+def period(first: str, last: str) -> str:
+    """From one time to another, with one zone: 2025-05-04 00:00 to 2025-06-24 00:00 UTC."""
+    start, end = when(first), when(last)
+    return f"{start.removesuffix(' UTC') if end.endswith(' UTC') else start} to {end}"
 
 
 def share(value: float | None) -> str:

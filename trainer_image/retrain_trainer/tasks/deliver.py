@@ -17,7 +17,7 @@ from retrain_api import reasons
 from retrain_api.documents.results import Delivered, DeliverResult
 from retrain_api.documents.tasks import DeliverTarget, DeliverTask
 from retrain_api.errors import DataError, RetrainError, SoftwareError
-from retrain_api.names import backup_purpose, card_file, file_name, folder
+from retrain_api.names import TRADES_FILE, backup_purpose, card_file, file_name, folder
 from retrain_trainer.deliver.git_report import Branch, push_files
 from retrain_trainer.store.credentials import environ_for
 from retrain_trainer.store.locate import Locate, open_artifacts
@@ -56,14 +56,20 @@ def _fetch(task: DeliverTask, locate: Locate, place: Path) -> Copies:
     """Download everything that is delivered."""
     expected = {model.uri: model.sha256 for model in task.promoted}
     cards = [card_file(uri) for uri in expected if locate(card_file(uri)).store.head(locate(card_file(uri)).key)]
+    trades = [uri for uri in _trades(task) if locate(uri).store.head(locate(uri).key)]
     copies = {}
-    for number, uri in enumerate((*task.files, *expected, *cards)):
+    for number, uri in enumerate((*task.files, *trades, *expected, *cards)):
         source, path = locate(uri), place / str(number)
         sha256 = source.store.download(source.key, path)
         if expected.get(uri, sha256) != sha256:
             raise DataError(reasons.MODEL_CHANGED, f"{uri} is not the file that was promoted; promote the model again.")
         copies[_name(uri, task.artifacts_uri)] = (path, sha256)
     return copies
+
+
+def _trades(task: DeliverTask) -> list[str]:
+    """Where the report's list of trades is, if it has one; those of older releases have none."""
+    return [f"{place}/{TRADES_FILE}" for place in dict.fromkeys(uri.rsplit("/", 1)[0] for uri in task.files)]
 
 
 def _name(uri: str, artifacts_uri: str) -> str:
@@ -96,7 +102,8 @@ def _push(task: DeliverTask, copies: Copies, environ: Mapping[str, str]) -> str:
     """Commit and push the report, and return the line for the log."""
     branch = Branch(**(task.git or {}))
     where = f"branch {branch.branch} of {branch.url}"
-    reports = {uri: copies[_name(uri, task.artifacts_uri)][0] for uri in task.files}
+    names = {uri: _name(uri, task.artifacts_uri) for uri in (*task.files, *_trades(task))}
+    reports = {uri: copies[name][0] for uri, name in names.items() if name in copies}
     files = {
         branch.file(task.run.namespace, task.run.name, uri.rsplit("/", 2)[-2], file_name(uri)): path
         for uri, path in reports.items()

@@ -30,14 +30,14 @@ from retrain_api.documents.encoding import (
     encode_message,
 )
 from retrain_api.documents.results import Result, TaskFailure
-from retrain_api.documents.tasks import EvaluateTask, PreflightTask, PublishTask, TrainTask
+from retrain_api.documents.tasks import EvaluateTask, PreflightTask, PublishTask, ScoreTask, TrainTask
 from retrain_api.errors import ConfigurationError, Interrupted, NamedEnd, SoftwareError, UnforeseenError
 from retrain_api.unforeseen import unforeseen, wants_tracebacks
 
 from .interruption import STOPPED, Stop, hold_back
 
-COMMANDS = ("preflight", "train", "evaluate", "publish", "deliver")
-"""Each is a module in this folder with a function `run`. It is loaded when needed, because only two of them need torch."""
+COMMANDS = ("preflight", "train", "evaluate", "publish", "deliver", "score")
+"""Each is a module in this folder with a function `run`. It is loaded when needed, because only three of them need torch."""
 
 USAGE = f"""usage: python -m retrain_trainer {{{",".join(COMMANDS)}}}
 
@@ -180,6 +180,8 @@ def _operation(environ: Mapping[str, str]) -> str:
             return f"The training of {task.symbol}"
         if isinstance(task, EvaluateTask):
             return f"The measurement of {task.items[int(environ.get('JOB_COMPLETION_INDEX', '0'))].symbol}"
+        if isinstance(task, ScoreTask):
+            return f"The backfill of {task.items[int(environ.get('JOB_COMPLETION_INDEX', '0'))].symbol}"
         if isinstance(task, PreflightTask):
             return "The preflight"
     except (ConfigurationError, LookupError, ValueError):

@@ -22,7 +22,7 @@ from retrain_api.documents.tasks import PublishItem, PublishTask
 from retrain_api.errors import DataError, NotFoundError, SoftwareError
 from retrain_api.gate.judgement import Judgement
 from retrain_api.model_times import times_in
-from retrain_api.names import card_file, report_folder
+from retrain_api.names import TRADES_FILE, card_file, report_folder
 from retrain_api.observation.blocks import rule_in
 from retrain_api.unforeseen import place_of
 from retrain_api.wire import to_wire
@@ -32,6 +32,8 @@ from retrain_trainer.report.facts import Facts
 from retrain_trainer.report.sections import render
 from retrain_trainer.store.base import Conflict, Store
 from retrain_trainer.store.locate import Locate, Located, open_artifacts, read_if_there
+
+from . import traded
 
 Log = Callable[[str], None]
 Page = Callable[[Facts], str]
@@ -55,7 +57,7 @@ def publish(task: PublishTask, store: Store, locate: Locate, now: datetime, log:
     if finished is not None:
         log(f"Already published: {finished.markdown}")
         return finished
-    facts = gather(task, store, locate, now)
+    facts = gather(task, store, locate, now, log)
     page = _page(facts, log)
     _write_report(store, place, facts, page)
     promotion = promote(store, [_candidate(store, facts, item, locate) for item in task.items if item.promote])
@@ -72,15 +74,17 @@ def publish(task: PublishTask, store: Store, locate: Locate, now: datetime, log:
     return _finish(store, marker, result)
 
 
-def gather(task: PublishTask, store: Store, locate: Locate, now: datetime) -> Facts:
+def gather(task: PublishTask, store: Store, locate: Locate, now: datetime, log: Log) -> Facts:
     """Everything that the report needs to know, except the promotion."""
+    evaluations = {item.symbol: read_evaluation(item.evaluation, locate) for item in task.items if item.evaluation}
     return Facts(
         task=task,
         judgement=Judgement.model_validate(task.judgement),
         written_at=now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        evaluations={item.symbol: read_evaluation(item.evaluation, locate) for item in task.items if item.evaluation},
+        evaluations=evaluations,
         before={item.symbol: promoted_before(store, item) for item in task.items},
         cards={item.symbol: read_card(item.model, locate) for item in task.items if item.model},
+        trades=traded.read_traded(task.items, evaluations, locate, log),
     )
 
 
@@ -165,6 +169,8 @@ def _page(facts: Facts, log: Log) -> Page | None:
 def _write_report(store: Store, place: str, facts: Facts, page: Page | None) -> None:
     text = json.dumps(results_document(facts), indent=2, allow_nan=False) + "\n"
     store.write(f"{place}results.json", text.encode())
+    if facts.trades:
+        store.write(f"{place}{TRADES_FILE}", traded.trades_file(facts.trades).encode())
     store.write(f"{place}report.md", render(facts).encode())
     if page is not None:
         store.write(f"{place}report.html", page(facts).encode())

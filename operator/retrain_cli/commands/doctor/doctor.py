@@ -80,9 +80,9 @@ def diagnose(resource: RetrainRun, environ: Mapping[str, str]) -> Iterator[Findi
 
 
 def _loaded(file: str) -> RetrainRun:
-    from retrain_cli.inputs.run_file import load_run
+    from retrain_cli.inputs.run_file import load_run_or_template
 
-    return resolve_locations(load_run(file), Path(file).parent)
+    return resolve_locations(load_run_or_template(file), Path(file).parent)
 
 
 def _check_data(

@@ -95,9 +95,11 @@ def next_step(found: CandleFiles, choice: Choice, start: Start, file: str) -> It
         yield from (f"    {line}" for one in choice.more[:_MOST] for line in _import(one, choice, start, folder))
     if not choice.files:
         yield f"Next: retrain import FILE... --symbol {start.symbols[0]} -o {_data_folder(start)}    # CSV or parquet candles"
-        yield f"Then: retrain init {start.name} -o {shlex.quote(file)} --force, which looks again."
+        kind = " --schedule" if start.timing else ""
+        yield f"Then: retrain init {start.name}{kind} -o {shlex.quote(file)} --force, which looks again."
     else:
-        yield f"Next: {check}, then: retrain run -f {shlex.quote(file)}"
+        run = "schedule run" if start.timing else "run"
+        yield f"Next: {check}, then: retrain {run} -f {shlex.quote(file)}"
 
 
 def _import(one: Importable, choice: Choice, start: Start, folder: str) -> Iterator[str]:

@@ -21,6 +21,7 @@ class Checked:
     features: str = ""
     own: tuple[str, ...] = ()
     error: str | None = None
+    rows: int = 0
 
 
 def checked(folder: Path, choice: Choice, start: Start) -> list[Checked]:
@@ -39,4 +40,4 @@ def _checked(folder: Path, symbol: str, file: str, start: Start) -> Checked:
     except RetrainError as error:
         return Checked(symbol, file, error=error.message)
     bars = f"{found.rows:,} bars of {start.interval}, {found.first_bar} to {found.last_bar}"
-    return Checked(symbol, file, bars, found.feature_line, found.own)
+    return Checked(symbol, file, bars, found.feature_line, found.own, rows=found.rows)

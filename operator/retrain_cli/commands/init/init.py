@@ -11,8 +11,11 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import yaml
+
 from retrain_api.errors import SoftwareError
 from retrain_api.extras import lacking
+from retrain_api.schedule import parse_schedule
 from retrain_api.schema.editor import editor_schema
 from retrain_api.time import Interval
 from retrain_cli.commands.doctor.machine import gpu_names
@@ -23,9 +26,12 @@ from .candle_files import CandleFiles, first_with_candles, require_folder
 from .checks import Checked, checked
 from .choice import Choice, choose
 from .run_text import SCHEMA_FILE, Start, full_text, short_text
+from .schedule_text import schedule_text
+from .timing import timing
 
 HELP = "look at candles and GPU here, and write a run to start from"
 DEFAULT_FILE = "retrain.yaml"
+SCHEDULE_FILE = "schedule.yaml"
 DEFAULT_SYMBOLS = ("BTC-USD", "ETH-USD", "SOL-USD")
 _MOST_FOLDERS = 20
 
@@ -33,8 +39,8 @@ _MOST_FOLDERS = 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `retrain init` takes."""
     parser.description = (
-        "Looks for candle files beside FILE, in data/ first, and for a GPU, and writes a RetrainRun for them, with a JSON Schema "
-        f"for editors ({SCHEMA_FILE}). It reads nothing else and needs no network."
+        "Looks for candle files beside FILE, in data/ first, and for a GPU, and writes a RetrainRun, or a RetrainSchedule, for them, with a JSON Schema "
+        f"of a run for editors ({SCHEMA_FILE}). It reads nothing else and needs no network."
     )
     parser.add_argument("name", nargs="?", default="improved-lstm", help="name of the run (default: %(default)s)")
     parser.add_argument("--symbols", metavar="A,B", help="what to train, separated by commas (default: what is found)")
@@ -43,13 +49,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--interval", help="time between two bars, where files of several are found: 1m, 1h ...")
     parser.add_argument("--device", choices=["GPU", "CPU"], help="where models are trained (default: as found here)")
+    parser.add_argument(
+        "--schedule",
+        action="store_true",
+        help=f"write a RetrainSchedule of such runs, proven on the past, to {SCHEDULE_FILE} where no -o is given",
+    )
     parser.add_argument("--full", action="store_true", help="write every field, with what it is and its default")
     parser.add_argument(
         "-o",
         "--output",
-        default=DEFAULT_FILE,
         metavar="FILE",
-        help="file to write; - for standard output (default: %(default)s)",
+        help=f"file to write; - for standard output (default: {DEFAULT_FILE})",
     )
     parser.add_argument("--force", action="store_true", help="overwrite the files")
 
@@ -59,32 +69,54 @@ def run(args: argparse.Namespace) -> int:
 
     Raises ConfigurationError for a name, symbol or interval that no run can have, and where a file exists already.
     """
-    printed = args.output == "-"
+    output = args.output or (SCHEDULE_FILE if args.schedule else DEFAULT_FILE)
+    printed = output == "-"
     if not printed:
-        require_ending(Path(args.output), "a run is", ".yaml", ".yml")
-    place = Path() if printed else Path(args.output).parent
-    schema, schema_path = _schema_text(), place / SCHEMA_FILE
+        require_ending(Path(output), f"a {'schedule' if args.schedule else 'run'} is", ".yaml", ".yml")
+    place = Path() if printed else Path(output).parent
+    schema, schema_path = ("" if args.schedule else _schema_text()), place / SCHEMA_FILE
     wanted = _wanted(args.symbols)
-    Start(args.name, args.output, DEFAULT_SYMBOLS if wanted is None else wanted, interval=args.interval or "1m").run  # noqa: B018  before any work
+    file = (SCHEDULE_FILE if args.schedule else DEFAULT_FILE) if printed else output
+    _require_start(args, file, wanted)
     if not printed:
-        _require_room(Path(args.output), schema_path, schema, args.force)
+        _require_room(Path(output), schema_path, schema, args.force)
     found, trouble = _found(args.data, place)
     choice = choose(found, wanted, str(Interval.parse(args.interval)) if args.interval else None)
     device, gpu_line = _device(args.device)
-    results = checked(found.folder, choice, _start(args, choice, found, place, device))
-    start = _start(args, _without_failed(choice, results), found, place, device, results)
-    text = (full_text if args.full else short_text)(start, not printed)
+    results = checked(found.folder, choice, _start(args, file, choice, found, place, device))
+    start = _start(args, file, _without_failed(choice, results), found, place, device, results)
+    text, start = _text(args, start, results, not printed)
     for line in account(found, choice, results, start, (*trouble, gpu_line)):
         print(line, file=sys.stderr if printed else sys.stdout)
     if printed:
         sys.stdout.write(text)
         return 0
-    write_text(Path(args.output), text, args.force)
-    if not _is_there(schema_path, schema):
+    write_text(Path(output), text, args.force)
+    if schema and not _is_there(schema_path, schema):
         write_text(schema_path, schema, args.force)
-    print(f"Wrote {args.output}, and beside it {SCHEMA_FILE}, with which editors check it as you type.")
-    print("\n".join(next_step(found, choice, start, args.output)))
+    print(
+        f"Wrote {output}{f', and beside it {SCHEMA_FILE}, with which editors check it as you type' if schema else ''}."
+    )
+    print("\n".join(next_step(found, choice, start, output)))
     return 0
+
+
+def _require_start(args: argparse.Namespace, file: str, wanted: tuple[str, ...] | None) -> None:
+    """Before any work. Raises ConfigurationError for a name, symbol or interval that no run, or no schedule, can have."""
+    start = Start(args.name, file, DEFAULT_SYMBOLS if wanted is None else wanted, interval=args.interval or "1m")
+    start.run  # noqa: B018
+    if args.schedule:
+        parse_schedule(yaml.safe_load(schedule_text(start, timing(start.interval, None), False)))
+
+
+def _text(args: argparse.Namespace, start: Start, results: Sequence[Checked], schema: bool) -> tuple[str, Start]:
+    """What is written, and what it begins with."""
+    if not args.schedule:
+        return (full_text if args.full else short_text)(start, schema), start
+    rows = [one.rows for one in results if one.error is None]
+    times = timing(start.interval, min(rows, default=None))
+    start = replace(start, timing=times)
+    return schedule_text(start, times, args.full), start
 
 
 def _wanted(text: str | None) -> tuple[str, ...] | None:
@@ -99,7 +131,7 @@ def _schema_text() -> str:
 def _require_room(output: Path, schema_path: Path, schema: str, force: bool) -> None:
     """Before anything is looked at or written. Raises ConfigurationError("FileExists")."""
     require_new(output, force)
-    if not _is_there(schema_path, schema):
+    if schema and not _is_there(schema_path, schema):
         require_new(schema_path, force)
 
 
@@ -148,6 +180,7 @@ def _device(given: str | None) -> tuple[str, str]:
 
 def _start(
     args: argparse.Namespace,
+    file: str,
     choice: Choice,
     found: CandleFiles,
     place: Path,
@@ -157,7 +190,7 @@ def _start(
     own = dict.fromkeys(name for one in results for name in one.own)
     return Start(
         name=args.name,
-        file=DEFAULT_FILE if args.output == "-" else args.output,
+        file=file,
         symbols=choice.symbols or DEFAULT_SYMBOLS,
         uri=_uri(place / "data" if found.folder == place and not choice.files else found.folder, place),
         filename=choice.filename,

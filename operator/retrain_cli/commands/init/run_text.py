@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from retrain_api.spec.gate import Gate
 from retrain_api.wire import to_wire
 
 from .choice import USUAL
+from .timing import Timing
 
 SCHEMA_FILE = "retrain.schema.json"
 _COMMENT_COLUMN = 40
@@ -39,6 +40,8 @@ class Start:
     device: str = "CPU"
     own: tuple[str, ...] = ()
     guessed: bool = False
+    timing: Timing | None = None
+    """Of a run that a schedule makes."""
 
     @property
     def run(self) -> RetrainRun:
@@ -49,18 +52,27 @@ class Start:
     def spec(self) -> dict[str, Any]:
         """The fields of the spec that are written in the short form, as JSON-like data."""
         small = self.device == "CPU"
-        data = {"uri": self.uri, "filename": self.filename, "interval": self.interval}
+        data = {"uri": self.uri, "filename": self.filename, "interval": self.interval} | self._freshness()
+        parts = {"validation": self.timing.test, "test": self.timing.test} if self.timing and self.timing.test else None
         return {
             "symbols": list(self.symbols),
             "data": {name: value for name, value in data.items() if (name, value) != ("filename", USUAL)},
+            **({"split": parts} if parts else {}),
             "artifacts": {"uri": "file://./artifacts/"},
             "label": {"horizonBars": 15},
             "model": _SMALL_MODEL if small else _MODEL,
             "training": _SHORT_TRAINING if small else _TRAINING,
             "gate": {"criteria": [to_wire(criterion) for criterion in Gate().criteria]},
-            "promotion": {"policy": "Automatic"},
+            "promotion": {"policy": "Automatic"}
+            | ({"expiresAfter": self.timing.expires_after} if self.timing and self.timing.test else {}),
             "train": {"device": self.device},
         }
+
+    def _freshness(self) -> dict[str, Any]:
+        if self.timing is None:
+            return {}
+        window = {"window": self.timing.window} if self.timing.window else {}
+        return window | {"maxAge": self.timing.max_age, "minNewBars": self.timing.min_new_bars}
 
 
 def quorum(start: Start) -> str:
@@ -74,7 +86,7 @@ def quorum(start: Start) -> str:
 def short_text(start: Start, schema: bool) -> str:
     """The lines that matter, each with what it does; `schema` says whether the schema's file lies beside it."""
     lines = [*_head(start, schema), "# Every other field, with its default: retrain init --full -o full.yaml"]
-    return "\n".join([*lines, *_top(start), *_spec(start, start.spec())]) + "\n"
+    return "\n".join([*lines, *_top(start), *spec_lines(start)]) + "\n"
 
 
 def full_text(start: Start, schema: bool) -> str:
@@ -96,35 +108,59 @@ def _top(start: Start) -> list[str]:
     return [f"apiVersion: {GROUP}/{VERSION}", f"kind: {KIND}", "metadata:", f"  name: {scalar(start.name)}", "spec:"]
 
 
-def _spec(start: Start, spec: Mapping[str, Any]) -> Iterator[str]:
-    yield _line(f"  symbols: {scalar(spec['symbols'])}", _whose(start))
+def spec_lines(start: Start) -> Iterator[str]:
+    """The lines of the spec in the short form."""
+    spec = start.spec()
+    yield commented(f"  symbols: {scalar(spec['symbols'])}", _whose(start))
     yield "  data:"
-    yield _line(f"    uri: {scalar(start.uri)}", "a relative location is one beside this file")
+    yield commented(f"    uri: {scalar(start.uri)}", "a relative location is one beside this file")
     if "filename" in spec["data"]:
         yield f"    filename: {scalar(start.filename)}"
-    yield _line(f"    interval: {scalar(start.interval)}", "time between two bars")
+    yield commented(f"    interval: {scalar(start.interval)}", "time between two bars")
     if start.own:
-        yield _line("    #builtIn: true", "the 31 built-in features, beside the files' own")
+        yield commented("    #builtIn: true", "the 31 built-in features, beside the files' own")
+    yield from _times(start)
     yield "  artifacts:"
-    yield _line("    uri: file://./artifacts/", "models and reports; s3://bucket/path/ for a cluster")
+    yield commented("    uri: file://./artifacts/", "models and reports; s3://bucket/path/ for a cluster")
     yield "  label:"
-    yield _line("    horizonBars: 15", f"is the close higher 15 bars of {start.interval} later?")
+    yield commented("    horizonBars: 15", f"is the close higher 15 bars of {start.interval} later?")
     if start.device == "CPU":
         yield "  # Smaller than the default, to be quick without a GPU; without the next two lines it is the default."
     yield f"  model: {scalar(spec['model'])}"
-    yield _line(f"  training: {scalar(spec['training'])}", "at most so many epochs")
-    yield _line("  gate:", f"{quorum(start)} reach this: gate.minPassed")
+    yield commented(f"  training: {scalar(spec['training'])}", "at most so many epochs")
+    yield commented("  gate:", f"{quorum(start)} reach this: gate.minPassed")
     yield "    criteria:"
     yield from (f"      - {scalar(criterion)}" for criterion in spec["gate"]["criteria"])
     yield "  promotion:"
-    yield _line("    policy: Automatic", "Manual waits for your approval, Never only measures")
+    yield commented("    policy: Automatic", "Manual waits for your approval, Never only measures")
+    if "expiresAfter" in spec["promotion"]:
+        yield commented(
+            f"    expiresAfter: {spec['promotion']['expiresAfter']}",
+            "a service refuses a model that is older than that",
+        )
     yield "  train:"
-    yield _line(f"    device: {start.device}", "GPU or CPU; it never changes by itself")
+    yield commented(f"    device: {start.device}", "GPU or CPU; it never changes by itself")
+
+
+def _times(start: Start) -> Iterator[str]:
+    """What the runs of a schedule say of time, below data."""
+    timing = start.timing
+    if timing is None:
+        return
+    if timing.window:
+        yield commented(f"    window: {timing.window}", "learn from the newest bars alone, as long as this")
+    yield commented(f"    maxAge: {timing.max_age}", "a file whose newest bar is older fails")
+    yield commented(f"    minNewBars: {timing.min_new_bars}", "with fewer new bars a symbol is skipped")
+    if timing.test:
+        yield "  split:"
+        yield commented(f"    validation: {timing.test}", "the bars that choose the epoch")
+        yield commented(f"    test: {timing.test}", "the bars that judge the model, never seen before")
 
 
 def _whose(start: Start) -> str:
     return "put yours here; each has a model of its own" if start.guessed else "each has a model of its own"
 
 
-def _line(text: str, comment: str) -> str:
+def commented(text: str, comment: str) -> str:
+    """A line with what it does."""
     return f"{text:<{_COMMENT_COLUMN - 1}} # {comment}"

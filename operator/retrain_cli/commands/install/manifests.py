@@ -1,7 +1,7 @@
-"""`retrain manifests`: the definition and the manifests of this release, for whoever has the wheel and no clone.
+"""`retrain manifests`: the definitions and the manifests of this release, for whoever has the wheel and no clone.
 
 What kustomize builds of manifests/ lies beside the package, written by manifests/generate.py; a test holds it against
-`kubectl kustomize`. The definition comes from the models, as crds/retrainruns.yaml does.
+`kubectl kustomize`. The definitions come from the models, as those in crds/ do.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ PARTS = ("crds", "manifests")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `retrain manifests` takes."""
     parser.description = (
-        "Prints the CustomResourceDefinition and the manifests of the operator, as `kubectl kustomize` builds them of crds and "
+        "Prints the CustomResourceDefinitions and the manifests of the operator, as `kubectl kustomize` builds them of crds and "
         "manifests/base, or of an overlay of it."
     )
     parser.add_argument(
         "--overlay", choices=OVERLAYS, help="an overlay; approval is the policy of who may approve, alone"
     )
-    parser.add_argument("--only", choices=PARTS, help="the definition alone, or the manifests without it")
+    parser.add_argument("--only", choices=PARTS, help="the definitions alone, or the manifests without them")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,12 +33,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def documents(overlay: str | None, only: str | None) -> list[str]:
-    """The definition, which has to be there before a run is, and the manifests."""
-    from retrain_cli.display.definition import definition
+    """The definitions, which have to be there before a run is, and the manifests."""
+    from retrain_cli.display.definition import every_definition
 
-    with_definition = only == "crds" if only else overlay != "approval"
+    with_definitions = only == "crds" if only else overlay != "approval"
     built = [] if only == "crds" else [manifests(overlay or BASE)]
-    return [*([definition()] if with_definition else []), *built]
+    return [*(every_definition().values() if with_definitions else ()), *built]
 
 
 def manifests(name: str) -> str:

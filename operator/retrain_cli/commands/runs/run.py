@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import TextIO
 
 from retrain_api.extras import require
@@ -22,6 +20,7 @@ from retrain_cli.display.summary import kept, reports_today
 from retrain_cli.display.terminal import open_display
 from retrain_cli.inputs.locations import resolve_locations
 from retrain_cli.inputs.run_file import load_run
+from retrain_cli.inputs.stop import Stop
 from retrain_client.handle import new_token
 from retrain_client.local.executor import Executor, is_done
 from retrain_client.local.state import RunFolder, open_folder, take_lock
@@ -80,18 +79,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-class _Stop:
-    """Whether somebody asked to stop, by Ctrl-C or SIGTERM."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._request)
-
-    def _request(self, _number: int, _frame: FrameType | None) -> None:
-        self.requested = True
-
-
 def run(args: argparse.Namespace) -> int:
     """Run to the end or until stopped. Raises ConfigurationError for an invalid file."""
     loaded = _load(args.file)
@@ -99,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     folder = open_folder(args.state_dir, loaded.metadata.namespace, loaded.metadata.name)
     out = sys.stderr if args.json else sys.stdout
     lock = take_lock(folder, lambda text: print(text, file=out, flush=True))
-    stop = _Stop()
+    stop = Stop()
     if args.rerun is not None:
         folder.write_answer(ANNOTATION_RERUN, args.rerun or new_token())
     identified = folder.identify(loaded)

@@ -19,6 +19,7 @@ from retrain_api.gate.verdict import Candidate, judge
 from retrain_api.keys import changed, digest
 from retrain_api.names import folder
 from retrain_api.run import RetrainRun
+from retrain_api.spec.run import RetrainRunSpec
 from retrain_api.status.run import GateStatus
 from retrain_api.status.symbol import SymbolStatus
 from retrain_api.wire import to_wire
@@ -44,7 +45,12 @@ class Decision:
 
 
 def judgement_of(run: RetrainRun, symbols: Sequence[SymbolStatus]) -> Judgement:
-    """The gate's verdict from the stored measurements. A symbol without one is an Error, with its reason."""
+    """The gate's verdict on a run, from the stored measurements."""
+    return judgement_by(run.spec, symbols)
+
+
+def judgement_by(spec: RetrainRunSpec, symbols: Sequence[SymbolStatus]) -> Judgement:
+    """What a spec's gate says of stored measurements. A symbol without one is an Error, with its reason."""
     candidates = [
         Candidate(
             entry.symbol,
@@ -53,7 +59,7 @@ def judgement_of(run: RetrainRun, symbols: Sequence[SymbolStatus]) -> Judgement:
         )
         for entry in symbols
     ]
-    return judge(run.spec.gate, run.spec.required, candidates, run.spec.promotion.require_improvement)
+    return judge(spec.gate, spec.required, candidates, spec.promotion.require_improvement)
 
 
 def _unmeasured(entry: SymbolStatus) -> str:

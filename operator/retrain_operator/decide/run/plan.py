@@ -32,7 +32,7 @@ from retrain_operator.decide.conditions import ConditionDraft, conditions
 from retrain_operator.decide.context import Context, Settings
 from retrain_operator.decide.job_reasons import held_up
 from retrain_operator.decide.phase_job import Waiting
-from retrain_operator.state.effects import Basis, Deletion, Event, Plan, Steps, deletions
+from retrain_operator.state.effects import Basis, Deletion, Event, Plan, RunPlan, Steps, deletions
 from retrain_operator.state.view import RunView
 
 from . import checking, columns, delivering, evaluating, publishing, training
@@ -67,7 +67,7 @@ class _Draft:
     checked: ConditionDraft | None = None
 
 
-def plan(run: RetrainRun, view: RunView, now: datetime, settings: Settings) -> Plan:
+def plan(run: RetrainRun, view: RunView, now: datetime, settings: Settings) -> RunPlan:
     """Decide what to do about one run. `now` is an aware UTC time."""
     as_of = as_of_work(run) or run.spec.data.as_of(now)
     context = Context(run, view, now, _image(run, settings), settings.evaluator_image, as_of)
@@ -82,7 +82,7 @@ def plan(run: RetrainRun, view: RunView, now: datetime, settings: Settings) -> P
     return _planned(context, draft)
 
 
-def _planned(context: Context, draft: _Draft) -> Plan:
+def _planned(context: Context, draft: _Draft) -> RunPlan:
     draft = replace(draft, stale=still_stale(context.run) if draft.stale is None else draft.stale)
     status, steps = _status(context, draft), draft.steps
     events = _events(context.run.status, status, draft)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from support.planning import run_document
 
+from retrain_api.names import PLURAL, SCHEDULE_PLURAL
 from retrain_api.run import parse_run
-from retrain_api.schema.crd import crd, spec_schema
+from retrain_api.schema.crd import crd, definitions, schedule_spec_schema, spec_schema
 from retrain_api.schema.reference import fields, reference
 from retrain_api.spec.run import RetrainRunSpec
 from retrain_api.wire import to_wire
@@ -28,15 +29,30 @@ def test_checked_in_files_are_what_the_models_say() -> None:
     assert stale == [], "run `make generate`"
 
 
-def test_names_columns_and_subresource() -> None:
-    spec = crd()["spec"]
+@pytest.mark.parametrize(
+    ("plural", "short", "columns"),
+    [
+        (PLURAL, "rtr", ["State", "Trained", "Progress", "Gate", "Promoted", "Age", "Learnt*", "Message*"]),
+        (SCHEDULE_PLURAL, "rts", ["Schedule", "State", "Last", "Result", "Next", "Age", "Message*"]),
+    ],
+)
+def test_names_columns_and_subresource(plural: str, short: str, columns: list[str]) -> None:
+    spec = crd(plural)["spec"]
     version = spec["versions"][0]
-    assert spec["names"]["shortNames"] == ["rtr"]
+    assert spec["names"]["shortNames"] == [short]
     assert spec["names"]["categories"] == ["all"]
     assert spec["scope"] == "Namespaced"
     assert version["subresources"] == {"status": {}}
-    shown = [column["name"] for column in version["additionalPrinterColumns"] if not column.get("priority")]
-    assert shown == ["State", "Trained", "Progress", "Gate", "Promoted", "Age"]
+    shown = [column["name"] + "*" * column.get("priority", 0) for column in version["additionalPrinterColumns"]]
+    assert shown == columns
+
+
+@pytest.mark.parametrize("plural", definitions())
+def test_a_column_shows_a_field_that_there_is(plural: str) -> None:
+    version = crd(plural)["spec"]["versions"][0]
+    paths = {path for path, _, _ in nodes(version["schema"]["openAPIV3Schema"])}
+    shown = {column["jsonPath"] for column in version["additionalPrinterColumns"]}
+    assert shown - paths == {".metadata.creationTimestamp"}
 
 
 def nodes(
@@ -52,12 +68,19 @@ def nodes(
         yield from nodes(node["additionalProperties"], f"{path}.*", in_entry)
 
 
-WHOLE_SCHEMA = list(nodes(crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]))
+WHOLE_SCHEMA = [
+    (f"{plural} {path}", node, in_entry)
+    for plural in definitions()
+    for path, node, in_entry in nodes(crd(plural)["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+]
 
 
 def test_every_kind_of_place_is_in_the_schema() -> None:
     paths = {path for path, _, _ in WHOLE_SCHEMA}
-    assert {".spec.pods.env[].value", ".spec.pods.labels.*", ".status.conditions[].type"} <= paths
+    assert {f"retrainruns .{path}" for path in ("spec.pods.env[].value", "spec.pods.labels.*")} <= paths
+    assert {
+        f"retrainschedules .{path}" for path in ("spec.runTemplate.spec.pods.env[].value", "status.recent[].run")
+    } <= paths
 
 
 def test_every_node_is_structural() -> None:
@@ -85,7 +108,8 @@ def test_an_entry_of_a_list_is_stored_as_it_was_written() -> None:
 
 
 def test_every_field_is_described() -> None:
-    assert [path for path, node, _ in FIELDS if not node.get("description", "").endswith(".")] == []
+    found = [*FIELDS, *fields(schedule_spec_schema(), "schedule")]
+    assert [path for path, node, _ in found if not node.get("description", "").endswith(".")] == []
 
 
 def test_every_list_and_text_of_the_spec_is_bounded() -> None:
@@ -93,7 +117,7 @@ def test_every_list_and_text_of_the_spec_is_bounded() -> None:
     bounds = {"array": "maxItems", "string": "maxLength"}
     unbounded = [
         path
-        for path, node, _ in nodes(SPEC, "spec")
+        for path, node, _ in (*nodes(SPEC, "spec"), *nodes(schedule_spec_schema(), "schedule"))
         if (node.get("type") in bounds and bounds[node["type"]] not in node and "enum" not in node)
         or ("additionalProperties" in node and "maxProperties" not in node)
     ]
@@ -157,8 +181,19 @@ def merge_patched(live: Any, patch: Any) -> Any:
 
 
 def test_the_reference_has_a_row_for_every_field() -> None:
-    page = reference()
-    assert [path for path, _, _ in FIELDS if f"| `{path}` |" not in page] == []
+    run, _, schedule = reference().partition("# RetrainSchedule\n")
+    own = [
+        path for path, _, _ in fields(schedule_spec_schema(), "spec") if not path.startswith("spec.runTemplate.spec.")
+    ]
+    assert [path for path, _, _ in FIELDS if f"| `{path}` |" not in run] == []
+    assert [path for path in own if f"| `{path}` |" not in schedule] == []
+
+
+def test_the_reference_has_the_fields_of_a_run_once() -> None:
+    assert (
+        reference().count("training.epochs` | integer") == 1
+        and "Its fields are [those of a run](#spec)." in reference()
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,8 +203,10 @@ def test_the_reference_has_the_defaults_that_the_models_fill_into_entries(row: s
     assert f"| {row} |" in reference()
 
 
-@pytest.mark.parametrize(("path", "default"), [(".spec.backups[].required", "false"), (".spec.pods.env[].value", '""')])
+@pytest.mark.parametrize(("path", "default"), [("spec.backups[].required", "false"), ("spec.pods.env[].value", '""')])
 def test_kubectl_explain_has_them_too(path: str, default: str) -> None:
-    assert [node["description"].rpartition("Default: ")[2] for name, node, _ in WHOLE_SCHEMA if name == path] == [
-        f"{default}."
-    ]
+    assert [
+        node["description"].rpartition("Default: ")[2]
+        for name, node, _ in WHOLE_SCHEMA
+        if name == f"retrainruns .{path}"
+    ] == [f"{default}."]

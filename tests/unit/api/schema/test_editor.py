@@ -1,4 +1,4 @@
-"""The JSON Schema for editors: what a run may be it accepts, and what has a wrong name or type it refuses."""
+"""The JSON Schema for editors: what a run or a schedule may be it accepts, and what has a wrong name or type it refuses."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import pytest
 import yaml
 from support.json_schema import violations
 from support.places import ROOT
+from support.whole import WHOLE_SCHEDULE
 
 from retrain_api.errors import ConfigurationError
 from retrain_api.run import parse_run
-from retrain_api.schema.crd import spec_schema
+from retrain_api.schedule import parse_schedule
+from retrain_api.schema.crd import schedule_spec_schema, spec_schema
 from retrain_api.schema.editor import editor_schema
 
 SCHEMA = editor_schema()
@@ -90,7 +92,50 @@ def test_unknown_fields_wrong_types_and_bounds_are_refused(spec: dict[str, Any],
 def test_a_document_of_another_kind_is_refused(missing: str) -> None:
     document = {name: part for name, part in run().items() if name != missing}
     assert violations(SCHEMA, document) == [f": required ({missing})"]
-    assert violations(SCHEMA, run() | {"kind": "Deployment"}) == ["kind: one of ['RetrainRun']"]
+    assert violations(SCHEMA, run() | {"kind": "Deployment"}) == ["kind: one of ['RetrainRun', 'RetrainSchedule']"]
+
+
+def schedule(template: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "retrain.crpbot.dev/v1alpha1",
+        "kind": "RetrainSchedule",
+        "metadata": {"name": "every-saturday"},
+        "spec": {"schedule": "0 3 * * 6", "runTemplate": {"spec": run(**(template or {}))["spec"]}, **spec},
+    }
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        schedule(),
+        schedule(walkForward=None, timeZone=None, startingDeadlineSeconds=None),
+        schedule({"split": {"test": "14d"}}, walkForward={"slots": 8}, suspend=True),
+        schedule() | {"spec": WHOLE_SCHEDULE},
+    ],
+    ids=["the least", "with nothing yet", "with a proof", "with everything"],
+)
+def test_what_a_schedule_takes_is_accepted(document: dict[str, Any]) -> None:
+    parse_schedule(document)
+    assert violations(SCHEMA, document) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (schedule(timezone="UTC"), "spec: additionalProperties (timezone)"),
+        (schedule({"epochs": 5}), "spec.runTemplate.spec: additionalProperties (epochs)"),
+        (schedule({"training": {"epochs": 0}}), "spec.runTemplate.spec.training.epochs: minimum 1"),
+        (schedule(walkForward={"slots": 100}), "spec.walkForward.slots: maximum 52"),
+        (schedule(schedule=5), "spec.schedule: type string"),
+        (schedule() | {"metadata": {"name": "n" * 41}}, "metadata.name: maxLength 40"),
+        (schedule() | {"spec": run()["spec"]}, "spec: required (schedule)"),
+    ],
+    ids=str,
+)
+def test_a_wrong_schedule_is_refused(document: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError):
+        parse_schedule(document)
+    assert said in violations(SCHEMA, document)
 
 
 def fields(node: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -99,9 +144,9 @@ def fields(node: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tupl
         yield from fields(child.get("items", child), (*path, name))
 
 
-def described(path: tuple[str, ...]) -> dict[str, Any]:
+def described(kind: str, path: tuple[str, ...]) -> dict[str, Any]:
     """The schema of a field, references and alternatives resolved."""
-    node: dict[str, Any] = SCHEMA["properties"]["spec"]
+    node: dict[str, Any] = SCHEMA["definitions"][kind]["properties"]["spec"]
     for name in path:
         node = next(option["properties"][name] for option in resolved(node) if name in option.get("properties", {}))
     return node
@@ -116,9 +161,16 @@ def resolved(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from resolved(option)
 
 
-@pytest.mark.parametrize("path", list(fields(spec_schema())), ids=".".join)
-def test_every_field_that_the_api_server_knows_is_described(path: tuple[str, ...]) -> None:
-    assert any(option.get("description") for option in resolved(described(path)))
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        *(("RetrainRun", path) for path in fields(spec_schema())),
+        *(("RetrainSchedule", path) for path in fields(schedule_spec_schema())),
+    ],
+    ids=lambda part: part if isinstance(part, str) else ".".join(part),
+)
+def test_every_field_that_the_api_server_knows_is_described(kind: str, path: tuple[str, ...]) -> None:
+    assert any(option.get("description") for option in resolved(described(kind, path)))
 
 
 def test_no_pattern_and_nothing_of_kubernetes_is_left() -> None:
@@ -128,5 +180,5 @@ def test_no_pattern_and_nothing_of_kubernetes_is_left() -> None:
 
 def test_it_is_made_anew_each_time() -> None:
     before = copy.deepcopy(SCHEMA)
-    editor_schema()["properties"]["spec"]["properties"].clear()
+    editor_schema()["definitions"]["RetrainRun"]["properties"].clear()
     assert editor_schema() == before

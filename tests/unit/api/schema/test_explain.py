@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retrain_api.errors import ConfigurationError
+from retrain_api.names import SCHEDULE_KIND
 from retrain_api.schema.explain import explained
 from retrain_api.schema.near import writable
 
@@ -52,6 +53,25 @@ def test_a_path_is_taken_as_messages_and_kubectl_write_it(path: str) -> None:
     assert explained(path, 80)[0] == "spec.gate.criteria.atLeast: number"
 
 
+@pytest.mark.parametrize("path", ["rts", "RetrainSchedule", "retrainschedules"])
+def test_a_schedule_is_named_before_the_path(path: str) -> None:
+    assert explained(path, 80)[0] == "RetrainSchedule, retrain.crpbot.dev/v1alpha1"
+    assert explained(f"{path}.spec.suspend", 80)[1] == "Make no runs; those under way go on."
+    assert explained(f"{path}.spec.runTemplate.spec.suspend", 80)[1].startswith("Stop the work")
+
+
+def test_a_field_that_a_schedule_alone_has_needs_no_name_before_it() -> None:
+    assert explained("spec.walkForward.slots", 80) == [
+        "spec.walkForward.slots: integer, 1 to 52, default 6",
+        "How many past slots are replayed.",
+    ]
+
+
+@pytest.mark.parametrize("path", writable(SCHEDULE_KIND))
+def test_every_field_of_a_schedule_is_explained_within_the_width(path: str) -> None:
+    assert all(len(line) <= 60 for line in explained(f"rts.{path}", 60))
+
+
 def test_a_rule_stands_with_its_section() -> None:
     assert (
         "Rule: exactly one of secretName, serviceAccountName and rcloneConfigSecretName"
@@ -74,6 +94,8 @@ def test_every_field_is_explained_within_the_width(path: str) -> None:
         ("epochs", "There is no field epochs; epochs belongs in spec.training."),
         ("spec.device", "There is no field spec.device; device belongs in spec.train or spec.evaluate."),
         ("status.promotoin", "There is no field status.promotoin; did you mean promotion?"),
+        ("rts.spec.xyzzy", "There is no field spec.xyzzy; `retrain explain rts.spec` lists what there is."),
+        ("rts.spec.epochs", "There is no field spec.epochs; epochs belongs in spec.runTemplate.spec.training."),
         ("spec.xyzzy", "There is no field spec.xyzzy; `retrain explain spec` lists what there is."),
         ("xyzzy", "There is no field xyzzy; `retrain explain` lists what there is."),
         (

@@ -6,6 +6,7 @@ import pytest
 from support.planning import run_document
 
 from retrain_api.errors import ConfigurationError
+from retrain_api.names import KIND, SCHEDULE_KIND
 from retrain_api.run import parse_run
 from retrain_api.schema.near import METADATA, suggestion, writable
 
@@ -24,6 +25,13 @@ PLACES: dict[str, tuple[str, str, str]] = {
     "a slip of another section": ("spec.training", "lookback", "did you mean spec.model.lookbackBars?"),
     "nothing near": ("spec", "xyzzy", ""),
 }
+IN_A_SCHEDULE: dict[str, tuple[str, str, str]] = {
+    "a slip": ("spec", "timezone", "did you mean timeZone?"),
+    "as a CronJob has it": ("spec", "successfulJobsHistoryLimit", "did you mean runsHistoryLimit?"),
+    "a field of the run": ("spec", "symbols", "symbols belongs in spec.runTemplate.spec"),
+    "of the proof": ("spec", "slots", "slots belongs in spec.walkForward"),
+    "a slip in the run": ("spec.runTemplate.spec.training", "epocs", "did you mean epochs?"),
+}
 
 
 @pytest.mark.parametrize(("parent", "name", "meant"), PLACES.values(), ids=PLACES)
@@ -31,10 +39,16 @@ def test_what_was_meant(parent: str, name: str, meant: str) -> None:
     assert suggestion(parent, name, writable()) == meant
 
 
-def test_every_field_is_found_from_the_top() -> None:
-    for path in writable():
+@pytest.mark.parametrize(("parent", "name", "meant"), IN_A_SCHEDULE.values(), ids=IN_A_SCHEDULE)
+def test_what_was_meant_in_a_schedule(parent: str, name: str, meant: str) -> None:
+    assert suggestion(parent, name, writable(SCHEDULE_KIND)) == meant
+
+
+@pytest.mark.parametrize("kind", [KIND, SCHEDULE_KIND])
+def test_every_field_is_found_from_the_top(kind: str) -> None:
+    for path in writable(kind):
         parent, _, name = path.rpartition(".")
-        found = suggestion("nowhere", name, writable())
+        found = suggestion("nowhere", name, writable(kind))
         assert found.startswith((f"{name} belongs in ", "did you mean ")) or not parent, path
 
 
@@ -48,5 +62,7 @@ def test_a_field_at_the_wrong_depth_is_one_sentence_of_the_file() -> None:
 
 def test_metadata_is_what_the_run_reads() -> None:
     document = run_document()
-    document["metadata"] |= {name: {} for name in METADATA if name not in document["metadata"] and name != "namespace"}
+    document["metadata"] |= {
+        name: {} for name in METADATA[KIND] if name not in document["metadata"] and name != "namespace"
+    }
     assert parse_run(document).metadata.name

@@ -1,4 +1,4 @@
-"""What GitOps tools make of a run by kstatus, from the moment the API server stores it.
+"""What GitOps tools make of a run, and of a schedule, by kstatus, from the moment the API server stores it.
 
 `kstatus` below follows sigs.k8s.io/cli-utils (pkg/kstatus/status, generic.go), which Flux uses: first a deletion, then the generation,
 then Reconciling and Stalled. (What none of them settles depends on Ready; of a run that has ended, Ready agrees.)
@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 from support.planning import Cluster, passing, run_document
+from support.schedule_world import World, schedule_document
 
 from retrain_api.run import parse_run
-from retrain_api.status.run import NEVER, UNSEEN, RetrainRunStatus
+from retrain_api.status.run import NEVER, UNSEEN, RetrainRunStatus, State
+from retrain_api.status.schedule import UNSEEN_SCHEDULE
 from retrain_api.wire import to_wire
 
 
@@ -85,3 +87,41 @@ def test_a_time_that_an_older_release_invented_does_not_stay() -> None:
     cluster.settle()
     kept = {each.type: each.last_transition_time for each in cluster.run.status.conditions}
     assert kept["Reconciling"] == "2026-01-05T12:00:00Z"
+
+
+def schedule_unseen() -> dict[str, Any]:
+    return schedule_document() | {"status": UNSEEN_SCHEDULE}
+
+
+def schedule_of(**spec: Any) -> dict[str, Any]:
+    world = World.of(**spec)
+    world.settle()
+    return world.document
+
+
+def schedule_after(state: State) -> dict[str, Any]:
+    world = World.of(pauseAfterFailures=1)
+    world.until("2026-11-28T03:00:00Z")
+    world.end_all(state)
+    world.settle()
+    return world.document
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (schedule_unseen, "InProgress"),
+        (schedule_of, "Current"),
+        (lambda: schedule_of(walkForward={}), "Current"),
+        (lambda: schedule_of(suspend=True), "Current"),
+        (lambda: schedule_after("Promoted"), "Current"),
+        (lambda: schedule_after("Rejected"), "Current"),
+        (lambda: schedule_after("Failed"), "Failed"),
+        (lambda: schedule_of() | {"metadata": schedule_document()["metadata"] | {"generation": 2}}, "InProgress"),
+    ],
+    ids=["never seen", "accepted", "proving", "suspended", "promoted", "rejected", "paused", "changed since"],
+)
+def test_a_tool_waits_for_a_schedule_until_it_is_accepted_and_no_longer(
+    make: Callable[[], dict[str, Any]], expected: str
+) -> None:
+    assert kstatus(make()) == expected

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrain_operator.kube.api import ApiError, resource_of
-from retrain_operator.kube.apply import lasting, merge_patch
+from retrain_operator.kube.patch import merge_patch
+from retrain_operator.kube.refusals import lasting
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=2)
 VALUES = LEAVES.filter(lambda value: value is not None)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.bodies import job_body, pod_body, run_body
+from support.bodies import job_body, pod_body, run_body, schedule_body
 
 from retrain_api.status.progress import Progress
 from retrain_operator.state.cache import Cache
@@ -23,9 +23,8 @@ KEY = ("team", "improved-lstm")
 
 def filled() -> Cache:
     cache = Cache()
-    cache.put("runs", run_body())
-    cache.put("jobs", job_body())
-    cache.put("pods", pod_body())
+    for kind, body in BODIES.items():
+        cache.put(kind, body())
     return cache
 
 
@@ -113,8 +112,13 @@ def test_pods_that_ran_and_are_gone_still_count_as_attempts() -> None:
     assert [job.attempts for job in cache.view("run-1").jobs] == [2]
 
 
-BODIES: dict[Kind, Callable[..., dict[str, Any]]] = {"runs": run_body, "jobs": job_body, "pods": pod_body}
-UIDS: dict[Kind, str] = {"runs": "run-1", "jobs": "job-1", "pods": "pod-1"}
+BODIES: dict[Kind, Callable[..., dict[str, Any]]] = {
+    "schedules": schedule_body,
+    "runs": run_body,
+    "jobs": job_body,
+    "pods": pod_body,
+}
+UIDS: dict[Kind, str] = {"schedules": "schedule-1", "runs": "run-1", "jobs": "job-1", "pods": "pod-1"}
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -189,12 +193,20 @@ class Life:
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Life]:
-    """What was true, one after the other: two runs of the same name, Jobs of the first one's UID, and a pod."""
+    """What was true, one after the other: two schedules and two runs of the same name, Jobs of the first one's UID, and a pod."""
     lives, clock = list[Life](), 0
-    for kind, uid in [("runs", "run-1"), ("runs", "run-2"), ("jobs", "job-1"), ("jobs", "job-2"), ("pods", "pod-1")]:
+    for kind, uid in [
+        ("schedules", "schedule-1"),
+        ("schedules", "schedule-2"),
+        ("runs", "run-1"),
+        ("runs", "run-2"),
+        ("jobs", "job-1"),
+        ("jobs", "job-2"),
+        ("pods", "pod-1"),
+    ]:
         count = draw(st.integers(1, 3))
         # A name is free only once its first run is gone.
-        ends = uid == "run-1" or draw(st.booleans())
+        ends = uid in ("run-1", "schedule-1") or draw(st.booleans())
         versions = tuple(range(clock + 1, clock + count + 1))
         clock += count + 1
         lives.append(Life(kind, uid, versions, clock if ends else None))  # type: ignore[arg-type]

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from support.drawn_markets import TRAIN_BARS, as_predictions, drawn
 
 from retrain_api.gate.verdict import Candidate, judge
 from retrain_api.measurement import Measurement
-from retrain_api.run import RetrainRun, parse_run
+from retrain_api.run import RetrainRun
 from retrain_api.spec.evaluation import Evaluation
+from retrain_cli.inputs.run_file import load_run_or_template
 from retrain_trainer.measure.assess import assess, measurement
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[4] / "examples").glob("*.yaml"))
@@ -45,10 +45,10 @@ def promoted(run: RetrainRun, seeds: range, skill: float = 0.0) -> int:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_at_most_one_model_without_skill_in_twenty_is_promoted(path: Path) -> None:
-    assert promoted(parse_run(yaml.safe_load(path.read_text())), range(MARKETS)) <= MOST
+    assert promoted(load_run_or_template(path), range(MARKETS)) <= MOST
 
 
 def test_models_with_skill_are_promoted() -> None:
     """A true accuracy of 63 %: else nothing would be shown above."""
     (path,) = [path for path in EXAMPLES if path.stem == "04-manual-approval"]
-    assert promoted(parse_run(yaml.safe_load(path.read_text())), range(20), skill=0.5) >= 15
+    assert promoted(load_run_or_template(path), range(20), skill=0.5) >= 15

@@ -122,7 +122,7 @@ def test_an_override_may_go_back_to_a_model_tested_on_older_bars_and_the_pointer
     assert (pointer.override, pointer.approved_by) == (True, why)
     assert pointer.as_previous().override and pointer.as_previous().approved_by == why
     text = store.read(result.markdown.removeprefix(store.uri_of(""))).data.decode()
-    assert text.count("**Override:** BTC-USD promoted by override, not by the gate: Ann: a trial on paper.") == 2
+    assert text.count("**Override:** BTC-USD promoted by override, not by the gate: Ann: a trial on paper.") == 1
     assert json.loads(store.read(result.results.removeprefix(store.uri_of(""))).data)["override"] is True
 
 

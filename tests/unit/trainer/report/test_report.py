@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.publishing_case import measured
-from support.report_case import DOCUMENT, SYMBOLS, facts, original
+from support.report_case import SYMBOLS, facts, original, row, rows, section, whole_facts
 
 from retrain_api.documents.results import NotPromoted, Promoted
 from retrain_api.gate.verdict import Candidate, judge
@@ -19,31 +18,90 @@ from retrain_api.spec.gate import Criterion, Gate
 from retrain_api.wire import to_wire
 from retrain_trainer.model.pointer import Previous, Promotion, TestPeriod
 from retrain_trainer.report.advice import RULES
-from retrain_trainer.report.html import page
 from retrain_trainer.report.sections import render
 from retrain_trainer.report.text import plain
-from retrain_trainer.report.value import value
 from retrain_trainer.tasks.publish import results_document
 
-
-def section(text: str, title: str) -> str:
-    return text.split(f"## {title}\n")[1].split("\n## ")[0]
+PARTS = ["Asked", "Verdict", "Next steps", "Account", "Evidence", "Luck", "Predecessor", "Lineage"]
 
 
-def row(text: str, title: str, name: str) -> list[str]:
-    line = next(line for line in section(text, title).splitlines() if line.startswith(f"| {name} "))
-    return [cell.strip() for cell in line.strip("|").split("|")]
+def test_the_order_is_that_of_whoever_trades() -> None:
+    text = render(whole_facts())
+    assert [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")] == PARTS
+    assert text.startswith(
+        "# BTC-USD +10 %, ETH-USD +10 %, SOL-USD +10 %: Pass\n\nReport 3 of default/nightly, 2025-06-24 02:00 UTC\n"
+    )
 
 
-def test_the_verdict_comes_first_with_its_class_and_each_models_reason() -> None:
+def test_a_part_of_which_nothing_is_known_is_left_out() -> None:
     text = render(facts(original()))
-    head = text.split("\n## ")[0]
-    assert head.startswith("# Retraining report 3: default/nightly\n")
+    assert [part for part in PARTS if not section(text, part)] == ["Luck", "Predecessor"]
+
+
+def test_each_sentence_is_said_once() -> None:
+    lines = render(whole_facts()).splitlines()
+    said = [line for line in lines if line.startswith("- ") or (line and line[0].isalpha())]
+    assert len(said) > 15 and len(said) == len(set(said))
+    bare = [line.split(": ", 1)[-1] for line in said if not line.startswith("- Predictions of")]
+    assert len(bare) == len(set(bare))
+
+
+@pytest.mark.parametrize(
+    ("measurements", "title"),
+    [
+        ({"A-USD": measured(0.7), "B-USD": measured(0.6)}, "# A-USD +10 %, B-USD +10 %: Fail"),
+        (
+            {
+                "A-USD": measured(0.7, metrics=Metrics(accuracy=0.6, pnl=-0.123456)),
+                "B-USD": measured(0.7, metrics=Metrics(accuracy=0.6, pnl=0.0)),
+            },
+            "# A-USD -12.3 %, B-USD 0 %: Fail",
+        ),
+        ({"A-USD": None}, "# A-USD: Error"),
+        ({f"{n}-USD": measured(0.7) for n in "ABCDE"}, "# A-USD +10 %, B-USD +10 %, C-USD +10 %, 2 more: Pass"),
+    ],
+)
+def test_the_title_has_symbols_pnl_and_verdict(measurements: dict[str, Any], title: str) -> None:
+    assert render(facts(measurements)).startswith(title + "\n")
+
+
+def test_the_verdict_has_its_class_and_the_reason_of_each_model_that_fails() -> None:
+    head = section(render(facts(original())), "Verdict")
     assert (
         "**Pass, Acceptable** (enough models pass, though not all): 2 of 3 models pass (BTC-USD and ETH-USD), 2 required."
         in head
     )
-    assert "- BTC-USD passes.\n- ETH-USD passes.\n- SOL-USD fails: accuracy 66.8 % is 1.2 points below 68 %." in head
+    assert "- SOL-USD fails: accuracy 66.8 % is 1.2 points below 68 %.\n" in head
+
+
+def judged_as(verdicts: dict[str, str], reason: str = "it may be luck") -> Any:
+    """Facts of a run whose models have these verdicts."""
+    known = facts({symbol: measured(0.7) for symbol in verdicts})
+    words = {"Suspect": "is suspect", "Inconclusive": "is inconclusive", "Fail": "fails"}
+    models = tuple(
+        model.model_copy(
+            update={
+                "verdict": verdicts[model.symbol],
+                "reasons": (f"{model.symbol} {words[verdicts[model.symbol]]}: {reason}",),
+            }
+        )
+        for model in known.judgement.models
+    )
+    return replace(known, judgement=known.judgement.model_copy(update={"models": models, "verdict": "Inconclusive"}))
+
+
+def test_the_words_for_a_verdict_are_explained_where_they_stand() -> None:
+    text = section(render(judged_as({"A-USD": "Suspect", "B-USD": "Inconclusive"})), "Verdict")
+    assert "**Suspect**: a figure or a feature is too good to be true; a person has to find out why" in text
+    assert "**Inconclusive**: the points would do and the evidence does not" in text
+    assert "**Suspect**" not in section(render(facts(original())), "Verdict")
+
+
+def test_one_reason_of_several_models_is_said_once() -> None:
+    text = section(render(judged_as({"A-USD": "Suspect", "B-USD": "Suspect"}, "feature x knows later bars")), "Verdict")
+    assert "- A-USD and B-USD are suspect: feature x knows later bars.\n" in text
+    failed = section(render(facts({"A-USD": None, "B-USD": None, "C-USD": measured(0.6)})), "Verdict")
+    assert "- A-USD and B-USD have no verdict: its training failed: the loss is not finite.\n" in failed
 
 
 @pytest.mark.parametrize(
@@ -67,29 +125,29 @@ def test_the_lineage_names_the_predictions_that_every_figure_follows_from() -> N
     assert "Predictions of" not in render(facts(original()))  # measured by a release that kept none
 
 
-def test_each_judged_value_stands_beside_its_margin_and_a_miss_is_bold() -> None:
+def test_each_criterion_has_its_margin_and_a_miss_is_bold() -> None:
     text = render(facts(original() | {"BTC-USD": measured(0.513, 0.07), "ETH-USD": measured(0.68, 0.05)}))
-    assert row(text, "Models", "BTC-USD")[1:4] == [
-        "Fail",
-        "**51.3 %** (16.7 points below 68 %)",
-        "**7.0 %** (2.0 points above 5 %)",
-    ]
-    assert row(text, "Models", "ETH-USD")[2:4] == ["68.0 % (exactly 68 %)", "5.0 % (exactly 5 %)"]
-    assert row(text, "Models", "SOL-USD")[4:] == ["0.6", "50 %", "10 %", "1", "20 %", "10,000", "600"]
+    (accuracy, calibration) = rows(text, "Verdict", "BTC-USD")
+    assert (accuracy["Verdict"], accuracy["Criterion"]) == ("**Fail**", "Accuracy \\>= 68 %")
+    assert (accuracy["Measured"], accuracy["Distance"]) == ("**51.3 %**", "16.7 points short")
+    assert (calibration["Measured"], calibration["Distance"]) == ("**7.0 %**", "2.0 points short")
+    assert [each["Distance"] for each in rows(text, "Verdict", "ETH-USD")] == ["exactly met"] * 2
+    assert rows(text, "Verdict", "SOL-USD")[1]["Distance"] == "0.1 points clear"
 
 
-def test_a_criterion_outside_the_usual_columns_gets_one() -> None:
-    gate = Gate(criteria=(Criterion(metric="auc", at_least=0.75),))
-    text = render(facts(original(), gate=gate))
-    assert "| AUC |" in section(text, "Models")
-    assert "**0.700** (0.050 below 0.75)" in row(text, "Models", "BTC-USD")
-    assert row(text, "Models", "BTC-USD")[2] == "71.2 %"
+def test_any_criterion_has_a_row() -> None:
+    gate = Gate(criteria=(Criterion(metric="auc", at_least=0.75), Criterion(metric="sharpe", at_least=1.5)))
+    found = rows(render(facts(original(), gate=gate)), "Verdict", "BTC-USD")
+    assert [each["Criterion"] for each in found] == ["AUC \\>= 0.75", "Sharpe ratio \\>= 1.5"]
+    assert [each["Measured"] for each in found] == ["**0.700**", "**1.00**"]
 
 
 def test_a_model_that_broke_is_named_and_has_no_numbers() -> None:
     text = render(facts(original() | {"SOL-USD": None}))
-    assert row(text, "Models", "SOL-USD") == ["SOL-USD", "Error", *["-"] * 9]
+    assert set(row(text, "Verdict", "SOL-USD").values()) == {"SOL-USD", "**Error**", "-"}
+    assert not row(text, "Account", "SOL-USD") and not row(text, "Evidence", "SOL-USD")
     assert "SOL-USD has no verdict: its training failed: the loss is not finite." in text
+    assert "**Error**: there is nothing to judge, because a phase failed." in text
     steps = section(text, "Next steps")
     # Applying the same run anew would do nothing: the failure is remembered.
     assert "**Nothing to judge**: SOL-USD. Fix the cause named above, then use `retrain retry " in steps
@@ -105,60 +163,6 @@ def test_one_market_under_three_names_is_told_first_and_counts_once() -> None:
     text = render(facts({symbol: measured(0.72, market="A" * 14) for symbol in SYMBOLS}))
     assert "3 of 3 models pass (BTC-USD, ETH-USD and SOL-USD) and count as 1, 2 required." in text
     assert "- BTC-USD, ETH-USD and SOL-USD move together bar for bar, so they are one market." in text
-    assert text.index("one market") < text.index("BTC-USD passes.")
-
-
-USD1 = Measurement(
-    metrics=Metrics(accuracy=0.86, calibration_error=0.03, pnl=-0.99),
-    baselines=Baselines(majority=0.52, persistence=0.2, reversal=0.85, logistic=0.87),
-    bars=5_000,
-    trades=4_000,
-)
-
-
-@pytest.mark.parametrize(
-    ("accuracy", "rules", "pnl", "trades", "said"),
-    [
-        (0.86, (0.52, 0.2, 0.85, 0.87), -0.99, 4000, "an unfitted rule does as well or better (the price returns to its 20-bar mean: 85 %, the model 86 %)"),
-        (0.86, (0.52, 0.85, 0.2, 0.87), -0.99, 4000, "an unfitted rule does as well or better (the last move continues: 85 %"),
-        (0.88, (0.52, 0.5, 0.85, 0.87), 0.1, 40, "a logistic regression on the same features does as well or better (87 %"),
-        (0.90, (0.52, 0.5, 0.85, 0.87), 0.1, 40, "accuracy 90 % is 3.0 points above the best baseline"),
-        (0.52, (0.52, 0.5, 0.5, 0.5), 0.1, 40, "no skill: always predicting the more frequent class is right as often (52 %)"),
-        (0.52, (0.50, None, None, None), 0.1, 40, "accuracy 52 % is 2.0 points above the best baseline"),
-        (0.52, (None, None, None, None), 0.1, 40, "without a baseline to compare with"),
-        (None, (0.52, 0.5, 0.5, 0.5), 0.1, 40, "its accuracy was not measured"),
-        (0.90, (0.52, 0.5, 0.5, 0.5), -0.99, 4000, "after fees of 10 bps a fill, nothing is left (PnL -99 % over 4,000 trades)"),
-        (0.90, (0.52, 0.5, 0.5, 0.5), 0.0, 40, "nothing is left"),
-        (0.90, (0.52, 0.5, 0.5, 0.5), 0.1, 40, "something is left (PnL 10 % over 40 trades)"),
-        (0.90, (0.52, 0.5, 0.5, 0.5), 0.0, 0, "the backtest made no trade"),
-        (0.90, (0.52, 0.5, 0.5, 0.5), None, 0, "the backtest was not measured"),
-    ],
-)  # fmt: skip
-def test_what_a_model_is_worth(
-    accuracy: float | None, rules: tuple[float | None, ...], pnl: float | None, trades: int, said: str
-) -> None:
-    names = ("majority", "persistence", "reversal", "logistic")
-    measurement = Measurement(
-        metrics=Metrics(accuracy=accuracy, pnl=pnl),
-        baselines=Baselines(**dict(zip(names, rules, strict=True))),
-        trades=trades,
-    )
-    assert said in value("X-USD", measurement, 10)
-
-
-def test_the_report_on_a_passing_stablecoin_says_what_the_model_is_worth() -> None:
-    text = render(facts({"USD1-USDT": USD1}))
-    assert row(text, "What the models are worth", "USD1-USDT")[1:] == [
-        "86 %",
-        "52 %",
-        "20 %",
-        "85 %",
-        "87 %",
-        "+34.0 points",
-    ]
-    assert "an unfitted rule does as well or better" in text and "nothing is left" in text
-    assert "**A rule without training does as well**: USD1-USDT (reversal 85 %, the model 86 %)" in text
-    assert "**Nothing is left after fees**" in text
 
 
 def test_what_was_promoted_and_why_the_rest_was_not() -> None:
@@ -166,10 +170,17 @@ def test_what_was_promoted_and_why_the_rest_was_not() -> None:
         (Promoted(symbol="BTC-USD", uri="s3://m/promoted/new.pt", sha256="f" * 64),),
         (NotPromoted(symbol="ETH-USD", reason="OlderTest", message="It was tested on older bars."),),
     )
-    text = section(render(facts(original(), promotion=promotion)), "Promotion")
-    assert f"| BTC-USD | `s3://m/promoted/BTC-USD.json` | `s3://m/promoted/new.pt` | `{'f' * 64}` |" in text
-    assert "ETH-USD was not promoted: It was tested on older bars." in text
-    assert "SOL-USD was not promoted: its verdict is Fail." in text
+    known = facts(original(), promotion=promotion)
+    text = render(known)
+    assert f"| BTC-USD | `s3://m/promoted/BTC-USD.json` | `s3://m/promoted/new.pt` | `{'f' * 64}` |" in section(
+        text, "Lineage"
+    )
+    verdict = section(text, "Verdict")
+    assert "**Promoted**: BTC-USD.\n" in verdict
+    assert "- ETH-USD was not promoted: It was tested on older bars." in verdict
+    assert "- SOL-USD was not promoted: the verdict is Fail." in verdict
+    approved = replace(known, task=known.task.model_copy(update={"approved_by": "ada"}))
+    assert "**Promoted**: BTC-USD, approved by ada.\n" in render(approved)
 
 
 @pytest.mark.parametrize(
@@ -177,17 +188,18 @@ def test_what_was_promoted_and_why_the_rest_was_not() -> None:
     [
         (0.6, "Automatic", "the verdict on the run is Fail"),
         (0.7, "Never", "spec.promotion.policy is Never."),
-        (0.7, "Manual", "it is waiting for approval, or was not approved."),
+        (0.7, "Manual", "waiting for approval, or not approved."),
     ],
 )
 def test_why_a_model_that_passes_is_not_promoted(accuracy: float, policy: str, why: str) -> None:
     measurements = original() | {"ETH-USD": measured(accuracy)}
     text = render(facts(measurements, promotion=Promotion(), spec={"promotion": {"policy": policy}}))
-    assert f"BTC-USD was not promoted: {why}" in section(text, "Promotion")
+    names = "BTC-USD was" if accuracy == 0.6 else "BTC-USD and ETH-USD were"
+    assert f"- {names} not promoted: {why}" in section(text, "Verdict")
 
 
 def test_before_the_promotion_the_report_does_not_claim_one() -> None:
-    assert "had not been carried out when this report was written" in section(render(facts(original())), "Promotion")
+    assert "had not been carried out when this report was written" in section(render(facts(original())), "Verdict")
 
 
 def test_old_against_new() -> None:
@@ -200,12 +212,12 @@ def test_old_against_new() -> None:
     )
     noted = measured(0.6, champion=Champion(sha256="0" * 64, note="its label is another"))
     measurements = {"BTC-USD": measured(0.712, champion=champion), "ETH-USD": noted}
-    text = section(render(facts(measurements, before={"BTC-USD": old, "ETH-USD": None})), "Old against new")
+    text = section(render(facts(measurements, before={"BTC-USD": old, "ETH-USD": None})), "Predecessor")
     assert "| BTC-USD | old | `old.pt` | 69 % | - | 20 % | 2025-05-31 |" in text
-    assert "| BTC-USD | new | `lstm_BTC-USD.pt` | 71.2 % | 4 % | 10 % | 2025-06-24T00:00:00Z |" in text
-    assert "| ETH-USD | old | none |" in text
+    assert "| BTC-USD | new | `lstm_BTC-USD.pt` | 71.2 % | 4 % | 10 % | 2025-06-24 00:00 UTC |" in text
+    assert "| ETH-USD |" not in text  # no model was in service
     assert (
-        "BTC-USD, on the same 9,000 bars: the model promoted until now reads 70 %, and the new one differs by +1.2 points."
+        "BTC-USD: on the same 9,000 bars the model promoted until now reads 70 %, and the new one differs by +1.2 points."
         in text
     )
     assert "ETH-USD: no comparison on the same bars (its label is another)." in text
@@ -227,7 +239,7 @@ def test_the_documentation_names_every_cause_of_a_next_step() -> None:
 )
 def test_the_comparison_with_the_old_model_has_an_interval(bounds: tuple[float, float], words: str) -> None:
     champion = Champion(sha256="0" * 12, bars=9_000, accuracy=0.7, difference=0.012, low=bounds[0], high=bounds[1])
-    text = section(render(facts({"BTC-USD": measured(0.712, champion=champion)})), "Old against new")
+    text = section(render(facts({"BTC-USD": measured(0.712, champion=champion)})), "Predecessor")
     assert words in text
 
 
@@ -245,13 +257,43 @@ LEARNT_NOTHING = {"training": {"validationLoss": 0.6952}, "validation": {"baseRa
 NOTHING = "validation loss 0.6952, and 0.6931 for always answering the share of ups"
 
 
-def test_that_a_model_has_learnt_nothing_is_the_first_thing_said_of_it_and_the_first_next_step() -> None:
-    given = facts({"BTC-USD": measured(0.52)}, document=LEARNT_NOTHING)
-    text = render(given)
-    assert section(text, "Models").lstrip().startswith(f"- **BTC-USD has learnt nothing**: {NOTHING}.")
+def test_that_a_model_has_learnt_nothing_is_said_with_the_verdict_and_is_the_first_next_step() -> None:
+    text = render(facts({"BTC-USD": measured(0.52)}, document=LEARNT_NOTHING))
+    assert f"- **BTC-USD has learnt nothing**: {NOTHING}.\n" in section(text, "Verdict")
     assert section(text, "Next steps").lstrip().startswith(f"- **It has learnt nothing**: BTC-USD ({NOTHING}).")
-    card = page(given, {}).split('<article class="card" aria-labelledby="BTC-USD">')[1]
-    assert re.search(r"<li>(.*?)</li>", card, re.DOTALL)[1].startswith("<strong>It has learnt nothing</strong>")
+
+
+def confusion(tp: int, fp: int, tn: int, fn: int) -> dict[str, Any]:
+    return {"confusion": {"tp": tp, "fp": fp, "tn": tn, "fn": fn}}
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (confusion(0, 0, 5_500, 4_500), "**BTC-USD always says down**: on 10,000 of 10,000 test bars."),
+        (confusion(4_500, 5_500, 0, 0), "**BTC-USD always says up**: on 10,000 of 10,000 test bars."),
+        (confusion(4_450, 5_450, 50, 50), "**BTC-USD nearly always says up**: on 9,900 of 10,000 test bars."),
+        (confusion(4_449, 5_450, 50, 51), None),
+        (confusion(0, 0, 0, 0), None),
+        ({"confusion": {"tp": 1}}, None),
+        ({}, None),
+    ],
+)
+def test_a_model_that_always_says_the_same_is_called_that(document: dict[str, Any], words: str | None) -> None:
+    text = render(facts({"BTC-USD": measured(0.52)}, document=document))
+    assert (
+        (f"- {words}\n" in section(text, "Verdict"))
+        if words
+        else ("USD always says" not in text and "nearly always" not in text)
+    )
+    assert ("**It always says the same**: BTC-USD (" in section(text, "Next steps")) is (words is not None)
+
+
+def test_of_a_model_that_has_learnt_nothing_the_next_step_is_one() -> None:
+    both = LEARNT_NOTHING | confusion(0, 0, 5_500, 4_500)
+    text = render(facts({"BTC-USD": measured(0.52)}, document=both))
+    assert "**BTC-USD always says down**" in section(text, "Verdict")
+    assert "It always says the same" not in section(text, "Next steps")
 
 
 @pytest.mark.parametrize(
@@ -277,181 +319,6 @@ def test_the_report_says_what_was_judged_by_older_rules() -> None:
     older = measured(0.7).model_copy(update={"rules": None})
     said = "BTC-USD was measured by an earlier release and is judged by its rules."
     assert said in render(facts({"BTC-USD": older})) and said not in render(facts({"BTC-USD": measured(0.7)}))
-
-
-def test_a_sharpe_ratio_of_too_few_days_is_not_available() -> None:
-    few = measured(0.7)
-    few = few.model_copy(update={"metrics": few.metrics.model_copy(update={"sharpe": None})})
-    assert "n/a" in row(render(facts({"BTC-USD": few})), "Models", "BTC-USD")
-
-
-# How certain the figures are
-
-UNCERTAINTY: dict[str, Any] = {
-    "intervals": {
-        "accuracy": {"95": [0.50, 0.54]},
-        "calibrationError": {"95": [0.01, 0.03]},
-        "pnl": {"95": [-0.2, 0.1]},
-    },
-    "majorityPValue": 0.012,
-    "against": {
-        "majority": {"difference": 0.012, "low": 0.001, "high": 0.02, "pValue": 0.012},
-        "persistence": {"difference": -0.03, "low": None, "high": None, "pValue": None},
-        "reversal": {"difference": 0.001, "low": -0.01, "high": 0.01, "pValue": 0.4504},
-        "logistic": None,
-    },
-    "baseRate": 0.497,
-    "test": DOCUMENT["test"] | {"bars": 10_000, "accuracy": 0.52},
-    "validation": {"bars": 10_000, "accuracy": 0.53, "calibrationError": 0.01, "loss": 0.69},
-    "doubleBlock": {"blockBars": 75, "doubleBlockBars": 150, "intervals": {"accuracy": [0.499, 0.541]}},
-    "reliability": [
-        {"low": 0.4, "high": 0.5, "count": 0, "meanProbability": None, "observedShare": None},
-        {"low": 0.5, "high": 0.6, "count": 4_000, "meanProbability": 0.55, "observedShare": 0.521},
-    ],
-    "accuracyByDay": [{"period": "2025-06-17", "bars": 1_300, "accuracy": 0.51}],
-    "accuracyByMonth": [{"period": "2025-06", "bars": 10_000, "accuracy": 0.52}],
-}
-
-
-def sure(measurement: Measurement | None = None, **document: Any) -> str:
-    text = render(facts({"BTC-USD": measurement or measured(0.52)}, document=UNCERTAINTY | document))
-    return section(text, "How certain the figures are")
-
-
-def test_intervals_are_shown_with_the_expected_calibration_error_and_the_class_balance() -> None:
-    text = render(facts({"BTC-USD": measured(0.52)}, document=UNCERTAINTY))
-    cells = row(text, "How certain the figures are", "BTC-USD")
-    assert cells[1:] == ["50 % to 54 %", "1 % to 3 %", "1 %", "-20 % to 10 %", "53 %", "49.7 %"]
-
-
-def test_the_model_is_tested_against_each_baseline() -> None:
-    line = "| BTC-USD | +1.2 points (p = 0.012) | -3.0 points | +0.1 points (p = 0.450) | - |"
-    assert line in sure()
-
-
-def test_the_calibration_curve_has_counts_and_leaves_empty_bins_out() -> None:
-    text = sure()
-    assert "<details><summary>BTC-USD: calibration curve and accuracy over time</summary>" in text
-    assert "| 50 % to 60 % | 4,000 | 55 % | 52.1 % |" in text and "40 % to 50 %" not in text
-
-
-def test_accuracy_is_by_day_and_over_a_longer_time_by_month() -> None:
-    assert "| 2025-06-17 | 1,300 | 51 % |" in sure()
-    many = [{"period": f"2025-06-{day:02}", "bars": 1, "accuracy": 0.5} for day in range(32)]
-    assert "| 2025-06 | 10,000 | 52 % |" in sure(accuracyByDay=many)
-
-
-NOT_FOR_SURE = "does not beat the majority significantly"
-FURTHER_APART = "further apart than luck explains"
-WIDER = "so the wider one is nearer the truth"
-LUCK = {"tries": 12, "pValue": 0.02, "realityCheck": 0.21, "luck": 1.0, "luckiest": 0.534, "deflatedSharpe": 0.0001}
-LONGER = {"blockBars": 75, "doubleBlockBars": 150}
-
-
-@pytest.mark.parametrize(
-    ("measurement", "document", "words", "told"),
-    [
-        ({}, {"majorityPValue": 0.21}, NOT_FOR_SURE, True),
-        ({}, {"majorityPValue": 0.05}, NOT_FOR_SURE, False),
-        ({}, {"majorityPValue": 0.0001}, "by chance with a probability below 0.001", True),
-        ({"baselines": Baselines(majority=0.53)}, {"majorityPValue": 0.9}, NOT_FOR_SURE, False),
-        ({"judged_before": 7}, {}, "BTC-USD: 7 other models were measured on these test bars before; trying until one passes", True),
-        ({"judged_before": 1}, {}, "BTC-USD: 1 other model was measured on", True),
-        ({"judged_before": 0}, {}, "no other model was measured on these test bars before", True),
-        ({}, {"luck": LUCK}, "the luckiest of 12 models without skill would read an accuracy of 53.4 % on these test bars, and be right as "
-         "often as this one with a probability of 0.210 (White's reality check); over all tries, those to come included, luck "
-         "explains it with a probability above 0.999", True),
-        ({}, {"luck": LUCK | {"tries": 1, "luck": 0.2}}, "a model without skill would be right as often with a probability of 0.020; over all tries, "
-         "those to come included, luck explains it with a probability of 0.200", True),
-        ({}, {"luck": LUCK}, "Sharpe ratio is truly above that of the luckiest of 12 models without skill with a probability below 0.001", True),
-        ({}, {"luck": LUCK | {"tries": 1}}, "its Sharpe ratio is truly above zero with a probability", True),
-        ({}, {"luck": LUCK | {"deflatedSharpe": None}}, "Sharpe ratio is truly above", False),
-        ({}, {"luck": LUCK | {"pValue": None, "luck": None}}, "luck explains it", False),
-        ({}, {"luck": None}, "luck explains it", False),
-        ({}, {"validation": {"bars": 10_000, "accuracy": 0.56}}, "56 % of the validation bars and on 52 % of the test bars", True),
-        ({}, {"validation": {"bars": 10_000, "accuracy": 0.48}}, FURTHER_APART + " (2.8 points)", True),
-        ({}, {"validation": {"bars": 100, "accuracy": 0.60}}, FURTHER_APART, False),
-        ({}, {"validation": None}, FURTHER_APART, False),
-        ({}, {"doubleBlock": LONGER | {"intervals": {"accuracy": [0.48, 0.56]}}}, WIDER, True),
-        ({}, {"doubleBlock": LONGER | {"intervals": {"accuracy": [0.499, 0.541]}}}, "with blocks of 150 bars instead of 75", True),
-        ({}, {"doubleBlock": LONGER | {"intervals": None}}, "with blocks of", False),
-    ],
-)  # fmt: skip
-def test_the_report_says_how_far_the_figures_can_be_trusted(
-    measurement: dict[str, Any], document: Any, words: str, told: bool
-) -> None:
-    lines = [line for line in sure(measured(0.52, **measurement), **document).splitlines() if line.startswith("- ")]
-    assert sum(words in line for line in lines) == told
-
-
-def test_an_evaluation_by_an_older_release_has_no_intervals_to_show() -> None:
-    text = render(facts({"BTC-USD": measured(0.52)}))
-    assert row(text, "How certain the figures are", "BTC-USD")[1:] == ["-", "-", "1 %", "-", "-", "-"]
-    assert "Accuracy above" not in text
-
-
-def test_the_data_says_how_old_the_learning_is() -> None:
-    times = {
-        "trainedUntil": "2024-11-21T06:00:00Z",
-        "knownUntil": "2025-03-07T12:00:00Z",
-        "testedUntil": "2025-06-23T23:59:00Z",
-    }
-    text = section(render(facts({"BTC-USD": measured(0.7)}, document=times)), "Data")
-    assert (
-        "- BTC-USD: the weights end 215 days before the last bar. Trained on outcomes up to 2024-11-21T06:00:00Z, chosen by those up to "
-        "2025-03-07T12:00:00Z, tested on those up to 2025-06-23T23:59:00Z." in text
-    )
-    assert "the weights end" not in render(facts({"BTC-USD": measured(0.7)}))
-
-
-def test_the_data_is_named_and_dropping_flat_bars_is_not_hidden() -> None:
-    text = render(facts(original(), document={"warnings": ["2 gaps in time"]}))
-    cells = row(text, "Data", "BTC-USD")
-    assert cells[1:] == [
-        "2025-05-04 to 2025-06-24",
-        "73,139",
-        "2025-06-17T00:00:00Z to 2025-06-24T00:00:00Z",
-        "4.8 %",
-        "`dddddddddddd`",
-        "-",
-    ]
-    assert "Dropping them looks into the future: a trader can't know" in text
-    assert "BTC-USD: 2 gaps in time" in text
-
-
-@pytest.mark.parametrize(
-    ("late", "line"),
-    [
-        (False, "The history was rewritten since 2026-11-27T12:00:00Z: column 'a\\|b' has other values on 2026-11-20"),
-        (
-            True,
-            "Late corrections: 2026-11-20, the last day of the data as of 2026-11-27T12:00:00Z, has other values now",
-        ),
-    ],
-)
-def test_the_report_says_what_an_earlier_training_was_given_otherwise(late: bool, line: str) -> None:
-    found = {"day": "2026-11-20", "column": "a|b", "asOf": "2026-11-27T12:00:00Z", "late": late}
-    text = render(facts({"X-USD": measured(0.60, 0.04)}, document={"restated": found}))
-    assert f"X-USD: {line}" in section(text, "Data")
-
-
-@pytest.mark.parametrize(
-    ("card", "line"),
-    [
-        (
-            {"features": ["a|b"], "featureSet": {"sentence": "1 feature: 1 of the file's own (a|b)."}},
-            r"BTC-USD learnt from 1 feature: 1 of the file's own (a\|b).",
-        ),
-        ({"features": ["rsi", "atr"]}, "BTC-USD learnt from 2 features: rsi, atr."),
-    ],
-    ids=["today's card", "a card of release 0.1.0"],
-)
-def test_the_report_lists_what_was_learnt_from(card: dict[str, Any], line: str) -> None:
-    known = replace(facts(original()), cards={"BTC-USD": card})
-    assert f"- {line}" in render(known).splitlines()
-    down = render(facts(original(), spec={"label": {"horizonBars": 1, "ties": "Down"}}))
-    assert "counted as not up" in down and "looks into the future" not in down
-    assert row(down, "Data", "BTC-USD")[4] == "5 %"
 
 
 ADVICE: list[tuple[str, dict[str, Any], dict[str, Any], str | None, str]] = [

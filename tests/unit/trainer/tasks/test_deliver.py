@@ -72,6 +72,13 @@ def test_report_models_and_cards_are_copied_under_the_same_names(store: Store, t
     assert sha256((tmp_path / "disk/promoted" / name).read_bytes()).hexdigest() == model.sha256
 
 
+def test_the_list_of_trades_beside_a_report_goes_with_it(store: Store, tmp_path: Path) -> None:
+    trades = REPORT.replace("report.md", "trades.csv")
+    store.write(trades, b"symbol,side\n")
+    deliver_task.run(task(store, [place(tmp_path, "disk")]), {}, print)
+    assert (tmp_path / "disk" / trades).read_bytes() == b"symbol,side\n"
+
+
 def test_a_place_that_fails_keeps_no_other_from_its_copy(store: Store, tmp_path: Path) -> None:
     lines: list[str] = []
     backups = [broken(tmp_path, "gone"), place(tmp_path, "disk")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter  # no
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
-__all__ = ["Axes", "Figure", "FuncFormatter", "MaxNLocator", "PercentFormatter", "panels", "svg"]
+__all__ = ["Axes", "Figure", "FuncFormatter", "MaxNLocator", "PercentFormatter", "panels", "svg", "tips"]
 
 # Placeholders, because matplotlib knows no CSS: `svg` replaces them with the page's variables.
 INK, MUTED, LINE = "#010101", "#010102", "#010103"
@@ -69,11 +69,14 @@ _STYLE: dict[RcKeyType, Any] = {
 }
 _METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
-WIDTH = 5.2
-"""Inches; the page scales a figure to its column."""
+WIDTH = 4.1
+"""Inches; the page scales a figure to its column, of which three stand beside each other on a desk."""
+MOST_TIPS = 60
+"""Bands of a panel that say something under the mouse; more would be thinner than anybody can point at."""
 
 _HEAD = re.compile(r"^.*?(?=<svg)|<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
 _FONT = re.compile(r"font-family: [^;\"]+(; )?")
+_TIP = re.compile(r'<g id="tip:([^"]*)">')
 _SPACE = re.compile(r"\s*\n\s*")
 
 
@@ -93,6 +96,19 @@ def panels(heights: list[float], height: float, share: bool = True) -> tuple[Fig
     return figure, list(axes[:, 0])
 
 
+def tips(axes: Sequence[Axes], edges: Sequence[Any], words: Sequence[str], upright: bool = True) -> None:
+    """Invisible bands over panels and all that is drawn, from each of `edges` to the next, that say `words` under the mouse: a <title> needs no script.
+
+    `upright` bands divide the x axis, others the y axis. The limits of the axes stay as they are.
+    """
+    for panel in axes:
+        limits = panel.get_xlim(), panel.get_ylim()
+        for low, high, text in zip(edges[:-1], edges[1:], words, strict=True):
+            band = (panel.axvspan if upright else panel.axhspan)(low, high, alpha=0, linewidth=0, zorder=9)
+            band.set_gid(f"tip:{text}")
+        panel.set(xlim=limits[0], ylim=limits[1])
+
+
 def svg(draw: Callable[[], Figure], name: str, title: str, description: str) -> str:
     """An <svg> element for a page; `name` keeps its ids unique, title and description are its alternative text."""
     file = io.StringIO()
@@ -105,6 +121,7 @@ def embedded(drawing: str, name: str, title: str, description: str) -> str:
     """matplotlib's file as an element, without header, styles, fonts and fixed size; its ids start with `name`."""
     body = _FONT.sub("", _HEAD.sub("", drawing))
     used = set(re.findall(r'(?:url\(|href=")#([\w.-]+)', body))
+    body = _TIP.sub(lambda found: f'<g class="tip"><title>{found[1]}</title>', body)
     body = re.sub(r' id="([\w.-]+)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", body)
     body = re.sub(r'(?:xlink:)?href="#', f'href="#{name}-', body).replace("url(#", f"url(#{name}-")
     for colour, variable in _VARIABLES.items():

@@ -13,9 +13,9 @@ from typing import Any
 from retrain_api.documents.tasks import PublishItem
 from retrain_api.formatting import bar, listed, measured
 from retrain_api.gate.judgement import JudgedModel
+from retrain_trainer.report.criteria import between, interval
 from retrain_trainer.report.facts import Document
 from retrain_trainer.report.text import count, share
-from retrain_trainer.report.uncertainty import between, interval
 
 from . import plots
 from .figure import svg
@@ -32,22 +32,25 @@ _RULES = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A plot as an <svg> element, empty where its numbers are not known; `caption` is also its alternative text."""
+    """A plot as an <svg> element, empty where its numbers are not known; `caption` is its alternative text, `kind` its place."""
 
+    kind: str
     title: str
     caption: str
     svg: str = ""
 
 
-def pictures(item: PublishItem, judged: JudgedModel, document: Document, card: Document) -> list[Picture]:
-    """All plots of one model; none for one that was not measured."""
+def pictures(
+    item: PublishItem, judged: JudgedModel, document: Document, card: Document, points: Sequence[Document] = ()
+) -> list[Picture]:
+    """All plots of one model; none for one that was not measured. `points` of the account are those of evaluation.json where not given."""
     if item.measurement is None:
         return []
     found = [
         _comparison(item, judged, document),
         _training(item, card),
         _reliability(item, document),
-        _equity(item, document),
+        _equity(item, document, points or document.get("equity") or []),
         _over_time(item, document),
     ]
     return [picture for picture in found if picture is not None]
@@ -62,7 +65,7 @@ def _comparison(item: PublishItem, judged: JudgedModel, document: Document) -> P
     others = [(name, value) for name, value in known.items() if value is not None]
     bounds = interval(document, "accuracy")
     required = next((one.bound for one in judged.criteria if one.metric == "accuracy"), None)
-    title = "Accuracy against the baselines"
+    title = "accuracy and baselines"
     sure = "" if bounds is None else f" (95 % interval {between('accuracy', bounds)})"
     beside = f", {listed([f'{name} {share(value)}' for name, value in others])}" if others else ""
     gate = "" if required is None else f" The gate asks for {bar('accuracy', required)}."
@@ -72,9 +75,13 @@ def _comparison(item: PublishItem, judged: JudgedModel, document: Document) -> P
 
 
 def _training(item: PublishItem, card: Document) -> Picture:
-    title, epochs = "Training", card.get("epochs") or []
+    title, epochs = "training", card.get("epochs") or []
     if not epochs:
-        return Picture(title, "There are no curves, because the model card beside the model file is missing.")
+        return Picture(
+            "training",
+            f"{item.symbol}: {title}",
+            "There are no curves, because the model card beside the model file is missing.",
+        )
     first, last, best = epochs[0], epochs[-1], item.best_epoch
     parts = [
         f"{len(epochs)} epoch{'s' * (len(epochs) != 1)}",
@@ -106,12 +113,12 @@ def _reliability(item: PublishItem, document: Document) -> Picture | None:
         f"probability means what it says. Most bars, {count(largest['count'])} of {count(item.measurement.bars)}, have "
         f"one of {largest['low'] * 100:.0f} to {largest['high'] * 100:.0f} %."
     )
-    return _picture(item, "reliability", "Reliability", caption, lambda: plots.reliability(bins))
+    return _picture(item, "reliability", "reliability", caption, lambda: plots.reliability(bins))
 
 
-def _equity(item: PublishItem, document: Document) -> Picture | None:
+def _equity(item: PublishItem, document: Document, points: Sequence[Document]) -> Picture | None:
     assert item.measurement is not None
-    points, rules = document.get("equity") or [], document.get("backtest") or {}
+    rules = document.get("backtest") or {}
     if len(points) < 2:
         return None
     metrics = item.measurement.metrics
@@ -123,7 +130,7 @@ def _equity(item: PublishItem, document: Document) -> Picture | None:
     )
     if any(point["equity"] is not None and point["equity"] < plots.LOWEST for point in points):
         caption += " It is drawn down to a millionth."
-    return _picture(item, "equity", "Account and drawdown", caption, lambda: plots.equity(points))
+    return _picture(item, "equity", "account", caption, lambda: plots.equity(points))
 
 
 def _over_time(item: PublishItem, document: Document) -> Picture | None:
@@ -139,24 +146,9 @@ def _over_time(item: PublishItem, document: Document) -> Picture | None:
         f"{share(high['accuracy'])} ({high['period']}). Larger dots stand for more bars."
     )
     whole, majority = item.measurement.metrics.accuracy, item.measurement.baselines.majority
-    return _picture(item, "time", f"Accuracy by {unit}", caption, lambda: plots.over_time(periods, whole, majority))
+    return _picture(item, "time", f"accuracy by {unit}", caption, lambda: plots.over_time(periods, whole, majority))
 
 
 def _picture(item: PublishItem, name: str, title: str, caption: str, draw: Any) -> Picture:
-    return Picture(title, caption, svg(draw, f"{item.symbol}-{name}", f"{item.symbol}: {title}", caption))
-
-
-def confusion_rows(document: Document) -> Sequence[Sequence[str]]:
-    """Rows of the confusion matrix with the share of each true class; empty where it was not measured."""
-    found = document.get("confusion") or {}
-    if not {"tp", "fp", "tn", "fn"} <= set(found):
-        return []
-    return [
-        ["Went up", *_shares(found["tp"], found["fn"])],
-        ["Went down", *_shares(found["fp"], found["tn"])],
-    ]
-
-
-def _shares(up: int, down: int) -> tuple[str, str]:
-    whole = max(up + down, 1)
-    return f"{up:,} ({share(up / whole)})", f"{down:,} ({share(down / whole)})"
+    title = f"{item.symbol}: {title}"
+    return Picture(name, title, caption, svg(draw, f"{item.symbol}-{name}", title, caption))

@@ -16,6 +16,7 @@ from .figure import (
     BLUE,
     GREEN,
     INK,
+    MOST_TIPS,
     MUTED,
     ORANGE,
     RED,
@@ -26,24 +27,26 @@ from .figure import (
     MaxNLocator,
     PercentFormatter,
     panels,
+    tips,
 )
 
 Row = Mapping[str, Any]
 
 _WIDE = 20.0
 """From this ratio of the highest to the lowest value on, a logarithmic axis shows more."""
+ROOM = 0.05
+"""Around the reliability diagram, so that the largest point at 0 or 100 % lies in it."""
 LOWEST = 1e-6
 """Lowest account that is drawn: a model that loses everything gets to 1e-300."""
 
 
 def training(epochs: Sequence[Row], best: int | None) -> Figure:
     """Losses, validation accuracy and learning rate by epoch, from the model card's `epochs`."""
-    figure, (losses, accuracy, rate) = panels([3, 2, 1.4], 4.3)
+    figure, (losses, accuracy, rate) = panels([3, 2, 1.4], 3.9)
     numbers = [epoch["epoch"] for epoch in epochs]
     _line(losses, numbers, _column(epochs, "train_loss"), BLUE, "train")
     _line(losses, numbers, _column(epochs, "validation_loss"), ORANGE, "validation", marker="s")
     losses.set_ylabel("Loss")
-    _legend(losses)
     _line(accuracy, numbers, _column(epochs, "validation_accuracy"), ORANGE, marker="s")
     accuracy.set_ylabel("Validation\naccuracy")
     _percent(accuracy)
@@ -57,15 +60,22 @@ def training(epochs: Sequence[Row], best: int | None) -> Figure:
     rate.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if best is not None:
         for axes in (losses, accuracy, rate):
-            axes.axvline(best, color=INK, linewidth=0.9, linestyle=(0, (2, 2)))
-        losses.set_title(f"dashed: best epoch, {best}", loc="left", fontsize=9, color=MUTED)
+            axes.axvline(best, color=INK, linewidth=0.9, linestyle=(0, (2, 2)), label=f"kept, {best}")
+    _legend(losses, 3)
+    _upright((losses, accuracy, rate), numbers, [_epoch(row) for row in epochs])
     figure.align_ylabels()
     return figure
 
 
+def _epoch(row: Row) -> str:
+    known = {name: row.get(name) for name in ("train_loss", "validation_loss", "validation_accuracy")}
+    words = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in known.items() if value is not None]
+    return f"epoch {row['epoch']}: {', '.join(words)}"
+
+
 def reliability(bins: Sequence[Row]) -> Figure:
     """Observed share of up against the mean probability of each bin, and the number of bars in it."""
-    figure, (diagram, counts) = panels([3, 1], 4.3)
+    figure, (diagram, counts) = panels([3, 1], 3.6)
     filled = [part for part in bins if part.get("count") and part.get("meanProbability") is not None]
     diagram.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="perfectly calibrated")
     most = max((part["count"] for part in filled), default=1)
@@ -73,7 +83,9 @@ def reliability(bins: Sequence[Row]) -> Figure:
     x, y = _column(filled, "meanProbability"), _column(filled, "observedShare")
     diagram.plot(x, y, color=BLUE, linewidth=1)
     diagram.scatter(x, y, s=sizes, color=BLUE, alpha=0.75, linewidths=0, label="this model", zorder=3)
-    diagram.set(xlim=(0, 1), ylim=(0, 1), ylabel="Share that went up")
+    diagram.set(xlim=(-ROOM, 1 + ROOM), ylim=(-ROOM, 1 + ROOM), ylabel="Share that went up")
+    for axis in (diagram.xaxis, diagram.yaxis):
+        axis.set_ticks([0, 0.25, 0.5, 0.75, 1])
     _legend(diagram)
     _percent(diagram)
     widths = [part["high"] - part["low"] for part in bins]
@@ -82,19 +94,34 @@ def reliability(bins: Sequence[Row]) -> Figure:
     counts.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     counts.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     counts.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    if bins:
+        edges = [*_column(bins, "low"), float(bins[-1]["high"])]
+        tips((diagram, counts), edges, [_bin(part) for part in bins])
     figure.align_ylabels()
     return figure
 
 
+def _bin(part: Row) -> str:
+    if not part.get("count"):
+        return f"{part['low']:.0%} to {part['high']:.0%}: no bar"
+    seen = part.get("observedShare")
+    went = "" if seen is None else f", {seen * 100:.1f} % of them went up"
+    return f"{part['low']:.0%} to {part['high']:.0%}: {part['count']:,} bars{went}"
+
+
 def equity(points: Sequence[Row]) -> Figure:
-    """The account after fees, which starts at 1, and how far it is below its highest value so far."""
-    figure, (account, fall) = panels([2.2, 1], 3.7)
-    times = _times(points, "time")
-    values = np.array(_column(points, "equity"))
+    """The account after fees, which starts at 1, beside one that holds where it is known, and its fall from its highest value."""
+    figure, (account, fall) = panels([2.2, 1], 3.4)
+    times, values = _times(points, "time"), np.array(_column(points, "equity"))
+    held = np.array(_column(points, "hold"))
     account.axhline(1, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
     shown = np.maximum(values, LOWEST)
-    account.plot(times, shown, color=BLUE)
-    if shown.max() / shown.min() > _WIDE:
+    if not np.isnan(held).all():
+        account.plot(times, np.maximum(held, LOWEST), color=ORANGE, linewidth=1, label="buy and hold")
+    account.plot(times, shown, color=BLUE, label="this model")
+    _legend(account)
+    both = np.concatenate([shown, np.maximum(held, LOWEST)])
+    if np.nanmax(both) / np.nanmin(both) > _WIDE:
         account.set_yscale("log")
     account.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     account.set_ylabel("Account")
@@ -104,8 +131,14 @@ def equity(points: Sequence[Row]) -> Figure:
     fall.set_ylabel("Drawdown")
     fall.set_ylim(top=0)
     _percent(fall)
+    _upright((account, fall), times, [_moment(*row) for row in zip(times, values, held, below, strict=True)])
     figure.align_ylabels()
     return figure
+
+
+def _moment(time: np.datetime64, value: float, held: float, below: float) -> str:
+    beside = "" if math.isnan(held) else f", buy and hold {held:.3g}"
+    return f"{str(time)[:16].replace('T', ' ')} UTC: account {value:.3g}{beside}, {abs(below) * 100:.1f} % below its highest"
 
 
 def drawdown(values: np.ndarray) -> np.ndarray:
@@ -116,7 +149,7 @@ def drawdown(values: np.ndarray) -> np.ndarray:
 
 def over_time(periods: Sequence[Row], whole: float | None, majority: float | None) -> Figure:
     """Accuracy of each day or month; larger dots stand for more bars."""
-    figure, (axes,) = panels([1], 2.8)
+    figure, (axes,) = panels([1], 2.6)
     times, values = _times(periods, "period"), _column(periods, "accuracy")
     most = max((row["bars"] for row in periods), default=1)
     axes.plot(times, values, color=BLUE, linewidth=0.8, alpha=0.6)
@@ -127,13 +160,18 @@ def over_time(periods: Sequence[Row], whole: float | None, majority: float | Non
         axes.axhline(majority, color=ORANGE, linewidth=1, linestyle=(0, (4, 3)), label="majority")
     axes.set_ylabel("Accuracy")
     _percent(axes)
-    axes.margins(y=0.15)
+    axes.margins(x=0.04, y=0.15)
     _legend(axes)
+    words = [f"{row['period']}: {row['accuracy'] * 100:.1f} % of {row['bars']:,} bars" for row in periods]
+    _upright((axes,), times, words)
     return figure
 
 
 def comparison(rows: Sequence[tuple[str, float]], interval: tuple[float, float] | None, bar: float | None) -> Figure:
-    """Accuracies beside each other: the model first, with its interval, and the gate's bar."""
+    """Accuracies beside each other: the model first, with its interval, and the gate's bar.
+
+    All words stand outside of the panel, where no line runs through them.
+    """
     figure = Figure(figsize=(WIDTH, 0.9 + 0.32 * len(rows)), layout="constrained")
     axes = figure.subplots()
     places = list(range(len(rows)))[::-1]
@@ -142,31 +180,26 @@ def comparison(rows: Sequence[tuple[str, float]], interval: tuple[float, float] 
         axes.plot(interval, [places[0]] * 2, color=BLUE, linewidth=6, alpha=0.35, solid_capstyle="butt")
     axes.scatter(values[:1], places[:1], s=52, color=BLUE, linewidths=0, zorder=3)
     axes.scatter(values[1:], places[1:], s=34, color=MUTED, linewidths=0, zorder=3)
-    for (_, value), place in zip(rows, places, strict=True):
-        axes.annotate(
-            f"{value * 100:.1f} %", (value, place), (0, 6), textcoords="offset points", ha="center", fontsize=8
-        )
     edges = [*values, *(interval or ()), *(() if bar is None else (bar,))]
-    if bar is not None:
-        axes.axvline(bar, color=RED, linewidth=1.4)
-        left = bar > (min(edges) + max(edges)) / 2
-        axes.annotate(
-            f"gate {bar * 100:.6g} %",
-            (bar, places[0] + 0.62),
-            (-4 if left else 4, 0),
-            textcoords="offset points",
-            ha="right" if left else "left",
-            va="center",
-            color=RED,
-            fontsize=8,
-        )
     room = max(max(edges) - min(edges), 0.02) * 0.12
-    axes.set(xlim=(min(edges) - room, max(edges) + room), ylim=(-0.6, len(rows) - 0.1))
+    axes.set(xlim=(min(edges) - room, max(edges) + room), ylim=(-0.6, len(rows) - 0.4))
+    if bar is not None:
+        axes.axvline(bar, color=RED, linewidth=1.4, label=f"gate {bar * 100:.6g} %")
+        _legend(axes)
+    for value, place in zip(values, places, strict=True):
+        axes.text(1.02, place, f"{value * 100:.1f} %", transform=axes.get_yaxis_transform(), va="center", color=INK)
     axes.set_yticks(places, [name.replace(" ", "\n") for name, _ in rows])
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    sure = "" if interval is None else f", 95 % interval {interval[0] * 100:.1f} to {interval[1] * 100:.1f} %"
+    words = [
+        f"{name}: {value * 100:.1f} %{sure if place == places[0] else ''}"
+        for (name, value), place in zip(rows, places, strict=True)
+    ]
+    tips((axes,), [place - 0.5 for place in range(len(rows) + 1)], words[::-1], upright=False)
     return figure
 
 
@@ -175,9 +208,33 @@ def _line(axes: Axes, x: Sequence[float], y: Sequence[float], colour: str, label
     axes.plot(x, y, color=colour, label=label or None, marker=marker if few else "", markersize=3)
 
 
-def _legend(axes: Axes) -> None:
+def _upright(axes: Sequence[Axes], places: Any, words: Sequence[str]) -> None:
+    """Tips around places on the x axis, in order; of many places every few get one."""
+    every = -(-len(words) // MOST_TIPS)
+    at = _on_axis(places)
+    picked, said = at[::every], list(words)[::every]
+    between = (picked[:-1] + picked[1:]) / 2
+    edge = (picked[1] - picked[0]) / 2 if len(picked) > 1 else 0.5
+    tips(axes, [picked[0] - edge, *between, picked[-1] + edge], said)
+
+
+def _on_axis(places: Any) -> np.ndarray:
+    """Places as numbers of the axis: matplotlib counts times in days."""
+    found = np.asarray(places)
+    days = found.dtype.kind == "M"
+    return found.astype("datetime64[s]").astype(np.float64) / 86_400 if days else found.astype(np.float64)
+
+
+def _legend(axes: Axes, columns: int = 2) -> None:
     """A legend above the panel, where no line can run through it."""
-    axes.legend(loc="lower right", bbox_to_anchor=(1.02, 0.97), ncols=2, borderaxespad=0.2, handlelength=1.6)
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.02, 1.0),
+        ncols=columns,
+        borderaxespad=0.2,
+        handlelength=1.4,
+        columnspacing=1.2,
+    )
 
 
 def _percent(axes: Axes) -> None:

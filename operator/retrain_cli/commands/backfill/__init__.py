@@ -1,0 +1,1 @@
+"""`retrain backfill`: a schedule's past slots, replayed."""

@@ -1,0 +1,79 @@
+"""Runs of a schedule in the state folder: each from its manifest, with its own lock, identity and executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from retrain_api.run import RetrainRun, parse_run
+from retrain_api.status.run import RetrainRunStatus
+
+from .executor import Display, Executor
+from .state import RunFolder, RunLock, open_folder, take_lock
+
+
+@dataclass
+class Child:
+    """A run at work, that nobody else works on until it is closed."""
+
+    executor: Executor
+    lock: RunLock
+
+    @property
+    def run(self) -> RetrainRun:
+        """The run with its status as it is now."""
+        return self.executor.run
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where its state is."""
+        return self.executor.folder
+
+    def close(self) -> None:
+        """End what still runs, and let others work on the run."""
+        try:
+            self.executor.end()
+        finally:
+            self.lock.release()
+
+
+def open_child(
+    manifest: dict[str, Any],
+    state_dir: Path,
+    display: Display,
+    stopping: Callable[[], bool],
+    notify: Callable[[str], None] = lambda _: None,
+    cores: int | None = None,
+) -> Child:
+    """The run of a manifest, taken up where it was left; `notify` is told what it has to wait for.
+
+    Raises ConfigurationError for a manifest that is wrong, SoftwareError("RunIsLocked") where another command works on it.
+    """
+    run = parse_run(manifest)
+    folder = open_folder(state_dir, run.metadata.namespace, run.metadata.name)
+    lock = take_lock(folder, notify)
+    try:
+        executor = Executor(folder.identify(run), folder, display, stopping, lock.workers, cores)
+        executor.begin()
+        return Child(executor, lock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def work_on(
+    manifest: dict[str, Any],
+    state_dir: Path,
+    display: Display,
+    stopping: Callable[[], bool],
+    notify: Callable[[str], None] = lambda _: None,
+    cores: int | None = None,
+) -> RetrainRunStatus:
+    """Carry out one run until it rests, or until asked to stop; its status then. No process outlives this call."""
+    child = open_child(manifest, state_dir, display, stopping, notify, cores)
+    try:
+        return child.executor.go_on()
+    finally:
+        child.close()

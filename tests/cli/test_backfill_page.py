@@ -1,0 +1,103 @@
+"""The page of a backfill: what it says, that nothing in it can run, and how it looks in a real browser."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.browser import browser, chromium, tab
+from support.later_scores import scores
+
+from retrain_trainer.report.backfill.facts import BackfillFacts, Judged
+from retrain_trainer.report.backfill.page import page
+
+STICKS_OUT = """
+[...document.querySelectorAll("body *")]
+  .filter(e => (e.closest(".table") === null || e.matches(".table")) && !e.closest("svg"))
+  .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+  .map(e => e.outerHTML.slice(0, 80))
+"""
+CUT = """
+[...document.querySelectorAll("svg.plot")].flatMap(plot => {
+  const frame = plot.getBoundingClientRect();
+  return [...plot.querySelectorAll("text")].filter(text => {
+    const box = text.getBoundingClientRect();
+    return box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 1 || box.bottom > frame.bottom + 1;
+  }).map(text => text.textContent);
+})
+"""
+
+
+def facts(promoted: list[bool], skill: list[float], **more: Any) -> BackfillFacts:
+    known = [
+        scores(promoted, dict(enumerate(skill)), symbol, seed=i) for i, symbol in enumerate(("BTC-USD", "ETH-USD"))
+    ]
+    judged = {
+        (one.symbol, slot.slot): Judged("Pass")
+        if slot.promoted
+        else Judged("Fail", ("accuracy 50 % is 18 points below 68 %",))
+        for one in known
+        for slot in one.slots
+    }
+    fields: dict[str, Any] = {
+        "namespace": "default",
+        "schedule": "weekly",
+        "key": "1a2b3c4d5e6f7a8b",
+        "cron": "0 3 * * 6 (Etc/UTC)",
+        "written_at": "2026-01-01T00:00:00Z",
+        "asked": (("Fee", "10 bps a fill"),),
+        "scores": tuple(known),
+        "judged": judged,
+        "bar": 0.55,
+    }
+    return BackfillFacts(**(fields | more))
+
+
+MIXED = ([False, True, False, True, True], [0.5, 0.6, 0.5, 0.62, 0.64])
+
+
+def test_a_row_for_each_slot_and_one_for_all() -> None:
+    html = page(facts(*MIXED))
+    assert html.count('<th scope="row"><span') == 2 * 5 and html.count('class="total"') == 2
+    assert "of 1970-01-02" in html, "the third slot is served by the second's model"
+    assert "Why 2 models did not pass" in html
+    assert html.count("<svg") == 4
+
+
+def test_where_nothing_passed_there_is_no_account() -> None:
+    html = page(facts([False] * 3, [0.5] * 3))
+    assert "there was no position" in html and html.count("<svg") == 2
+
+
+def test_nothing_that_a_name_or_a_reason_says_becomes_markup() -> None:
+    bad = "<script>alert(1)</script>"
+    known = facts([False], [0.5], schedule=bad, asked=((bad, bad),))
+    judged = {key: Judged(bad, (bad,)) for key in known.judged}
+    html = page(facts([False], [0.5], schedule=bad, asked=((bad, bad),), judged=judged))
+    assert "<script" not in html
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    return page(facts(*MIXED))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("dark", [False, True])
+def test_it_asks_for_nothing_complains_of_nothing_and_fits(
+    html: str, tmp_path: Path, width: int, dark: bool, require: Any
+) -> None:
+    require(chromium(), "a real browser: no chromium here; on Debian: apt-get install chromium")
+    file = tmp_path / "backfill.html"
+    file.write_text(html)
+    assert asyncio.run(_looked_at(file, width, dark)) == ([], [], [], True)
+
+
+async def _looked_at(file: Path, width: int, dark: bool) -> tuple[list[str], list[str], list[str], bool]:
+    async with browser(str(chromium()), file.parent / "profile") as address, tab(address) as opened:
+        await opened.open(file.as_uri(), width, dark)
+        fits = await opened.evaluate("document.documentElement.scrollWidth") <= width
+        asked = [url for url in opened.requests if url not in ("data:,", file.as_uri())]
+        return [*asked, *opened.complaints], await opened.evaluate(STICKS_OUT), await opened.evaluate(CUT), fits

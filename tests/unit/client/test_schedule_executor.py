@@ -1,0 +1,175 @@
+"""A schedule on this machine over weeks that an injected clock makes: sleeping laptops, restarts, and crashes between two writes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from support.local_run import TESTS
+from support.local_schedule import LocalSchedule
+
+from retrain_api.run import RetrainRun
+from retrain_api.status.run import RetrainRunStatus
+from retrain_api.status.schedule import RetrainScheduleStatus
+from retrain_cli.inputs.locations import resolve_template
+from retrain_cli.inputs.run_file import load_schedule
+from retrain_client.local.children import Children
+from retrain_client.local.jobs import JobRecord
+from retrain_client.local.schedule_executor import ScheduleExecutor
+from retrain_client.local.schedule_folder import open_schedule_folder
+
+SATURDAYS = [f"weekly-2026{day}0300" for day in ("1128", "1205", "1212", "1219", "1226")]
+
+
+class Silent:
+    """Remembers what ended, and shows nothing."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.over: list[str] = []
+
+    def run(self, run: RetrainRun) -> _SilentRun:
+        """Nothing of it is shown."""
+        return _SilentRun()
+
+    def ended(self, run: RetrainRun) -> None:
+        """A run rests."""
+        self.over.append(run.metadata.name)
+
+    def status(self, status: RetrainScheduleStatus) -> None:
+        """A new status."""
+
+    def say(self, text: str) -> None:
+        """A line."""
+        self.said.append(text)
+
+    def tick(self, now: datetime) -> None:
+        """Time has passed."""
+
+
+class _SilentRun:
+    def line(self, job: JobRecord, index: int, text: str) -> None:
+        """A line of a log."""
+
+    def status(self, status: RetrainRunStatus) -> None:
+        """A new status."""
+
+    def tick(self) -> None:
+        """Time has passed."""
+
+
+class Week:
+    """The folder, a clock that stands where a test puts it, and one command after the other."""
+
+    def __init__(self, local: LocalSchedule) -> None:
+        self.local, self.now, self.display = local, "2026-11-25T12:00:00Z", Silent()
+
+    def start(self) -> ScheduleExecutor:
+        """`retrain schedule run`, started."""
+        self.local.write()
+        schedule = resolve_template(load_schedule(self.local.folder / "schedule.yaml"), self.local.folder)
+        state = self.local.folder / ".retrain"
+        folder = open_schedule_folder(state, "default", schedule.metadata.name)
+        return ScheduleExecutor(schedule, folder, state, self.display, lambda: False, self.clock)
+
+    def clock(self) -> datetime:
+        """The time it is."""
+        return datetime.fromisoformat(self.now).astimezone(UTC)
+
+    def at(self, now: str, executor: ScheduleExecutor | None = None) -> RetrainScheduleStatus:
+        """What is due at that time, by a command that stayed or by a new one."""
+        self.now = now
+        return (executor or self.start()).work(once=True)
+
+
+@pytest.fixture
+def week(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Week]:
+    path = [str(TESTS / "support" / "fake_trainer"), str(TESTS), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
+    local = LocalSchedule(tmp_path, spec={"promotion": {"policy": "Never"}})
+    yield Week(local)
+    local.clean_up()
+
+
+@pytest.mark.parametrize("stays", [True, False], ids=["one command", "a new command each time"])
+def test_each_saturday_has_its_run_and_a_laptop_that_slept_makes_up_for_the_newest(week: Week, stays: bool) -> None:
+    executor = week.start() if stays else None
+    week.at("2026-11-25T12:00:00Z", executor)
+    assert week.local.slots() == []
+    week.at("2026-11-28T02:59:59Z", executor)
+    assert week.local.slots() == []
+    week.at("2026-11-28T03:00:00Z", executor)
+    assert week.local.slots() == SATURDAYS[:1]
+    status = week.at("2026-12-21T09:00:00Z", executor)
+    assert week.local.slots() == [SATURDAYS[0], SATURDAYS[3]]
+    assert (status.last_schedule_time, status.next_time) == ("2026-12-19T03:00:00Z", "2026-12-26T03:00:00Z")
+    week.at("2026-12-26T03:00:01Z", executor)
+    assert week.local.slots() == [SATURDAYS[0], SATURDAYS[3], SATURDAYS[4]]
+    assert week.display.over == [SATURDAYS[0], SATURDAYS[3], SATURDAYS[4]], "each was carried out once"
+
+
+def test_a_slot_that_is_too_late_is_let_go(week: Week) -> None:
+    week.local.fields = {"startingDeadlineSeconds": 3600}
+    week.at("2026-11-25T12:00:00Z")
+    week.at("2026-11-28T04:00:01Z")
+    assert week.local.slots() == []
+    assert any(line.startswith("SlotMissed: ") for line in week.display.said)
+
+
+def test_an_edit_of_the_file_counts_as_a_generation_and_touches_no_run(week: Week) -> None:
+    week.at("2026-11-25T12:00:00Z")
+    first = week.at("2026-11-28T03:00:00Z")
+    manifest = (week.local.runs / SATURDAYS[0] / "manifest.json").read_text()
+    week.local.spec |= {"training": {"epochs": 3}}
+    second = week.at("2026-11-28T03:10:00Z")
+    assert (first.observed_generation, second.observed_generation) == (1, 2)
+    assert (week.local.runs / SATURDAYS[0] / "manifest.json").read_text() == manifest
+
+
+def test_what_is_stored_between_two_writes_is_enough_to_go_on(week: Week) -> None:
+    """Killed after the promise, after the manifest, and after the run took its identity: always the same run."""
+    week.at("2026-11-25T12:00:00Z")
+    week.now = "2026-11-28T03:00:00Z"
+    executor = week.start()
+    executor.due_at = executor.clock()
+    assert executor._reconcile()
+    promised = json.loads((week.local.state / "schedule.json").read_text())
+    assert promised["pending"]["name"] == SATURDAYS[0]
+    children = Children(week.local.folder / ".retrain", executor.schedule)
+    (child,) = children.all()
+    assert not (week.local.runs / SATURDAYS[0] / "run.json").exists()
+    week.at("2026-11-28T03:00:10Z")
+    (after,) = children.all()
+    assert (after.uid, after.status.state) == (child.uid, "Passed")
+    assert json.loads((week.local.runs / SATURDAYS[0] / "run.json").read_text())["uid"] == child.uid
+
+
+def test_only_its_own_records_are_forgotten(week: Week) -> None:
+    week.at("2026-11-25T12:00:00Z")
+    week.at("2026-11-28T03:00:00Z")
+    executor = week.start()
+    own = week.local.runs / SATURDAYS[0]
+    (own / "notes.txt").write_text("somebody's")
+    (child,) = executor.children.all()
+    assert not executor.children.forget(child.name, "another uid")
+    assert executor.children.forget(child.name, child.uid)
+    assert [path.name for path in own.iterdir()] == ["notes.txt"]
+    assert not executor.children.forget(child.name, child.uid)
+
+
+def test_tokens_of_the_file_and_of_a_command_hide_each_other_never(week: Week) -> None:
+    executor = week.start()
+    written = executor.written
+    assert executor.schedule.trigger is None
+    executor.folder.write_answer("retrain.crpbot.dev/trigger", "mine")
+    in_file = written.model_copy(
+        update={
+            "metadata": written.metadata.model_copy(update={"annotations": {"retrain.crpbot.dev/trigger": "theirs"}})
+        }
+    )
+    answered = executor.folder.answered(executor.schedule, in_file)
+    assert answered.trigger == "theirs mine"

@@ -1,0 +1,240 @@
+"""Slots through the real cache, writer and reconciler on an API server in memory: every write fails in turn, answers are lost, the
+cache is behind. Every slot has one run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from support.bodies import schedule_body
+from support.fake_api import Fault, Lost, Request, collection, internal_error, no_answer
+from support.fake_cluster import FakeCluster, tell
+
+from retrain_api.cron import Cron
+from retrain_api.status.schedule import RetrainScheduleStatus
+from retrain_operator.controller.reconcile_schedule import ScheduleReconciler
+from retrain_operator.kube.api import ApiError, Unreachable
+from retrain_operator.kube.apply import Superseded, Writer
+from retrain_operator.state.cache import AnyKey, Cache
+from retrain_operator.state.schedules import ScheduleKey
+
+KEY = ScheduleKey("team", "every-saturday")
+SCHEDULE, RUNS = f"{collection('retrainschedules', 'team')}/every-saturday", collection("retrainruns", "team")
+BEGIN = datetime(2026, 11, 24, 12, tzinfo=UTC)
+CRON = Cron.parse("0 3 * * 6", "Etc/UTC")
+SLOTS = ["every-saturday-202611280300", "every-saturday-202612050300", "every-saturday-202612120300"]
+
+
+@dataclass
+class Replica:
+    """One replica, at a time of its own. `fresh` makes it another one after its start: it knows what the API server stores."""
+
+    fault: Callable[[Request], Fault] = lambda request: None
+    dies: bool = False
+    """At a request without an answer; another one takes over."""
+    wrote: list[str] = field(default_factory=list)
+    posted: list[dict[str, Any]] = field(default_factory=list)
+    later: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.api = FakeCluster(fault=self.fault)
+        self.now = BEGIN
+        self.api.to(BEGIN)
+        self.api.put(schedule_body(creationTimestamp="2026-11-24T12:00:00Z") | {"status": {}})
+        self.fresh()
+
+    def fresh(self, cache: Cache | None = None) -> None:
+        self.cache, self.seen = cache or self.api.known(), len(self.api.watched)
+        self.reconciler = ScheduleReconciler(
+            self.cache,
+            Writer(self.api, self.cache, lambda: True, lambda key: None, lambda: self.now),  # type: ignore[arg-type]
+            self.posted.append,
+            self._requeued,
+            self,
+            "test",
+            lambda: self.now,
+        )
+
+    def _requeued(self, key: AnyKey, seconds: float) -> None:
+        assert key == KEY
+        self.later.append(seconds)
+
+    def wrote_schedule(self, before: RetrainScheduleStatus, after: RetrainScheduleStatus) -> None:
+        self.wrote.append(after.state)
+
+    def watch(self) -> None:
+        for change in self.api.watched[self.seen :]:
+            tell(self.cache, change)
+        self.seen = len(self.api.watched)
+
+    def reconcile(self) -> Exception | None:
+        try:
+            asyncio.run(self.reconciler.reconcile(KEY))
+        except (Superseded, ApiError, Unreachable) as error:
+            if self.dies:
+                self.fresh()
+            return error
+        return None
+
+    def settle(self) -> None:
+        """Watch and reconcile until nothing changes."""
+        for _ in range(50):
+            before = self.api.version
+            self.watch()
+            if self.reconcile() is None and self.api.version == before:
+                return
+        raise AssertionError("it never comes to rest")
+
+    def to_next_slot(self) -> None:
+        slot = CRON.after(self.now)
+        assert slot is not None
+        self.now = slot + timedelta(seconds=1)
+        self.api.to(self.now)
+        self.settle()
+
+    def finish(self, state: str = "Promoted") -> None:
+        """The runs end."""
+        for run in self.api.of("retrainruns"):
+            if not run.get("status", {}).get("state"):
+                finished = [
+                    {"type": "Finished", "status": "True", "reason": state, "lastTransitionTime": self.api.clock()}
+                ]
+                status = {"state": state, "message": f"{state}.", "conditions": finished, "observedGeneration": 1}
+                self.api.edit(f"{RUNS}/{run['metadata']['name']}/status", {"status": status})
+        self.settle()
+
+    def status(self) -> dict[str, Any]:
+        return self.api.objects[SCHEDULE].get("status", {})  # type: ignore[no-any-return]
+
+    def made(self) -> Counter[str]:
+        return Counter(
+            one.object["metadata"]["name"]
+            for one in self.api.watched
+            if one.type == "ADDED" and one.resource == "retrainruns"
+        )
+
+
+def lived(fault: Callable[[Request], Fault] = lambda request: None, dies: bool = False) -> Replica:
+    """Three slots, each run promoted before the next."""
+    replica = Replica(fault, dies)
+    replica.settle()
+    for _ in SLOTS:
+        replica.to_next_slot()
+        replica.finish()
+    return replica
+
+
+@dataclass
+class FailsAt:
+    """The `number`-th write and the next meet the fault."""
+
+    number: int
+    fault: Fault
+    writes: int = 0
+
+    def __call__(self, request: Request) -> Fault:
+        self.writes += request.writes
+        return self.fault if request.writes and self.number <= self.writes < self.number + 2 else None
+
+
+UNDISTURBED = lived()
+WRITES = len(UNDISTURBED.api.writes())
+
+
+def test_each_slot_has_its_run_and_the_status_says_what_came_of_it() -> None:
+    assert UNDISTURBED.made() == Counter(SLOTS)
+    status = UNDISTURBED.status()
+    assert (status["state"], status["lastScheduleTime"]) == ("Active", "2026-12-12T03:00:00Z")
+    assert [line["run"] for line in status["recent"]] == SLOTS[::-1]
+    assert not status.get("pending") and not status.get("active")
+
+
+def test_a_run_is_promised_in_the_status_before_it_is_made() -> None:
+    promised = set()
+    for request in UNDISTURBED.api.writes():
+        if request.verb == "patch":
+            promised |= {(request.body.get("status", {}).get("pending") or {}).get("name")}
+        elif request.verb == "create":
+            assert request.body["metadata"]["name"] in promised
+
+
+def test_at_rest_nothing_is_asked_of_the_api_server() -> None:
+    replica = lived()
+    before = len(replica.api.asked)
+    assert replica.reconcile() is None
+    assert len(replica.api.asked) == before
+    assert max(replica.later) > 86400, "it is looked at again at the next slot"
+
+
+FAULTS = {
+    "500": internal_error(),
+    "no answer, not carried out": no_answer(),
+    "no answer, carried out": Lost(),
+    "500, carried out": Lost(internal_error()),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize("number", range(1, WRITES + 1))
+def test_whichever_two_writes_fail_the_end_is_the_same(number: int, fault: Fault) -> None:
+    replica = lived(FailsAt(number, fault))
+    assert replica.made() == Counter(SLOTS)
+    assert [line["run"] for line in replica.status()["recent"]] == SLOTS[::-1]
+
+
+@pytest.mark.parametrize("fault", [no_answer(), Lost()], ids=["before", "after"])
+@pytest.mark.parametrize("number", range(1, WRITES + 1))
+def test_wherever_it_dies_another_one_goes_on(number: int, fault: Fault) -> None:
+    replica = lived(FailsAt(number, fault), dies=True)
+    assert replica.made() == Counter(SLOTS)
+    assert [line["run"] for line in replica.status()["recent"]] == SLOTS[::-1]
+
+
+def test_a_run_whose_watch_is_late_is_read_and_not_taken_for_deleted() -> None:
+    replica = Replica()
+    replica.settle()
+    replica.to_next_slot()
+    assert [run["name"] for run in replica.status()["active"]] == SLOTS[:1]
+    late = Cache()
+    late.put("schedules", replica.api.objects[SCHEDULE])
+    replica.fresh(late)
+    assert replica.reconcile() is None
+    assert replica.api.asked[-1] == Request("get", f"{RUNS}/{SLOTS[0]}")
+    assert [run["name"] for run in replica.status()["active"]] == SLOTS[:1]
+
+
+def test_a_run_that_was_deleted_by_hand_is_not_made_again() -> None:
+    replica = Replica()
+    replica.settle()
+    replica.to_next_slot()
+    replica.api.remove(f"{RUNS}/{SLOTS[0]}")
+    replica.settle()
+    assert replica.made() == Counter(SLOTS[:1])
+    assert [(line["run"], line["state"]) for line in replica.status()["recent"]] == [(SLOTS[0], "Deleted")]
+
+
+def test_a_spec_that_cant_be_read_is_invalid_and_says_why() -> None:
+    replica = Replica()
+    replica.api.edit(SCHEDULE, {"spec": {"schedule": 7}})
+    replica.settle()
+    assert replica.status()["state"] == "Invalid"
+    assert "spec.schedule" in replica.status()["message"]
+    assert replica.api.of("retrainruns") == []
+
+
+def test_a_schedule_that_is_being_deleted_is_left_alone() -> None:
+    replica = Replica()
+    replica.api.mark(SCHEDULE)
+    replica.watch()
+    assert replica.reconcile() is None and replica.api.asked == []
+
+
+def test_events_are_about_the_schedule() -> None:
+    assert UNDISTURBED.posted
+    assert {event["involvedObject"]["kind"] for event in UNDISTURBED.posted} == {"RetrainSchedule"}
