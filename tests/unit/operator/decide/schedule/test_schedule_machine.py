@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support.schedule_world import NAME, World, is_replay
 
+from retrain_api.cron import Cron
 from retrain_api.keys import proof_key
 from retrain_operator.state.effects import SchedulePlan
 from retrain_operator.state.schedule_view import ChildRun
@@ -251,7 +251,8 @@ class ScheduleMachine(RuleBasedStateMachine):
         assert sum(map(is_triggered, world.made)) == self.handled
         if world.now < self.latest:
             return
-        slot = newest(spec.schedule, spec.time_zone, world.now)
+        # Cron itself is held against brute force in test_cron.py.
+        slot = Cron.parse(spec.schedule, spec.time_zone).at_or_before(world.now)
         if slot is None or slot <= self.begun.replace(microsecond=0):
             return
         made = f"{NAME}-{slot:%Y%m%d%H%M}" in world.made
@@ -271,31 +272,6 @@ class ScheduleMachine(RuleBasedStateMachine):
 
 def is_triggered(name: str) -> bool:
     return not is_replay(name) and len(name) > len(f"{NAME}-202611280300")
-
-
-def newest(schedule: str, zone: str, now: datetime) -> datetime | None:
-    """The newest slot of the schedules here, by asking of each minute of four days, or each day of two weeks, whether it is one.
-
-    Where clocks are changed it gives none: what cron does there is held against its rules in test_cron.py.
-    """
-    minutes, hours, _, _, day = {"@daily": "0 0 * * *"}.get(schedule, schedule).split()
-    moment = now.replace(second=0, microsecond=0)
-    local = ZoneInfo(zone)
-    for back in range(60 * 24 * 8):
-        time = moment - timedelta(minutes=back)
-        here = time.astimezone(local)
-        if here.minute != int(minutes) or not (here.hour % 6 == 0 if hours == "*/6" else here.hour == int(hours)):
-            continue
-        if day != "*" and here.isoweekday() % 7 != int(day):
-            continue
-        return time.astimezone(UTC) if _is_steady(time, local) else None
-    return None
-
-
-def _is_steady(time: datetime, zone: ZoneInfo) -> bool:
-    """Whether no clock is changed within a day and a half around, so that a slot is where it seems to be."""
-    offsets = {(time + timedelta(hours=hours)).astimezone(zone).utcoffset() for hours in range(-36, 37)}
-    return len(offsets) == 1
 
 
 TestScheduleMachine = ScheduleMachine.TestCase
