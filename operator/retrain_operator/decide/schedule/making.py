@@ -72,7 +72,8 @@ def _promised_trigger(context: Context) -> PendingRun | None:
 def _triggered(context: Context, token: str, terms: Terms) -> Making:
     """The run of a trigger, as of this second."""
     name = triggered_run(context.name, context.now)
-    if context.view.named(name) is not None or name in {line.run for line in context.status.recent}:
+    used = {line.run for line in context.status.recent} | {one.name for one in context.status.active}
+    if context.view.named(name) is not None or name in used:
         return Making(requeue_at=context.now + timedelta(seconds=1))
     made = _made(context, PendingRun(slot=timestamp(context.now), name=name), terms)
     return Making(made.pending, made.create, trigger=token)

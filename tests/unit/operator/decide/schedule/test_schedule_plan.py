@@ -302,6 +302,19 @@ def test_a_trigger_is_handled_once_wherever_the_operator_dies() -> None:
     assert world.made == ["weekly-20261125120000"]
 
 
+def test_a_second_trigger_in_the_second_of_a_run_that_was_deleted_makes_another_one() -> None:
+    world = World.of()
+    world.annotate("trigger", "a")
+    world.settle()
+    (first,) = world.made
+    del world.runs[first]
+    world.annotate("trigger", "b")
+    world.settle()
+    assert world.made == [first] and world.requeue_at is not None
+    world.until(world.requeue_at)
+    assert world.made == ["weekly-20261125120000", "weekly-20261125120001"]
+
+
 def test_a_trigger_waits_for_the_end_of_a_suspension() -> None:
     world = World.of(suspend=True)
     world.annotate("trigger", "now")
