@@ -52,6 +52,12 @@ def test_it_writes_a_schedule_of_the_run_that_it_would_write(here: Path, full: t
     assert (run.promotion.policy, run.promotion.expires_after) == ("Automatic", "7d")
 
 
+def test_a_run_and_a_schedule_may_lie_in_one_folder(here: Path) -> None:
+    put(here / "data", **{"candles_BTC-USD_1m": candles()})
+    assert run_init() == 0 and run_init("--schedule") == 0
+    assert {path.name for path in here.glob("*.*")} == {"retrain.yaml", "schedule.yaml", "retrain.schema.json"}
+
+
 def test_what_it_says_next_is_about_a_schedule(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     put(here / "data", **{"candles_BTC-USD_1m": candles()})
     assert run_init("--schedule") == 0
