@@ -115,7 +115,13 @@ class Questions:
         answers.append(await self._heard(self.api.delete(path, judged)))
         await self.api.delete(path, judged | {"preconditions": proof})
         answers.append(await self._heard(self.api.merge(f"{path}/status", {"metadata": proof})))
-        ids = {stale: "STALE", meta["resourceVersion"]: "VERSION", meta["uid"]: "RUN", made["metadata"]["uid"]: "JOB", self.namespace: "NAMESPACE"}
+        ids = {
+            stale: "STALE",
+            meta["resourceVersion"]: "VERSION",
+            meta["uid"]: "RUN",
+            made["metadata"]["uid"]: "JOB",
+            self.namespace: "NAMESPACE",
+        }
         return [tuple(_named(part, ids) for part in answer) for answer in answers]
 
     async def _heard(self, answer: Awaitable[Body], before: Body | None = None) -> Answer:

@@ -147,7 +147,7 @@ def _careful(correlation: float, blocks: int) -> float:
 
     Where even the longest blocks depend on each other, it is the estimate without its bias of (1 + 3 r) / n (M. Kendall, Note on
     Bias in the Estimation of Autocorrelation, Biometrika 41, 1954) and a standard error more. Without the two, markets whose regimes
-    last ten days alarm in 8 to 14 % at the bar with hourly bars, and with them in 2 to 3 %.
+    last ten days alarm in 8 to 12 % at the bar with hourly bars, and with them in 2 to 3 %.
     """
     least = UNSEEN / math.sqrt(max(blocks, 1))
     if not _is_significant(correlation, blocks):

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `retrain init` takes."""
     parser.description = (
         "Looks for candle files beside FILE, in data/ first, and for a GPU, and writes a RetrainRun, or a RetrainSchedule, for them, with a JSON Schema "
-        f"of both for editors ({SCHEMA_FILE}). It reads nothing else and needs no network."
+        f"for editors ({SCHEMA_FILE}). It reads nothing else and needs no network."
     )
     parser.add_argument("name", nargs="?", default="improved-lstm", help="name of the run (default: %(default)s)")
     parser.add_argument("--symbols", metavar="A,B", help="what to train, separated by commas (default: what is found)")
