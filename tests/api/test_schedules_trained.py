@@ -79,14 +79,13 @@ def test_a_schedule_proves_itself_on_three_past_slots_promotes_skips_and_trains_
 ) -> None:
     """What tests/cluster/test_schedule.py does on a real cluster."""
     data, artifacts = places
-    write(data / NAME, closed(before=2 * DAY))
+    write(data / NAME, closed(before=DAY))
     where = {"data": {"uri": f"file://{data}/", **DATA}, "artifacts": {"uri": f"file://{artifacts}/"}}
     schedules.create("every-minute", template=TEMPLATE | where | {"train": {"device": "CPU"}}, **PROVEN_ON_THREE)
     status = schedules.until("every-minute", lambda status: (status.get("walkForward") or {}).get("state") == "Proven")
     assert status["walkForward"]["passed"] == 3
     assert not (artifacts / "promoted").exists(), "no replay promotes"
 
-    write(data / NAME, closed(before=DAY))
     schedules.until("every-minute", lambda status: ended(status, "Promoted"))
     assert (artifacts / "promoted" / f"{SYMBOL}.json").exists()
     first = ended(schedules.status("every-minute"), "Promoted")[-1]

@@ -34,7 +34,7 @@ def after(first: Body, ended: list[Body]) -> Body:
 
 def test_a_schedule_proves_itself_promotes_skips_and_trains_again_by_kubectl_alone(team: Team) -> None:
     folder = f"closed-{team.namespace}"
-    team.store.put(f"{folder}/{NAME}", closed(before=2 * DAY))
+    team.store.put(f"{folder}/{NAME}", closed(before=DAY))
     spec = team.spec(**TEMPLATE, data={"uri": f"s3://{BUCKET}/{folder}/", **DATA})
     team.apply_any(
         {
@@ -48,7 +48,6 @@ def test_a_schedule_proves_itself_promotes_skips_and_trains_again_by_kubectl_alo
     assert status(team)["walkForward"]["passed"] == 3
     assert team.store.list(f"{team.namespace}/promoted/") == [], "no replay promotes"
 
-    team.store.put(f"{folder}/{NAME}", closed(before=DAY))
     first, *_ = until(lambda: ended(team, "Promoted"), lambda: said(team))
     pointer = json.loads(team.store.read(f"{team.namespace}/promoted/{SYMBOL}.json"))
     assert pointer["testedUntil"] <= first["slot"]
