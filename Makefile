@@ -1,5 +1,5 @@
 # Each target is one command; the script that it names does the work.
-.PHONY: install demo test test-quick test-cluster soak lint format generate bench gpu-wheels gpu-sitting images cluster kind-demo cluster-down constraints clean
+.PHONY: install demo test test-quick test-cluster soak lint format generate bench bench-all gpu-wheels gpu-sitting images cluster kind-demo cluster-down constraints clean
 
 install:   ## .venv with all that the demo and the tests need
 	./scripts/install.sh
@@ -37,6 +37,9 @@ bench: install   ## speed, memory and scale, as ratios to a reference
 	.venv/bin/python benchmarks/training_memory.py
 	.venv/bin/python benchmarks/job_start.py
 	.venv/bin/python benchmarks/operator_scale.py
+
+bench-all: bench   ## and what takes long: 200 schedules beside 10,000 finished runs
+	nice -n 19 .venv/bin/python benchmarks/operator_scale.py schedules
 
 gpu-wheels:   ## what a machine with a GPU lacks, as wheels in build/gpu-wheels
 	./scripts/gpu_wheels.sh build/gpu-wheels

@@ -5,6 +5,9 @@ a run takes at least 6 seconds. Prints one JSON line for each measurement, and a
 peers are measured too where --peers names a folder with bins/ and src/; otherwise stored figures are shown (docs/scale.md).
 
     python benchmarks/operator_scale.py [--runs 1 100] [--peers FOLDER] [--keep]
+    python benchmarks/operator_scale.py schedules [--schedules 200] [--at-rest 10000] [--rest 300] [--keep]
+
+The second is many schedules that fire in one minute beside a year's finished runs (benchmarks/scale/schedules.py).
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 
 from scale.figures import counted, quantile  # noqa: E402
 from scale.plane import PROGRAMS, ScalePlane, cpu_seconds, machine_ticks, peak_mib  # noqa: E402
+from scale.schedules import Size, measured_schedules  # noqa: E402
 from scale.subjects import Argo, JobSet, Ours, Subject, started  # noqa: E402
 from scale.table import table  # noqa: E402
 
@@ -158,6 +162,10 @@ def subjects(peers: Path | None) -> Iterator[Subject]:
 def main() -> None:
     """Measure: a line each, and a table at the end."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scenario", nargs="?", choices=["runs", "schedules"], default="runs", help="what is measured")
+    parser.add_argument("--schedules", type=int, default=200, help="schedules that fire in one minute")
+    parser.add_argument("--at-rest", type=int, default=10_000, help="finished runs beside them")
+    parser.add_argument("--rest", type=float, default=300.0, help="seconds for which nothing happens")
     parser.add_argument(
         "--runs", type=int, nargs="+", default=[1, 100], help="numbers of runs to measure, one number after the other"
     )
@@ -168,6 +176,9 @@ def main() -> None:
         [ROOT / "scripts" / "kube_binaries.sh", *PROGRAMS], stdout=subprocess.PIPE, text=True, check=True
     )
     binaries = Path(got.stdout.strip().splitlines()[-1])
+    if asked.scenario == "schedules":
+        measured_schedules(Size(asked.schedules, asked.at_rest, asked.rest), binaries, asked.keep)
+        return
     lines = []
     for runs, subject in itertools.product(asked.runs, subjects(asked.peers)):
         lines.append(measured(subject, runs, binaries, asked.keep))

@@ -93,6 +93,12 @@ def peak_mib(pid: int) -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
+def resident_mib(pid: int) -> float:
+    """Resident set of a process now."""
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) / 1024 if found else 0.0
+
+
 def machine_ticks() -> tuple[int, int]:
     """Busy ticks and all ticks of the machine's cores."""
     values = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]

@@ -55,8 +55,9 @@ class Ours:
     path: str = "/apis/retrain.crpbot.dev/v1alpha1/namespaces/default/retrainruns"
 
     def install(self, plane: ScalePlane) -> None:
-        plane.kubectl("create", "-f", str(ROOT / "crds" / "retrainruns.yaml"))
-        plane.establish("-f", str(ROOT / "crds" / "retrainruns.yaml"))
+        for name in ("retrainruns", "retrainschedules"):
+            plane.kubectl("create", "-f", str(ROOT / "crds" / f"{name}.yaml"))
+            plane.establish("-f", str(ROOT / "crds" / f"{name}.yaml"))
 
     def command(self, plane: ScalePlane) -> tuple[list[str], dict[str, str]]:
         address = f"--http-address=127.0.0.1:{self.port}"
@@ -171,7 +172,7 @@ class Argo:
 
 
 def started(subject: Subject, plane: ScalePlane) -> subprocess.Popen[bytes]:
-    """Starts the controller; its log is in the plane's folder."""
+    """Starts the controller; the log of all its starts is in the plane's folder."""
     command, environ = subject.command(plane)
-    with (plane.folder / f"{subject.name}.log").open("wb") as log:
+    with (plane.folder / f"{subject.name}.log").open("ab") as log:
         return subprocess.Popen(command, env=os.environ | environ, stdout=log, stderr=log, preexec_fn=end_with_parent())

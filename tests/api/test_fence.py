@@ -110,9 +110,18 @@ class Questions:
             await self._heard(self.api.create(jobs, job(self.namespace, run))),
         ]
         await self.api.merge(one, {"metadata": {"finalizers": None}})
-        await self.api.delete(path, {"propagationPolicy": "Background"})
+        # A schedule deletes a run in the version that it has judged.
+        judged = {"propagationPolicy": "Background", "preconditions": proof | {"resourceVersion": stale}}
+        answers.append(await self._heard(self.api.delete(path, judged)))
+        await self.api.delete(path, judged | {"preconditions": proof})
         answers.append(await self._heard(self.api.merge(f"{path}/status", {"metadata": proof})))
-        ids = {meta["uid"]: "RUN", made["metadata"]["uid"]: "JOB", self.namespace: "NAMESPACE"}
+        ids = {
+            stale: "STALE",
+            meta["resourceVersion"]: "VERSION",
+            meta["uid"]: "RUN",
+            made["metadata"]["uid"]: "JOB",
+            self.namespace: "NAMESPACE",
+        }
         return [tuple(_named(part, ids) for part in answer) for answer in answers]
 
     async def _heard(self, answer: Awaitable[Body], before: Body | None = None) -> Answer:
@@ -139,6 +148,7 @@ def test_the_answers_that_the_fence_counts_on(control_plane: ControlPlane, names
     assert stale[:2] == stale_and_other[:2] == (409, "Conflict")
     # On the status subresource a UID is not compared: the writer itself compares that of the answer.
     assert other == proven
+    assert real[-2][:2] == (409, "Conflict"), "a run that has changed is not deleted"
     assert says_gone(ApiError(*real[-1]), "improved-lstm")
     assert asyncio.run(Questions(FakeApi(), namespace).ask()) == real
 

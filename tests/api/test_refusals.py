@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
 from support.control_plane import ApiRefusal, ControlPlane
+from support.cron_texts import SCHEDULES as CRON_TEXTS
 from support.refusals import (
     COUNTED,
     HARMLESS,
@@ -125,11 +127,11 @@ def test_an_unknown_field_is_refused_by_both(control_plane: ControlPlane, case: 
     assert names(said_here(case.spec), case.field)
 
 
-def given(value: Any) -> Any:
+def filled(value: Any) -> Any:
     """Without what is empty: lists and objects that nobody gave."""
     if isinstance(value, dict):
-        return {name: kept for name, part in value.items() if (kept := given(part)) not in ({}, [])}
-    return [given(part) for part in value] if isinstance(value, list) else value
+        return {name: kept for name, part in value.items() if (kept := filled(part)) not in ({}, [])}
+    return [filled(part) for part in value] if isinstance(value, list) else value
 
 
 def examples(kind: str) -> list[Document]:
@@ -148,7 +150,7 @@ def test_right_ones_are_taken_and_get_the_same_defaults_from_both(
     control_plane: ControlPlane, wanted: Document
 ) -> None:
     stored = control_plane.request("POST", PATH, wanted)
-    assert given(stored["spec"]) == given(to_wire(parse_run(wanted).spec))
+    assert filled(stored["spec"]) == filled(to_wire(parse_run(wanted).spec))
     assert parse_run(stored).spec == parse_run(wanted).spec
 
 
@@ -169,7 +171,7 @@ def test_right_schedules_are_taken_and_get_the_same_defaults_from_both(
 ) -> None:
     wanted = document(spec, SCHEDULE_KIND)
     stored = control_plane.request("POST", SCHEDULES, wanted)
-    assert given(stored["spec"]) == given(to_wire(parse_schedule(wanted).spec))
+    assert filled(stored["spec"]) == filled(to_wire(parse_schedule(wanted).spec))
     assert parse_schedule(stored).spec == parse_schedule(wanted).spec
 
 
@@ -193,3 +195,17 @@ def test_a_zone_that_there_is_not_is_refused_here_alone(control_plane: ControlPl
     spec = ONLY_NEEDED | {"timeZone": "Europe/Berlim"}
     control_plane.request("POST", SCHEDULES, document(spec, SCHEDULE_KIND))
     assert said_here(spec, SCHEDULE_KIND).startswith("spec.timeZone: write Europe/Berlin")
+
+
+@given(CRON_TEXTS.filter(lambda text: len(text) <= 100))
+@settings(max_examples=300, derandomize=True)
+def test_a_schedule_is_taken_by_both_or_by_none(control_plane: ControlPlane, text: str) -> None:
+    """The API server has no cron: its rules say in CEL what cronsim says here."""
+    spec = ONLY_NEEDED | {"schedule": text}
+    here, there = said_here(spec, SCHEDULE_KIND), ""
+    try:
+        control_plane.request("POST", SCHEDULES, document(spec, SCHEDULE_KIND))
+    except ApiRefusal as refusal:
+        there = refusal.message
+    sentence = here.removeprefix("spec.schedule: ").removesuffix(f", is {text!r}")
+    assert bool(here) == bool(there) and sentence in there

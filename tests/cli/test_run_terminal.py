@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 
 import pytest
 from support.local_run import LocalRun, until
+from support.screen import Screen
 
 SLOW = ("torch", "numpy", "pandas", "pyarrow", "boto3", "rich", "yaml", "pydantic")
-
-
-class Screen:
-    """A terminal of 140 columns; all that was ever written on it is kept."""
-
-    def __init__(self) -> None:
-        self.ours, self.theirs = pty.openpty()
-        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
-        os.set_blocking(self.ours, False)
-        self.text = ""
-
-    def shrink(self, columns: int) -> None:
-        """A person makes the window narrower."""
-        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-
-    def read(self) -> str:
-        """All that was written until now."""
-        try:
-            while data := os.read(self.ours, 65536):
-                self.text += data.decode(errors="replace")
-        except (BlockingIOError, OSError):
-            pass
-        return self.text
 
 
 def test_a_terminal_shows_a_row_for_each_symbol_as_it_moves(local: LocalRun) -> None:

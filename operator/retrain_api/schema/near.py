@@ -11,6 +11,9 @@ from retrain_api.names import KIND, SCHEDULE_KIND
 _SLIP = 0.65
 """How alike two names are at least where one is a slip for the other: url and uri are, epochs and pods (0.6) are not."""
 
+_FAR_SLIP = 0.75
+"""The same of a name of another section: of so many one is always somewhat alike, as count is to cron."""
+
 _MOST = 3
 """Places that a sentence names; a reader looks for one."""
 
@@ -58,8 +61,11 @@ def suggestion(parent: str, name: str, known: Sequence[str]) -> str:
 
 def _elsewhere(name: str, paths: Sequence[str]) -> str:
     """Where the field is. Of several places those nearest to the root, which are the ones that most people mean."""
-    depth = min(map(_depth, paths))
-    nearest = [path for path in paths if _depth(path) == depth][:_MOST]
+    inside = [path for path in paths if _parent(path)]
+    if not inside:
+        return f"{name} belongs at the top of the document, beside kind"
+    depth = min(map(_depth, inside))
+    nearest = [path for path in inside if _depth(path) == depth][:_MOST]
     if any(_last(path) != name for path in nearest):
         return f"did you mean {nearest[0]}?"
     return f"{name} belongs in {' or '.join(map(_place, nearest))}"
@@ -68,7 +74,8 @@ def _elsewhere(name: str, paths: Sequence[str]) -> str:
 def _nearest(name: str, siblings: Sequence[str], known: Sequence[str]) -> Iterator[str]:
     ends = {_last(path): path for path in sorted(known, key=_depth, reverse=True)}
     yield from (f"did you mean {close}?" for close in get_close_matches(name, siblings, n=1))
-    yield from (f"did you mean {ends[close]}?" for close in get_close_matches(name, sorted(ends), n=1))
+    far = get_close_matches(name, sorted(ends), n=1, cutoff=_FAR_SLIP)
+    yield from (f"did you mean {ends[close]}?" for close in far)
 
 
 def _place(path: str) -> str:

@@ -56,6 +56,7 @@ class CronField:
     number: str
     names: tuple[str, ...] = ()
     others: str = ""
+    note: str = ""
 
     @property
     def item(self) -> str:
@@ -71,7 +72,7 @@ class CronField:
         span = f"{self.names[1]}-{self.names[5]}" if self.names else f"{self.low + 1}-{self.low + 5}"
         return (
             f"the {self.name} must be {self.low} to {self.high}{named}: one of them, a range upwards such as {span}, a step such as "
-            "*/2, or several of these with commas between"
+            f"*/2, or several of these with commas between{self.note}"
         )
 
     @property
@@ -112,7 +113,7 @@ MINUTE = CronField(0, "minute", 0, 59, "[0-5]?[0-9]")
 HOUR = CronField(1, "hour", 0, 23, "[01]?[0-9]|2[0-3]")
 DAY = CronField(2, "day of the month", 1, 31, "0?[1-9]|[12][0-9]|3[01]", others="(?i:LW?)")
 MONTH = CronField(3, "month", 1, 12, "0?[1-9]|1[0-2]", _MONTHS)
-WEEKDAY = CronField(4, "day of the week", 0, 7, "0?[0-7]", _DAYS, "{}#[1-5]|0?[0-7](?i:L)")
+WEEKDAY = CronField(4, "day of the week", 0, 7, "0?[0-7]", _DAYS, "{}#[1-5]|0?[0-7](?i:L)", "; Sunday is 0 or 7")
 """L is the last one of the month, 5L its last Friday, LW its last weekday, FRI#2 its second Friday."""
 
 

@@ -130,8 +130,8 @@ class RetrainScheduleSpec(Strict):
     model_config = {"json_schema_extra": validations(_TEST_LENGTH)}
 
     schedule: Schedule = Field(
-        description="When a run is made, as a CronJob has it: minute, hour, day of the month, month and day of the week, or "
-        "@hourly, @daily, @weekly, @monthly.",
+        description="When a run is made, as a CronJob has it, in quotes: minute, hour, day of the month, month and day of the week, such "
+        "as 0 3 * * 6 for Saturdays at three, or @hourly, @daily, @weekly, @monthly.",
     )
     time_zone: TimeZone = Field("Etc/UTC", description="IANA name of the zone that the schedule is read in.")
     suspend: bool = Field(False, description="Make no runs; those under way go on.")

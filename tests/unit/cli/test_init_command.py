@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import subprocess
 import sys
 import zipfile
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from support.init_case import ROWS, candles, put, run_init
 from support.json_schema import violations
 
 from retrain_api.errors import ConfigurationError, NotFoundError, SoftwareError
@@ -27,25 +26,6 @@ from retrain_cli.inputs.locations import resolve_locations
 from retrain_cli.inputs.run_file import load_run
 from retrain_trainer.data.dataset import load_dataset
 
-ROWS = 900
-
-
-@cache
-def candles(freq: str = "1min", seed: int = 1, rows: int = ROWS) -> pd.DataFrame:
-    random = np.random.default_rng(seed)
-    close = 100 * np.exp(np.cumsum(random.normal(0, 1e-4, rows)))
-    opened = np.concatenate([[100.0], close[:-1]])
-    return pd.DataFrame(
-        {
-            "timestamp": pd.date_range("2025-01-01", periods=rows, freq=freq, tz="UTC"),
-            "open": opened,
-            "high": np.maximum(opened, close) * 1.0001,
-            "low": np.minimum(opened, close) * 0.9999,
-            "close": close,
-            "volume": random.uniform(1, 5, rows),
-        }
-    )
-
 
 def kline(table: pd.DataFrame, header: bool = False) -> bytes:
     opened = table["timestamp"].astype("datetime64[ms, UTC]").astype("int64")
@@ -54,22 +34,10 @@ def kline(table: pd.DataFrame, header: bool = False) -> bytes:
     return found.to_csv(index=False, header=header).encode()
 
 
-def put(folder: Path, **tables: pd.DataFrame) -> None:
-    folder.mkdir(exist_ok=True, parents=True)
-    for seed, (name, table) in enumerate(tables.items(), start=1):
-        table.assign(volume=table["volume"] + seed).to_parquet(folder / f"{name}.parquet", index=False)
-
-
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def run_init(*arguments: str, device: str | None = "CPU") -> int:
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return command.run(parser.parse_args([*arguments, *(("--device", device) if device else ())]))
 
 
 def written(path: str = "retrain.yaml") -> RetrainRun:

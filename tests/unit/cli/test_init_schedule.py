@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from support.init_case import candles, put, run_init
+from support.json_schema import violations
 
 from retrain_api.cron import Cron
 from retrain_api.schedule import RetrainSchedule, parse_schedule
@@ -19,8 +22,6 @@ from retrain_cli.commands.init.schedule_text import schedule_text
 from retrain_cli.commands.init.timing import timing
 from retrain_cli.inputs.run_file import load_schedule
 
-from .test_init_command import candles, put, run_init
-
 DAY = 1440
 
 
@@ -30,8 +31,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def written(path: str = "schedule.yaml") -> RetrainSchedule:
-    return load_schedule(path)
+def written() -> RetrainSchedule:
+    """The schedule that was written, which its schema accepts."""
+    schema = json.loads(Path("retrain.schema.json").read_text())
+    assert violations(schema, yaml.safe_load(Path("schedule.yaml").read_text())) == []
+    return load_schedule("schedule.yaml")
 
 
 @pytest.mark.parametrize("full", [(), ("--full",)])
@@ -46,14 +50,19 @@ def test_it_writes_a_schedule_of_the_run_that_it_would_write(here: Path, full: t
     assert (run.symbols, run.data.max_age, run.data.min_new_bars) == (("BTC-USD",), "1d", 720)
     assert (run.split.validation, run.split.test) == ("1d", "1d")
     assert (run.promotion.policy, run.promotion.expires_after) == ("Automatic", "7d")
-    assert not (here / "retrain.schema.json").exists(), "the schema for editors is one of a run"
+
+
+def test_a_run_and_a_schedule_may_lie_in_one_folder(here: Path) -> None:
+    put(here / "data", **{"candles_BTC-USD_1m": candles()})
+    assert run_init() == 0 and run_init("--schedule") == 0
+    assert {path.name for path in here.glob("*.*")} == {"retrain.yaml", "schedule.yaml", "retrain.schema.json"}
 
 
 def test_what_it_says_next_is_about_a_schedule(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     put(here / "data", **{"candles_BTC-USD_1m": candles()})
     assert run_init("--schedule") == 0
     said = capsys.readouterr().out
-    assert "Wrote schedule.yaml.\n" in said
+    assert "Wrote schedule.yaml, and beside it retrain.schema.json" in said
     assert said.endswith("Next: retrain doctor -f schedule.yaml, then: retrain schedule run -f schedule.yaml\n")
 
 
@@ -106,7 +115,7 @@ def test_whatever_is_here_the_schedule_is_one_and_its_oldest_replay_has_its_bars
 ) -> None:
     times = timing(interval, bars)
     start = Start("x", "schedule.yaml", ("BTC-USD",), interval=interval, timing=times)
-    schedule = parse_schedule(yaml.safe_load(schedule_text(start, times, full)))
+    schedule = parse_schedule(yaml.safe_load(schedule_text(start, times, full, True)))
     cron = Cron.parse(schedule.spec.schedule, schedule.spec.time_zone)
     run = schedule.spec.run_template.spec
     assert (schedule.spec.walk_forward is None) == (run.split.test is None)

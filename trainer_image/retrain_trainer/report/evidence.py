@@ -16,7 +16,21 @@ from retrain_api.documents.tasks import PublishItem
 
 from .criteria import between, interval, interval_table
 from .facts import Document, Facts
-from .text import Block, Folded, Table, count, folded, grouped, known_table, plain, probability, share, shown, table
+from .text import (
+    Block,
+    Folded,
+    Table,
+    count,
+    first_of,
+    folded,
+    grouped,
+    known_table,
+    plain,
+    probability,
+    share,
+    shown,
+    table,
+)
 from .value import changed_market, not_significant, skill, wider_with_longer_blocks
 
 DAYS_SHOWN = 31
@@ -39,13 +53,15 @@ def evidence(facts: Facts) -> list[Block]:
         "this market a figure could have come out anywhere in its interval (a block bootstrap over time)."
     )
     return [
-        grouped((item.symbol, skill(item.measurement) + ".") for item in facts.measured if item.measurement),
+        *first_of(grouped((item.symbol, skill(item.measurement) + ".") for item in facts.measured if item.measurement)),
         known_table(
             ["Model", "Accuracy", "95 % interval", *_RULES.values()], [_beside(facts, one) for one in facts.measured]
         ),
         note,
         known_table(_FIGURES, [_figures(facts, item) for item in facts.measured]),
-        grouped((item.symbol, doubt) for item in facts.measured for doubt in doubts(item, facts.evaluation(item))),
+        *first_of(
+            grouped((item.symbol, one) for item in facts.measured for one in doubts(item, facts.evaluation(item)))
+        ),
         *(_details(item, facts.evaluation(item)) for item in facts.measured),
     ]
 
@@ -68,8 +84,9 @@ def _rule(accuracy: float | None, value: float | None, found: Mapping[str, Any] 
         return share(value)
     lead = accuracy - value if found is None else found["difference"]
     p_value = None if found is None else found.get("pValue")
-    certain = "" if p_value is None else f", p {'= ' * (0.001 <= p_value <= 0.999)}{probability(p_value)}"
-    return f"{share(value)} ({lead * 100:+.1f}{certain})"
+    # Of a model that is behind, nobody asks how often luck comes out as far ahead.
+    certain = "" if p_value is None or lead <= 0 else f", p {'= ' * (0.001 <= p_value <= 0.999)}{probability(p_value)}"
+    return f"{share(value)} ({round(lead * 100, 1) + 0.0:+.1f}{certain})"
 
 
 _FIGURES = (

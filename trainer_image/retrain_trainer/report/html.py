@@ -23,6 +23,8 @@ Plots = Mapping[str, Sequence[Picture]]
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _SHOWN: Mapping[str, tuple[str, ...]] = {ACCOUNT: ("equity",), EVIDENCE: ("accuracy", "reliability")}
 """Which plots a part shows, of all models beside each other."""
+_BESIDE = 9
+"""Models whose plots stand beside each other; those of more are folded with their tables."""
 _FOLDED = ("training", "time")
 """Plots beside the folded tables of a model."""
 
@@ -90,10 +92,10 @@ def _top(facts: Facts, asked: Section, rest: Sequence[Section]) -> str:
 def _section(facts: Facts, part: Section, plots: Plots) -> str:
     """A part: its sentences and tables, its plots, and last what is folded."""
     anchor = _anchor(part.title)
-    last = [content for content in part.blocks if isinstance(content, Folded)]
-    first = [content for content in part.blocks if not isinstance(content, Folded)]
+    last = [content for content in part.blocks if isinstance(content, Folded) and content.symbol]
+    first = [content for content in part.blocks if content not in last]
     body = [_block(content, part.title, number) for number, content in enumerate(first, 1)]
-    body += [_figures(_of_kind(plots, kind)) for kind in _SHOWN.get(part.title, ())]
+    body += [_figures(_of_kind(plots, kinds)) for kinds in _rows(_SHOWN.get(part.title, ()), len(plots))]
     body += [fold(content, _figures(_beside(plots, content.symbol))) for content in last]
     kind = f' class="card verdict {VERDICTS.get(facts.judgement.verdict, "unsure")}"' if part.title == VERDICT else ""
     inside = "\n".join(body)
@@ -106,12 +108,20 @@ def _block(content: Block, title: str, number: int) -> str:
     return block(content, f"{title}, table {number}" if isinstance(content, Table) else title)
 
 
-def _of_kind(plots: Plots, kind: str) -> list[Picture]:
-    return [picture for drawn in plots.values() for picture in drawn if picture.kind == kind]
+def _rows(kinds: tuple[str, ...], models: int) -> list[tuple[str, ...]]:
+    """The kinds of plots that share a row: each has its own, so that models can be compared, and those of one model stand together."""
+    if models > _BESIDE:
+        return []
+    return [kinds] if models == 1 else [(kind,) for kind in kinds]
+
+
+def _of_kind(plots: Plots, kinds: tuple[str, ...]) -> list[Picture]:
+    return [picture for drawn in plots.values() for picture in drawn if picture.kind in kinds]
 
 
 def _beside(plots: Plots, symbol: str) -> list[Picture]:
-    return [picture for picture in plots.get(symbol, ()) if picture.kind in _FOLDED]
+    """The folded plots of a model: all of them where the models are too many to stand beside each other."""
+    return [one for one in plots.get(symbol, ()) if len(plots) > _BESIDE or one.kind in _FOLDED]
 
 
 def _figures(drawn: Iterable[Picture]) -> str:

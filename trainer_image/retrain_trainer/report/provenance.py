@@ -87,10 +87,10 @@ def _flat_note(facts: Facts) -> str:
     horizon, ties = label.get("horizonBars", 15), label.get("ties", "Drop")
     flat = f"Flat is the share of test bars whose close is unchanged after {horizon} bar{'s' * (horizon != 1)}. "
     if ties == "Down":
-        return flat + "They count as not up (label.ties: Down), so always predicting down is often right."
+        return flat + "Flat bars count as not up (label.ties: Down), so always predicting down is often right."
     return (
         flat
-        + "They are left out of accuracy and the other shares (label.ties: Drop), which looks into the future: a trader can't know "
+        + "Flat bars are left out of accuracy and the other shares (label.ties: Drop), which looks into the future: a trader can't know "
         "beforehand which bars will be flat. The backtest trades them too."
     )
 
@@ -113,17 +113,15 @@ def _lines(facts: Facts) -> list[str]:
         lines.append(
             "Measured with " + ", ".join(f"{plain(name)} {plain(number)}" for name, number in versions.items())
         )
-    return lines + [line for item in task.items if (line := _predictions_line(item, facts.evaluation(item)))]
+    predictions = [line for item in task.items if (line := _predictions_line(item, facts.evaluation(item)))]
+    again = "`retrain verify` computes every figure again from the predictions"
+    return [*lines, *predictions, *([again] if predictions else [])]
 
 
 def _predictions_line(item: PublishItem, document: Document) -> str:
     """Where the predictions are; empty for an evaluation of a release that kept none."""
     uri = (document.get("predictions") or {}).get("uri")
-    return (
-        f"Predictions of {item.symbol}: {code(uri)}; `retrain verify` computes every figure again from them"
-        if uri
-        else ""
-    )
+    return f"Predictions of {item.symbol}: {code(uri)}" if uri else ""
 
 
 def _lineage_row(item: PublishItem) -> list[str]:

@@ -22,6 +22,8 @@ _SPECIAL = re.compile(r"([\\`*\[\]<>|])")
 NOTHING = "-"
 MOST_NAMES = 8
 """Symbols that a sentence names; of more it says how many."""
+MOST_SENTENCES = 12
+"""Sentences of a list that are shown; with sixty models there are more than anybody reads."""
 SANE_SHARPE = 20.0
 """Beyond this, on either side, a Sharpe ratio says only that every day was alike: an account that fees eat reads -130."""
 
@@ -106,6 +108,14 @@ def folded(summary: str, *blocks: Block, symbol: str = "") -> Folded:
     return Folded(summary, tuple(block for block in blocks if not _empty(block)), symbol)
 
 
+def first_of(content: Bullets) -> list[Block]:
+    """The first sentences of a list, and the others folded where they are many."""
+    rest = content.sentences[MOST_SENTENCES:]
+    if len(rest) < 2:
+        return [content]
+    return [bullets(content.sentences[:MOST_SENTENCES]), folded(f"{len(rest)} more", bullets(rest))]
+
+
 def grouped(said: Iterable[tuple[str, str]], one: str = "", several: str = "") -> Bullets:
     """Sentences about models, given as symbol and sentence: what is true of several is said once, of all of them.
 
@@ -175,12 +185,14 @@ _DIGITS = {"sharpe": 2, "f1": 2, "auc": 2, "brier": 3}
 
 
 def probability(value: float | None) -> str:
-    """0.034, < 0.001, > 0.999: the same number reads alike everywhere."""
+    """0.034, 0.45, < 0.001, > 0.999: two digits, and the same number reads alike everywhere."""
     if value is None:
         return NOTHING
     if value < 0.001:
         return plain("< 0.001")
-    return plain("> 0.999") if value > 0.999 else f"{value:.3f}"
+    if value > 0.999:
+        return plain("> 0.999")
+    return f"{value:.3f}" if value < 0.1 or value > 0.99 else f"{value:.2f}"
 
 
 def when(time: str | None) -> str:

@@ -37,7 +37,7 @@ def skill(measurement: Measurement) -> str:
     if accuracy is None:
         return "its accuracy was not measured"
     if rules.majority is not None and accuracy <= rules.majority:
-        return f"no skill: always predicting the more frequent class {_compared(rules.majority, accuracy)}"
+        return f"no skill, since always predicting the more frequent class {_compared(rules.majority, accuracy)}"
     best = best_unfitted(measurement)
     if best is not None and best[1] >= accuracy - AS_GOOD:
         return f"an unfitted rule ({UNFITTED[best[0]]}) {_compared(best[1], accuracy)}"

@@ -17,7 +17,7 @@ from retrain_api.gate.summary import one_market_sentences
 from . import promoted
 from .criteria import CRITERION_HEAD, criteria_rows
 from .facts import Facts
-from .text import NOTHING, Block, Table, bullets, named, plain, shown, table
+from .text import NOTHING, Block, bullets, first_of, folded, named, plain, shown, table
 from .value import always_the_same, learnt_nothing
 
 CLASSES = {
@@ -30,6 +30,8 @@ MEANINGS = {
     "Inconclusive": "the points would do and the evidence does not: on more test bars it may pass or fail",
     "Error": "there is nothing to judge, because a phase failed",
 }
+_ROWS = 24
+"""Rows of criteria that are shown unfolded."""
 _NAMED = 3
 """Symbols that a title names."""
 
@@ -58,7 +60,7 @@ def verdict(facts: Facts) -> list[Block]:
     return [
         _head(facts),
         promoted.override(facts),
-        bullets([*copies, *_shortcomings(facts), *reasons(facts.judgement.models)]),
+        *first_of(bullets([*copies, *_shortcomings(facts), *reasons(facts.judgement.models)])),
         _meanings(facts),
         f"{older}." if older else "",
         *promoted.outcome(facts),
@@ -107,15 +109,19 @@ def _reason(group: list[tuple[str, str]]) -> str:
 
 def _meanings(facts: Facts) -> str:
     """The verdicts that need a word, where any stands in this report."""
-    said = {facts.judgement.verdict, *(model.verdict for model in facts.judgement.models)}
-    return " ".join(f"**{word}**: {meaning}." for word, meaning in MEANINGS.items() if word in said)
+    said = {model.verdict for model in facts.judgement.models}
+    words = {word: meaning for word, meaning in MEANINGS.items() if word in said | {facts.judgement.verdict}}
+    if facts.judgement.verdict == "Error":
+        words["Error"] = "fewer models could be judged than are required"
+    return " ".join(f"**{word}**: {meaning}." for word, meaning in words.items())
 
 
-def _criteria(facts: Facts) -> Table:
+def _criteria(facts: Facts) -> Block:
     rows: list[list[str]] = []
     for item in facts.task.items:
         judged = facts.judgement.model(item.symbol)
         mark = judged.verdict if judged.verdict == "Pass" else f"**{judged.verdict}**"
         found = criteria_rows(judged.criteria, facts.evaluation(item)) if item.measurement else []
         rows += [[item.symbol, mark, *row] for row in found or [[NOTHING] * len(CRITERION_HEAD)]]
-    return table(["Model", "Verdict", *CRITERION_HEAD], rows)
+    whole = table(["Model", "Verdict", *CRITERION_HEAD], rows)
+    return whole if len(rows) <= _ROWS else folded(f"The criteria of {len(facts.task.items)} models", whole)

@@ -34,7 +34,7 @@ from retrain_trainer.data.labels import label
 from retrain_trainer.data.windows import window_ends
 from retrain_trainer.measure.champion import read_model
 from retrain_trainer.measure.figures.score import probabilities
-from retrain_trainer.measure.later.scores import Floats, Integers, Promise, Scores, Slot, encode, placed
+from retrain_trainer.measure.later.scores import ANSWERS, Floats, Integers, Promise, Scores, Slot, encode, placed
 from retrain_trainer.model.device import choose_device
 from retrain_trainer.model.file import ModelFile, load_model
 from retrain_trainer.store.base import Store
@@ -113,13 +113,8 @@ def scores_of(scoring: Scoring, log: Log) -> Scores:
     inside = np.flatnonzero(place >= 0)
     first, stop = (int(inside[0]), int(inside[-1]) + 1) if inside.size else (0, 0)
     part = slice(first, stop)
-    answers = {name: np.full(stop - first, np.nan) for name in ("own", "served", "first")}
-    for name, index, model in _asked(slots):
-        span = np.flatnonzero(place[part] == index)
-        if span.size:
-            tested = nanoseconds_of(times_in(documents[model]).tested_until or item.slots[model].slot)
-            times = candles.timestamps[part][span]
-            answers[name][span] = _answers(scoring, model, times, tested, log)
+    times, tested = candles.timestamps[part], [times_in(one).tested_until for one in documents]
+    answers = _all_answers(scoring, slots, place[part], times, tested, log)
     labels = label(candles.close, candles.timestamps, task.question).values
     lookbacks = [model.lookback for model in scoring.models.values()]
     return Scores(
@@ -129,13 +124,34 @@ def scores_of(scoring: Scoring, log: Log) -> Scores:
         threshold=task.evaluation.backtest.threshold,
         fee_bps=task.evaluation.backtest.fee_bps,
         slots=slots,
-        times=candles.timestamps[part],
+        times=times,
         close=candles.close[part],
         labels=labels[part],
         place=place[part],
         answers=answers,
         close_before=float(candles.close[first - 1]) if first > 0 else None,
     )
+
+
+def _all_answers(
+    scoring: Scoring,
+    slots: Sequence[Slot],
+    place: Integers,
+    times: Integers,
+    tested: Sequence[str | None],
+    log: Log,
+) -> dict[str, Floats]:
+    """The answers at bars [bars] by name; `tested`: when the test of each slot's model ended."""
+    answers = {name: np.full(times.size, np.nan) for name in ANSWERS}
+    known: dict[tuple[int, int], Floats] = {}
+    for name, index, model in _asked(slots):
+        span = np.flatnonzero(place == index)
+        if span.size and (index, model) not in known:
+            until = nanoseconds_of(tested[model] or scoring.item.slots[model].slot)
+            known[index, model] = _answers(scoring, model, times[span], until, log)
+        if span.size:
+            answers[name][span] = known[index, model]
+    return answers
 
 
 def _asked(slots: Sequence[Slot]) -> Iterator[tuple[str, int, int]]:

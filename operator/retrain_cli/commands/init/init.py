@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `retrain init` takes."""
     parser.description = (
         "Looks for candle files beside FILE, in data/ first, and for a GPU, and writes a RetrainRun, or a RetrainSchedule, for them, with a JSON Schema "
-        f"of a run for editors ({SCHEMA_FILE}). It reads nothing else and needs no network."
+        f"for editors ({SCHEMA_FILE}). It reads nothing else and needs no network."
     )
     parser.add_argument("name", nargs="?", default="improved-lstm", help="name of the run (default: %(default)s)")
     parser.add_argument("--symbols", metavar="A,B", help="what to train, separated by commas (default: what is found)")
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     if not printed:
         require_ending(Path(output), f"a {'schedule' if args.schedule else 'run'} is", ".yaml", ".yml")
     place = Path() if printed else Path(output).parent
-    schema, schema_path = ("" if args.schedule else _schema_text()), place / SCHEMA_FILE
+    schema, schema_path = _schema_text(), place / SCHEMA_FILE
     wanted = _wanted(args.symbols)
     file = (SCHEDULE_FILE if args.schedule else DEFAULT_FILE) if printed else output
     _require_start(args, file, wanted)
@@ -92,11 +92,9 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(text)
         return 0
     write_text(Path(output), text, args.force)
-    if schema and not _is_there(schema_path, schema):
+    if not _is_there(schema_path, schema):
         write_text(schema_path, schema, args.force)
-    print(
-        f"Wrote {output}{f', and beside it {SCHEMA_FILE}, with which editors check it as you type' if schema else ''}."
-    )
+    print(f"Wrote {output}, and beside it {SCHEMA_FILE}, with which editors check it as you type.")
     print("\n".join(next_step(found, choice, start, output)))
     return 0
 
@@ -106,7 +104,8 @@ def _require_start(args: argparse.Namespace, file: str, wanted: tuple[str, ...] 
     start = Start(args.name, file, DEFAULT_SYMBOLS if wanted is None else wanted, interval=args.interval or "1m")
     start.run  # noqa: B018
     if args.schedule:
-        parse_schedule(yaml.safe_load(schedule_text(start, timing(start.interval, None), False)))
+        times = timing(start.interval, None)
+        parse_schedule(yaml.safe_load(schedule_text(replace(start, timing=times), times, False, False)))
 
 
 def _text(args: argparse.Namespace, start: Start, results: Sequence[Checked], schema: bool) -> tuple[str, Start]:
@@ -116,7 +115,7 @@ def _text(args: argparse.Namespace, start: Start, results: Sequence[Checked], sc
     rows = [one.rows for one in results if one.error is None]
     times = timing(start.interval, min(rows, default=None))
     start = replace(start, timing=times)
-    return schedule_text(start, times, args.full), start
+    return schedule_text(start, times, args.full, schema), start
 
 
 def _wanted(text: str | None) -> tuple[str, ...] | None:
@@ -131,7 +130,7 @@ def _schema_text() -> str:
 def _require_room(output: Path, schema_path: Path, schema: str, force: bool) -> None:
     """Before anything is looked at or written. Raises ConfigurationError("FileExists")."""
     require_new(output, force)
-    if schema and not _is_there(schema_path, schema):
+    if not _is_there(schema_path, schema):
         require_new(schema_path, force)
 
 

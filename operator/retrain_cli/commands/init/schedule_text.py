@@ -8,19 +8,21 @@ from collections.abc import Iterator
 from retrain_api.names import GROUP, SCHEDULE_KIND, VERSION
 from retrain_api.schema.starter import every_field, scalar
 
-from .run_text import Start, commented, spec_lines
+from .run_text import SCHEMA_FILE, Start, commented, spec_lines
 from .timing import Timing
 
 _DEEPER = "    "
 
 
-def schedule_text(start: Start, timing: Timing, full: bool) -> str:
-    """The schedule; of its runs the lines that matter, or every field."""
+def schedule_text(start: Start, timing: Timing, full: bool, schema: bool) -> str:
+    """The schedule; of its runs the lines that matter, or every field. `schema` says whether the schema's file lies beside it."""
     spec = every_field(start.spec()) if full else "\n".join(spec_lines(start)) + "\n"
-    return "\n".join([*_head(start), *_top(start), *_clock(timing)]) + "\n" + textwrap.indent(spec, _DEEPER)
+    return "\n".join([*_head(start, schema), *_top(start), *_clock(timing)]) + "\n" + textwrap.indent(spec, _DEEPER)
 
 
-def _head(start: Start) -> Iterator[str]:
+def _head(start: Start, schema: bool) -> Iterator[str]:
+    if schema:
+        yield f"# yaml-language-server: $schema={SCHEMA_FILE}"
     yield f"# Here: retrain schedule run -f {start.file}    From cron: the same with --once    Check it: retrain doctor -f {start.file}"
     yield "# On a cluster: kubectl apply -f, with data and artifacts in s3:// or on a volume."
 

@@ -1,4 +1,4 @@
-"""`retrain explain`: what a field of a run is, as `kubectl explain` says it where there is a cluster."""
+"""`retrain explain`: what a field of a run or a schedule is, as `kubectl explain` says it where there is a cluster."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ _WIDEST = 100
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `retrain explain` takes."""
     parser.description = (
-        "What a field of a run is: type, bounds, default, rules, and the fields in it. Without FIELD, the run itself."
+        "What a field of a run is: type, bounds, default, rules, and the fields in it; of a schedule, with rts before it. Without "
+        "FIELD, the run itself."
     )
-    parser.add_argument("field", nargs="?", default="", metavar="FIELD", help="path of the field, such as spec.model")
+    parser.add_argument(
+        "field", nargs="?", default="", metavar="FIELD", help="path of the field, such as spec.model or rts.spec"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

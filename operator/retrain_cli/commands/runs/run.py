@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from retrain_api.extras import require
-from retrain_api.names import ANNOTATION_RERUN
+from retrain_api.names import ANNOTATION_RERUN, TRADES_FILE
 from retrain_api.run import RetrainRun
 from retrain_api.status.run import RetrainRunStatus
 from retrain_cli.display.closing_table import print_run
@@ -120,11 +120,14 @@ def near_page(status: RetrainRunStatus, folder: RunFolder) -> str | None:
     html = status.report.html if status.report and reports_today(status) else None
     if html is None or not html.startswith("file://"):
         return None
-    link = folder.path / "report.html"
+    page = Path(html.removeprefix("file://"))
     with suppress(OSError):  # a file system without links: the report's own path does as well
-        link.unlink(missing_ok=True)
-        link.symlink_to(html.removeprefix("file://"))
-        return str(link)
+        for file in (page, page.with_name(TRADES_FILE)):  # the page links to the other, beside it
+            link = folder.path / file.name
+            link.unlink(missing_ok=True)
+            if file.exists():
+                link.symlink_to(file)
+        return str(folder.path / page.name)
     return None
 
 

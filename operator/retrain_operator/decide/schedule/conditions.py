@@ -63,19 +63,19 @@ def passes(proof: WalkForwardStatus) -> str:
 
 
 def unreadable(body: Mapping[str, Any], sentence: str, now: datetime) -> RetrainScheduleStatus:
-    """The status of a schedule whose spec this operator can't read: invalid for this reason, everything else as it was."""
+    """The status of a schedule whose spec this operator can't read: invalid for this reason.
+
+    What is remembered stays as it was, for when it is corrected.
+    """
     try:
         before = RetrainScheduleStatus.model_validate(body.get("status") or {})
     except ValidationError:
         before = RetrainScheduleStatus()
-    return invalid(before, body["metadata"].get("generation"), sentence, now)
-
-
-def invalid(
-    before: RetrainScheduleStatus, generation: int | None, sentence: str, now: datetime
-) -> RetrainScheduleStatus:
-    """The status of a schedule that no slot can be read from: what is remembered stays, for when it is corrected."""
-    said = {"observed_generation": generation, "state": "Invalid", "message": sentence[:_MESSAGE]}
-    status = before.model_copy(update={**said, "next": "none", "next_time": None})
+    invalid = {
+        "observed_generation": body["metadata"].get("generation"),
+        "state": "Invalid",
+        "message": sentence[:_MESSAGE],
+    }
+    status = before.model_copy(update={**invalid, "next": "none", "next_time": None})
     found = conditions(status, reasons.INVALID_SCHEDULE, True, 0, (), now)
     return status.model_copy(update={"conditions": found})

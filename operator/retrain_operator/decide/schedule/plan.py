@@ -10,7 +10,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from retrain_api import reasons
 from retrain_api.cron import Cron
 from retrain_api.schedule import RetrainSchedule
 from retrain_api.status.schedule import RetrainScheduleStatus
@@ -19,7 +18,7 @@ from retrain_operator.state.effects import Basis, Deletion, Event, Plan, Schedul
 from retrain_operator.state.schedule_view import ScheduleView
 
 from .columns import result, upcoming
-from .conditions import conditions, invalid
+from .conditions import conditions
 from .context import Context
 from .draft import Draft
 from .events import events
@@ -38,23 +37,9 @@ def plan(schedule: RetrainSchedule, view: ScheduleView, now: datetime) -> Schedu
     """Decide what to do about one schedule. `now` is an aware UTC time."""
     if schedule.metadata.deletion_timestamp is not None:
         return _plan(schedule, schedule.status, ())
-    try:
-        cron = Cron.parse(schedule.spec.schedule, schedule.spec.time_zone)
-    except ValueError as error:
-        return _invalid(schedule, f"spec.schedule or spec.timeZone can't be read: {error}.", now)
-    if schedule.spec.walk_forward is not None and schedule.spec.run_template.spec.split.test is None:
-        sentence = (
-            "spec.walkForward needs spec.runTemplate.spec.split.test, such as 14d: the past slots are so far apart."
-        )
-        return _invalid(schedule, sentence, now)
+    cron = Cron.parse(schedule.spec.schedule, schedule.spec.time_zone)
     context = Context(schedule, view, now, cron)
     return _planned(context, _draft(context))
-
-
-def _invalid(schedule: RetrainSchedule, sentence: str, now: datetime) -> SchedulePlan:
-    status = invalid(schedule.status, schedule.metadata.generation, sentence, now)
-    told = schedule.status.state == "Invalid" and schedule.status.message == status.message
-    return _plan(schedule, status, () if told else (Event("Warning", reasons.INVALID_SCHEDULE, status.message),))
 
 
 def _draft(context: Context) -> Draft:

@@ -24,11 +24,16 @@ PLACES: dict[str, tuple[str, str, str]] = {
     "in another section and spelling": ("spec", "hidden_size", "did you mean spec.model.hiddenSize?"),
     "a slip of another section": ("spec.training", "lookback", "did you mean spec.model.lookbackBars?"),
     "nothing near": ("spec", "xyzzy", ""),
+    "of the document itself": ("spec", "apiVersion", "apiVersion belongs at the top of the document, beside kind"),
 }
 IN_A_SCHEDULE: dict[str, tuple[str, str, str]] = {
     "a slip": ("spec", "timezone", "did you mean timeZone?"),
     "as a CronJob has it": ("spec", "successfulJobsHistoryLimit", "did you mean runsHistoryLimit?"),
     "a field of the run": ("spec", "symbols", "symbols belongs in spec.runTemplate.spec"),
+    "a spec in the spec": ("spec", "spec", "spec belongs in spec.runTemplate"),
+    "metadata in the spec": ("spec", "metadata", "metadata belongs in spec.runTemplate"),
+    "of a CronJob": ("spec", "jobTemplate", "did you mean runTemplate?"),
+    "somewhat like a name far away": ("spec", "cron", ""),
     "of the proof": ("spec", "slots", "slots belongs in spec.walkForward"),
     "a slip in the run": ("spec.runTemplate.spec.training", "epocs", "did you mean epochs?"),
 }

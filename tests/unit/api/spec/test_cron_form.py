@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from cronsim import CronSim, CronSimError
 from hypothesis import assume, given
-from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+from support.cron_texts import SCHEDULES
 
 from retrain_api.spec.cron_form import DAY, HOUR, MINUTE, MONTH, WEEKDAY, Schedule, TimeZone
 
@@ -30,29 +30,6 @@ def taken_by_cron(text: str) -> bool:
     except CronSimError:
         return False
     return True
-
-
-NUMBERS = st.integers(0, 62).map(str) | st.sampled_from(
-    ("00", "07", "JAN", "feb", "DEC", "SUN", "mon", "SAT", "*", "", "L")
-)
-ENTRIES = st.one_of(
-    NUMBERS,
-    st.builds("{}-{}".format, NUMBERS, NUMBERS),
-    st.builds("{}/{}".format, NUMBERS, NUMBERS),
-    st.builds("{}-{}/{}".format, NUMBERS, NUMBERS, NUMBERS),
-    st.builds("{}#{}".format, NUMBERS, st.integers(0, 6)),
-    st.builds("{}L".format, NUMBERS),
-    st.sampled_from(("L", "LW", "*/2", "30", "31", "30-31", "2-6/2", "4/5", "2/11", "1JAN", "FRIL")),
-)
-LISTS = st.lists(ENTRIES, min_size=1, max_size=3).map(",".join)
-LIKELY = (
-    st.sampled_from(("0", "*/15", "1-5/2")),
-    st.sampled_from(("3", "*", "*/4")),
-    st.sampled_from(("30", "31", "30,31", "30-31", "31/2", "*", "1", "L")),
-    st.sampled_from(("2", "4,6", "2-2", "4/5", "2/11", "2-6/2", "FEB", "*", "4/3", "1-12", "SEP")),
-    st.sampled_from(("*", "1", "*/2", "MON-FRI", "FRI#1", "5L")),
-)
-SCHEDULES = st.tuples(*(likely | LISTS for likely in LIKELY)).map(" ".join)
 
 
 @given(SCHEDULES)
@@ -112,3 +89,11 @@ def test_a_zone_that_there_is_not_is_answered_with_the_one_that_was_meant(zone: 
 )
 def test_a_zone_of_the_list_is_taken(zone: str) -> None:
     assert answer(zone, TimeZone) == ""
+
+
+def test_the_sentence_of_a_day_of_the_week_says_what_sunday_is() -> None:
+    assert answer("0 3 * * FRI-SUN") == (
+        "the day of the week must be 0 to 7 or SUN to SAT: one of them, a range upwards such as MON-FRI, a step such as */2, or "
+        "several of these with commas between; Sunday is 0 or 7"
+    )
+    assert answer("0 3 * * 5-7") == ""

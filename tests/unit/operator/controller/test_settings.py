@@ -120,9 +120,9 @@ def test_a_text_line_names_the_run_on_its_first_line() -> None:
     assert rest[-1] == "ValueError: odd"
 
 
-def asked(path: str, stuck: list[str], not_ready: list[str]) -> tuple[int, str]:
+def asked(path: str, stuck: list[str], not_ready: list[str], notes: tuple[str, ...] = ()) -> tuple[int, str]:
     async def main() -> tuple[int, str]:
-        health = Health("127.0.0.1:0", lambda: stuck, lambda: not_ready, Metrics().render)
+        health = Health("127.0.0.1:0", lambda: stuck, lambda: not_ready, Metrics().render, lambda: notes)
         await health.start()
         try:
             return await asyncio.to_thread(fetch, f"http://127.0.0.1:{health.port}{path}")
@@ -155,6 +155,11 @@ def test_probes(path: str, stuck: list[str], not_ready: list[str], status: int, 
     answer = asked(path, stuck, not_ready)
     assert answer[0] == status
     assert words in answer[1]
+
+
+def test_a_replica_that_goes_without_something_is_ready_and_says_what() -> None:
+    status, text = asked("/readyz", [], [], ("schedules: off: no CRD",))
+    assert (status, json.loads(text)) == (200, {"ready": True, "reasons": [], "notes": ["schedules: off: no CRD"]})
 
 
 def statuses() -> list[RetrainRunStatus]:

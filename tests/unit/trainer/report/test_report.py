@@ -120,8 +120,8 @@ def test_the_class_of_the_outcome(accuracies: tuple[float, ...], head: str) -> N
 def test_the_lineage_names_the_predictions_that_every_figure_follows_from() -> None:
     named = {"predictions": {"uri": "s3://bucket/runs/predictions.parquet", "sha256": "e" * 64}}
     text = section(render(facts(original(), document=named)), "Lineage")
-    line = "- Predictions of BTC-USD: `s3://bucket/runs/predictions.parquet`; `retrain verify` computes every figure again from them"
-    assert line in text
+    assert "- Predictions of BTC-USD: `s3://bucket/runs/predictions.parquet`\n" in text
+    assert text.count("- `retrain verify` computes every figure again from the predictions\n") == 1
     assert "Predictions of" not in render(facts(original()))  # measured by a release that kept none
 
 
@@ -400,6 +400,13 @@ def test_one_cause_of_several_models_is_one_line_with_the_field_as_it_is_now() -
 def test_a_model_that_falls_short_for_no_visible_cause_is_not_said_to_pass() -> None:
     steps = section(render(facts({"BTC-USD": measured(0.712), "SOL-USD": measured(0.668)})), "Next steps")
     assert "No cause stands out in the numbers" in steps and "every model passes" not in steps
+
+
+def test_of_sixty_models_what_repeats_is_folded() -> None:
+    text = section(render(facts({f"X{n}-USD": measured(0.6 + n / 1000) for n in range(60)})), "Verdict")
+    shown, folded = text.split("<details><summary>48 more</summary>")
+    assert shown.count(" fails: ") == 12 and folded.count(" fails: ") == 48
+    assert "<details><summary>The criteria of 60 models</summary>" in text
 
 
 def test_a_run_with_nothing_to_change_says_so() -> None:

@@ -26,6 +26,7 @@ from retrain_trainer.model.pointer import Promotion
 from retrain_trainer.report import html as report_html
 from retrain_trainer.report.drawing import plots
 from retrain_trainer.report.drawing.figure import style
+from retrain_trainer.report.drawing.pictures import Picture
 from retrain_trainer.report.drawing.plots import drawdown
 from retrain_trainer.report.facts import Facts
 from retrain_trainer.report.html import draw, page
@@ -311,6 +312,26 @@ def test_headings_form_an_outline_and_the_page_names_its_language(whole: Page) -
     assert all(after - before <= 1 for before, after in pairwise(levels))
     assert whole.all("html")[0].attributes["lang"] == "en"
     assert any(e.attributes.get("name") == "viewport" for e in whole.all("meta"))
+
+
+def place_of_plots(models: int) -> list[tuple[int, int]]:
+    """For each grid of plots that is not folded: how many plots of how many models."""
+    names = [f"X{n}-USD" for n in range(models)]
+    known = facts(dict.fromkeys(names, measured(0.7)), document=evaluation())
+    drawn = {name: [Picture(kind, f"{name}: {kind}", "-") for kind in KINDS] for name in names}
+    html = re.sub(r"<details.*?</details>", "", page(known, drawn), flags=re.DOTALL)
+    grids = [re.findall(r"<h3>(\S+): ", grid) for grid in html.split('<div class="plots">')[1:]]
+    return [(len(grid), len(set(grid))) for grid in grids]
+
+
+KINDS = ("accuracy", "training", "reliability", "equity", "time")
+
+
+@pytest.mark.parametrize(("models", "grids"), [(1, [(1, 1), (2, 1)]), (3, [(3, 3)] * 3), (9, [(9, 9)] * 3), (10, [])])
+def test_plots_of_a_kind_stand_beside_each_other_and_those_of_many_models_are_folded(
+    models: int, grids: list[tuple[int, int]]
+) -> None:
+    assert place_of_plots(models) == grids
 
 
 def test_ids_are_unique_over_all_plots_and_every_reference_is_there(whole: Page, html: str) -> None:

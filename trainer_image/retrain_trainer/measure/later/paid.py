@@ -129,8 +129,8 @@ def sentence(found: Retraining | None, figures: Sequence[SymbolFigures]) -> str:
         sure = f"95 % interval {found.accuracy.low * 100:+.1f} to {found.accuracy.high * 100:+.1f} points"
     where = f"on {found.bars:,} bars of {listed(found.symbols)} after the first was replaced"
     begin = {
-        "Paid": "Retraining paid: the models in service were",
-        "DidHarm": "Retraining did harm: the models in service were",
+        "Paid": "Retraining paid in accuracy: the models in service were",
+        "DidHarm": "Retraining cost accuracy: the models in service were",
         "NotSure": "Whether retraining paid can't be told: the models in service were",
     }[said]
     return f"{begin} {side} the first one kept ({sure}), {where}. {_money(found)}"

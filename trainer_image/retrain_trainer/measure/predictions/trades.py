@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from retrain_api.wire import down
 from retrain_trainer.data.columns.timeline import iso_time
 from retrain_trainer.measure.assess import Predictions, trade
 from retrain_trainer.measure.document import equity_curve
@@ -78,7 +79,7 @@ def traded(recorded: Recorded) -> Traded:
         {"time": one["time"], "equity": one["equity"], "hold": other["equity"]}
         for one, other in zip(account, beside, strict=True)
     )
-    return Traded(found, tuple(by_month(found)), float(held[-1] - 1), max_drawdown(np.log(held)), points)
+    return Traded(found, tuple(by_month(found)), _change(held[-1]), max_drawdown(np.log(held)), points)
 
 
 def holding(close: Floats, fee: float) -> Floats:
@@ -120,9 +121,14 @@ def by_month(trades: Iterable[Trade]) -> list[Month]:
     for one in trades:
         months.setdefault(one.entered[:7], []).append(one.change)
     return [
-        Month(month, len(changes), sum(change > 0 for change in changes), float(np.prod(1 + np.array(changes)) - 1))
+        Month(month, len(changes), sum(change > 0 for change in changes), _change(np.prod(1 + np.array(changes))))
         for month, changes in months.items()
     ]
+
+
+def _change(account: float) -> float:
+    """What became of an account of 1, cut as a measured PnL is."""
+    return down(float(account) - 1) or 0.0
 
 
 def csv(symbol: str, trades: Iterable[Trade]) -> str:

@@ -105,14 +105,12 @@ def _summary(figures: SymbolFigures) -> str:
     passed = sum(row.promoted for row in figures.rows)
     of = counted(len(figures.rows), "model")
     said = f"{passed} of {of} passed and took over.{_kept(figures)}" if passed else f"None of {of} passed."
-    if figures.served is not None:
-        said += (
-            f" The account of the models in service {_moved(figures.served.pnl)} over {figures.served.trades:,} trades, "
-            f"never retrained {_moved(figures.first.pnl if figures.first else None)}; who bought and held {_moved(figures.hold)}."
-        )
-    else:
-        said += f" Nothing was in service, so there was no position; who bought and held {_moved(figures.hold)}."
-    return said
+    held = f"; who bought and held {_moved(figures.hold)}" if figures.hold is not None else ""
+    if figures.served is None:
+        return f"{said} Nothing was in service, so there was no position{held}."
+    first = f", never retrained {_moved(figures.first.pnl)}" if figures.first else ""
+    served = f"{_moved(figures.served.pnl)} over {figures.served.trades:,} trades"
+    return f"{said} The account of the models in service {served}{first}{held}."
 
 
 def _kept(figures: SymbolFigures) -> str:

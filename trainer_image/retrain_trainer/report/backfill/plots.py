@@ -23,18 +23,20 @@ from retrain_trainer.report.drawing.figure import (
 
 Draw: TypeAlias = Callable[[], Figure]
 POINTS = 600
+WIDTH = 5.2
+"""Inches."""
 _WIDE = 20.0
 _LOWEST = 1e-6
 
 
 def accuracies(figures: SymbolFigures, bar: float | None) -> Figure:
-    """Promised at each slot, and what the model in service, or else the refused one, then did until the next."""
-    figure, (axes,) = panels([1], 3.1)
+    """Promised at each slot, and what the model in service then did until the next, and the refused one."""
+    figure, axes = _panel(3.1)
     times = np.array([row.slot for row in figures.rows], dtype="datetime64[ns]").astype("datetime64[s]")
     shift = np.timedelta64(_shift(times), "s")
     served = [row.served.right if row.served else None for row in figures.rows]
     own = [row.own.right if row.own else None for row in figures.rows]
-    kept_out = [right if row.served is None else None for row, right in zip(figures.rows, own, strict=True)]
+    kept_out = [None if row.promoted else right for row, right in zip(figures.rows, own, strict=True)]
     _marks(axes, times - shift, [row.promise for row in figures.rows], MUTED, "o", "promised on the test")
     _marks(axes, times, served, BLUE, "s", "then, in service")
     _marks(axes, times + shift, kept_out, ORANGE, "^", "then, of a refused model")
@@ -45,6 +47,13 @@ def accuracies(figures: SymbolFigures, bar: float | None) -> Figure:
     axes.margins(x=0.06, y=0.12)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, borderaxespad=0.2, handlelength=1.6)
     return figure
+
+
+def _panel(height: float) -> tuple[Figure, Axes]:
+    """One panel, for a column of which two stand beside each other on a desk."""
+    figure, (axes,) = panels([1], height)
+    figure.set_size_inches(WIDTH, height)
+    return figure, axes
 
 
 def _shift(times: Any) -> int:
@@ -70,7 +79,7 @@ def _marks(
 
 def accounts(times: Integers, curves: Mapping[str, Floats], starts: Sequence[int]) -> Figure:
     """The accounts after fees, beginning at 1, and a thin line at each slot with a new model."""
-    figure, (axes,) = panels([1], 2.8)
+    figure, axes = _panel(2.8)
     picked = np.unique(np.linspace(0, times.size - 1, min(times.size, POINTS)).round().astype(np.int64))
     when = times[picked].astype("datetime64[ns]").astype("datetime64[s]")
     axes.axhline(1, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))

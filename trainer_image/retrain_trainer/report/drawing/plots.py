@@ -36,6 +36,8 @@ _WIDE = 20.0
 """From this ratio of the highest to the lowest value on, a logarithmic axis shows more."""
 ROOM = 0.05
 """Around the reliability diagram, so that the largest point at 0 or 100 % lies in it."""
+ROUND = [1, 2, 5, 10]
+"""Steps between the numbers of an axis: with 2.5 a label of whole percents would be rounded."""
 LOWEST = 1e-6
 """Lowest account that is drawn: a model that loses everything gets to 1e-300."""
 
@@ -60,7 +62,7 @@ def training(epochs: Sequence[Row], best: int | None) -> Figure:
     rate.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if best is not None:
         for axes in (losses, accuracy, rate):
-            axes.axvline(best, color=INK, linewidth=0.9, linestyle=(0, (2, 2)), label=f"kept, {best}")
+            axes.axvline(best, color=INK, linewidth=0.9, linestyle=(0, (2, 2)), label=f"kept: {best}")
     _legend(losses, 3)
     _upright((losses, accuracy, rate), numbers, [_epoch(row) for row in epochs])
     figure.align_ylabels()
@@ -84,10 +86,10 @@ def reliability(bins: Sequence[Row]) -> Figure:
     diagram.plot(x, y, color=BLUE, linewidth=1)
     diagram.scatter(x, y, s=sizes, color=BLUE, alpha=0.75, linewidths=0, label="this model", zorder=3)
     diagram.set(xlim=(-ROOM, 1 + ROOM), ylim=(-ROOM, 1 + ROOM), ylabel="Share that went up")
-    for axis in (diagram.xaxis, diagram.yaxis):
-        axis.set_ticks([0, 0.25, 0.5, 0.75, 1])
     _legend(diagram)
     _percent(diagram)
+    for axis in (diagram.xaxis, diagram.yaxis):
+        axis.set_ticks([0, 0.25, 0.5, 0.75, 1])
     widths = [part["high"] - part["low"] for part in bins]
     counts.bar(_column(bins, "low"), _column(bins, "count"), widths, align="edge", color=BLUE, alpha=0.5, linewidth=0)
     counts.set(ylabel="Bars", xlabel="Predicted probability of up")
@@ -192,8 +194,9 @@ def comparison(rows: Sequence[tuple[str, float]], interval: tuple[float, float] 
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    narrow = max(edges) - min(edges) < 0.04
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=1 if narrow else 0, symbol=" %"))
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=ROUND))
     sure = "" if interval is None else f", 95 % interval {interval[0] * 100:.1f} to {interval[1] * 100:.1f} %"
     words = [
         f"{name}: {value * 100:.1f} %{sure if place == places[0] else ''}"
@@ -239,6 +242,7 @@ def _legend(axes: Axes, columns: int = 2) -> None:
 
 def _percent(axes: Axes) -> None:
     low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0 if high - low > 0.04 else 1, symbol=" %"))
 
 

@@ -57,9 +57,11 @@ class ScheduleMachine(RuleBasedStateMachine):
         start=st.sampled_from(STARTS),
         schedule=st.sampled_from(SCHEDULES),
         proof=st.booleans(),
+        deadline=st.sampled_from([None, 3600]),
     )
-    def begin(self, zone: str, start: str, schedule: str, proof: bool) -> None:
-        asked = {"walkForward": {"slots": 2, "minPassed": 1}} if proof else {}
+    def begin(self, zone: str, start: str, schedule: str, proof: bool, deadline: int | None) -> None:
+        asked: dict[str, Any] = {"walkForward": {"slots": 2, "minPassed": 1}} if proof else {}
+        asked |= {"startingDeadlineSeconds": deadline} if deadline else {}
         template = {"symbols": ["BTC-USD"], "split": {"test": "1d"}}
         self.world = World.of(schedule=schedule, timeZone=zone, template=template, **asked)
         self.world.document["metadata"]["creationTimestamp"] = start
@@ -69,6 +71,8 @@ class ScheduleMachine(RuleBasedStateMachine):
         """UIDs of runs that a status has known, and names of those that a person deleted after that."""
         self.begun = datetime.fromisoformat(start)
         self.counted: tuple[str, str, bool] | None = None
+        self.handled = 0
+        """Triggers that were acted upon."""
         self.let_go: set[str] = set()
         """Slots that came too late."""
         self.remembered: SchedulePlan | None = None
@@ -78,8 +82,8 @@ class ScheduleMachine(RuleBasedStateMachine):
     def carry_out(self, decided: SchedulePlan, writes: int | None = None) -> None:
         """Hold a plan against what a schedule never does, then carry it out."""
         if writes is None or writes > 0:
-            self.judge(decided)
             self.count(decided)
+            self.judge(decided)
         self.world.carry_out(decided, writes)
         self.seen |= {one.uid for one in decided.status.active}
         found = decided.status.walk_forward
@@ -196,6 +200,9 @@ class ScheduleMachine(RuleBasedStateMachine):
             assert spec.walk_forward is None or (proof is not None and proof.state != "Proving")
             assert proof is None or proof.key == proof_key(spec.run_template.spec)
             assert decided.status.pending is not None and decided.status.pending.name == slots[0]
+            slot = datetime.fromisoformat(decided.status.pending.slot)
+            if not is_triggered(slots[0]):
+                assert self.begun.replace(microsecond=0) < slot <= self.world.now, "it does not count"
         if made and not slots:
             assert spec.walk_forward is not None
             assert len(busy) + len(made) <= spec.walk_forward.parallelism and all(is_replay(one.name) for one in busy)
@@ -223,6 +230,7 @@ class ScheduleMachine(RuleBasedStateMachine):
         if before is not None and (before[:2] != now[:2] or (before[2] and not now[2])):
             self.begun = self.world.now
         self.counted = now
+        self.handled += decided.status.last_handled_trigger != self.world.status.last_handled_trigger
         since = decided.status.counting
         if any(event.reason == "SlotMissed" for event in decided.events) and since is not None:
             slot = datetime.fromisoformat(since.since)
@@ -240,6 +248,7 @@ class ScheduleMachine(RuleBasedStateMachine):
         status, spec = world.status, world.schedule.spec
         if status.state not in ("Active", "Unproven") or world.at_work() or world.refused or status.pending:
             return
+        assert sum(map(is_triggered, world.made)) == self.handled
         if world.now < self.latest:
             return
         slot = newest(spec.schedule, spec.time_zone, world.now)
@@ -258,6 +267,10 @@ class ScheduleMachine(RuleBasedStateMachine):
                 return
             self.world.end_all("Rejected", 0.6)
         raise AssertionError("the proof does not end")
+
+
+def is_triggered(name: str) -> bool:
+    return not is_replay(name) and len(name) > len(f"{NAME}-202611280300")
 
 
 def newest(schedule: str, zone: str, now: datetime) -> datetime | None:

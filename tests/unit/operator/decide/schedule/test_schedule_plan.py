@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from support.schedule_world import World, at
 
+from retrain_api.errors import ConfigurationError
 from retrain_api.status.run import RetrainRunStatus
+from retrain_api.status.schedule import RetrainScheduleStatus
+from retrain_api.wire import to_wire
+from retrain_operator.decide.schedule.conditions import unreadable
 from retrain_operator.state.schedule_view import ChildRun
 
 SATURDAYS = ["weekly-202611280300", "weekly-202612050300", "weekly-202612120300"]
@@ -375,31 +380,35 @@ def test_one_that_is_refused_for_good_waits_for_a_person_or_the_next_slot(how: s
     assert len(world.made) == 1 and world.condition("Stalled") is None
 
 
-INVALID: list[tuple[dict[str, Any], str]] = [
-    ({"timeZone": "Mars/Olympus"}, "Mars/Olympus is no time zone of the IANA list"),
-    ({"schedule": "0 3 * *"}, "must be minute, hour, day of the month, month and day of the week"),
-    ({"walkForward": {}, "template": {"split": {}}}, "spec.walkForward needs spec.runTemplate.spec.split.test"),
-]
-
-
-@pytest.mark.parametrize(("spec", "sentence"), INVALID, ids=lambda case: str(case)[:20])
-def test_a_schedule_that_can_not_be_read_makes_nothing(spec: dict[str, Any], sentence: str) -> None:
+def test_a_schedule_that_can_not_be_read_keeps_what_it_remembers() -> None:
     world = World.of()
     world.until("2026-11-28T03:00:00Z")
     memory = world.status
-    world.edit(**spec)
-    world.document["spec"]["runTemplate"]["spec"] |= {"split": spec.get("template", {}).get("split", {"test": "14d"})}
-    decided = world.reconcile()
-    status = decided.status
-    assert (status.state, status.next, decided.create, decided.delete) == ("Invalid", "none", (), ())
-    assert sentence in status.message and [event.reason for event in decided.events] == ["InvalidSchedule"]
-    assert world.reconcile().events == ()
-    stalled = world.condition("Stalled")
-    assert stalled is not None and stalled.reason == "InvalidSchedule"
-    assert (status.active, status.counting) == (memory.active, memory.counting)
+    world.edit(timeZone="Mars/Olympus")
+    with pytest.raises(ConfigurationError) as refused:
+        world.plan()
+    for _ in range(2):
+        world.document["status"] = to_wire(unreadable(world.document, str(refused.value), world.now))
+        world.now += timedelta(hours=1)
+    found = RetrainScheduleStatus.model_validate(world.document["status"])
+    assert (found.state, found.next, found.next_time, found.observed_generation) == ("Invalid", "none", None, 2)
+    assert found.message.startswith("spec.timeZone: ")
+    stalled = next(one for one in found.conditions if one.type == "Stalled")
+    assert (stalled.reason, stalled.last_transition_time) == ("InvalidSchedule", "2026-11-28T03:00:00Z")
+    assert (found.active, found.counting, found.recent) == (memory.active, memory.counting, memory.recent)
+    world.edit(timeZone="Etc/UTC")
+    world.settle()
+    assert world.status.state == "Active" and world.condition("Stalled") is None
 
 
-def test_a_schedule_that_no_time_fits_says_so() -> None:
+def test_a_status_that_can_not_be_read_is_written_anew() -> None:
+    found = unreadable(
+        {"metadata": {}, "status": {"failures": "many"}}, "spec.schedule: wrong.", at("2026-11-28 03:00")
+    )
+    assert (found.state, found.failures) == ("Invalid", 0)
+
+
+def test_a_schedule_that_rarely_comes_says_when() -> None:
     world = World.of(schedule="0 0 29 2 *")
     world.settle()
     assert world.status.next == "Tue 2028-02-29 00:00 UTC"

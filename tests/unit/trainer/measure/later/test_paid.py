@@ -26,8 +26,8 @@ FADES = [0.62, *[0.62] * (DAYS - 1)]
         ([False] * DAYS, [0.5] * DAYS, "NothingPassed", "No model passed at any of 6 slots"),
         ([False], [0.5], "NothingPassed", "No model passed at 1 slot"),
         ([True, *[False] * (DAYS - 1)], [0.7] * DAYS, "OneModel", "one model passed and none after it"),
-        ([True] * DAYS, [0.5, *[0.65] * (DAYS - 1)], "Paid", "Retraining paid"),
-        ([True] * DAYS, [0.65, *[0.5] * (DAYS - 1)], "DidHarm", "Retraining did harm"),
+        ([True] * DAYS, [0.5, *[0.65] * (DAYS - 1)], "Paid", "Retraining paid in accuracy"),
+        ([True] * DAYS, [0.65, *[0.5] * (DAYS - 1)], "DidHarm", "Retraining cost accuracy"),
         ([True] * DAYS, [0.6] * DAYS, "NotSure", "can't be told"),
     ],
 )
