@@ -44,6 +44,8 @@ _RETRY_DELAY = 5.0
 _FIRST_RESYNCS = (1.0, 5.0, 30.0)
 """Seconds between the first resyncs. kopf makes a list of its own, after ours, and what is deleted between the two lists
 is in no watch; by the last of these resyncs kopf's list has been read."""
+_MOMENT = 0.02
+"""Seconds between two looks whether the queue has room for what nobody waits for."""
 _LATE = 5.0
 """Seconds that a watch may be late before we conclude that it has lost something."""
 _GRACE = 5.0
@@ -123,10 +125,12 @@ class Controller:
             if not await self._resync(patience=0.0):
                 await asyncio.sleep(_RETRY_DELAY)
         self.works = True
-        first: list[AnyKey] = [*self.cache.schedules.known, *self._unfinished_first()]
+        finished = [key for key, run in self.cache.runs.items() if run.state in FINAL_STATES]
+        first: list[AnyKey] = [*self.cache.schedules.known, *(self.cache.runs.keys() - set(finished))]
         for key in first:
             self.queue.add(key)
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._catch_up(finished))
             for _ in range(self.settings.workers):
                 group.create_task(self._work())
             group.create_task(self.poster.work())
@@ -236,9 +240,12 @@ class Controller:
             self._changed(due)
         return True
 
-    def _unfinished_first(self) -> list[Key]:
-        """Of ten thousand runs most are finished, and nobody waits for those."""
-        return sorted(self.cache.runs, key=lambda key: self.cache.runs[key].state in FINAL_STATES)
+    async def _catch_up(self, finished: Sequence[Key]) -> None:
+        """Queue finished runs a few at a time: nobody waits for them, and whatever happens meanwhile must not wait behind them."""
+        for key in finished:
+            while self.queue.depth >= self.settings.workers:
+                await asyncio.sleep(_MOMENT)
+            self.queue.add(key)
 
     def _changed(self, key: AnyKey) -> None:
         """Queue the run or schedule. A standby does not: nobody there takes it out again, and once it leads it queues them all."""

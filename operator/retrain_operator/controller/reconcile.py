@@ -96,6 +96,9 @@ class Reconciler:
         """Seconds that this plan can wait, because a write now would change nothing that anyone waits for."""
         if decided.create or decided.delete or decided.events or not minor(before, decided.status):
             return 0.0
+        if decided.status == before:
+            # There is nothing to wait with: after a start every finished run was reconciled twice.
+            return 0.0
         rest = self.minor_every * min(1.0 + self.crowd(), _LONGEST_REST)
         if unseen(before, decided.status) and before.state not in FINAL_STATES:
             rest = _UNSEEN_REST

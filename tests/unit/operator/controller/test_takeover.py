@@ -68,6 +68,20 @@ def test_a_year_of_finished_runs_does_not_keep_the_lease_waiting() -> None:
     assert asyncio.run(turn()) <= 2
 
 
+def test_what_happens_does_not_wait_behind_a_year_of_finished_runs() -> None:
+    controller = standby(FakeCluster())
+    finished = [("team", str(number)) for number in range(1000)]
+
+    async def waiting() -> int:
+        """How many are in the queue after a while in which nobody works."""
+        catching_up = asyncio.create_task(controller._catch_up(finished))
+        await asyncio.sleep(0.1)
+        catching_up.cancel()
+        return controller.queue.depth
+
+    assert asyncio.run(waiting()) == controller.settings.workers
+
+
 async def resync_by_hand(controller: Controller) -> None:
     """What a stand-by does every five minutes."""
     await controller._resync(patience=0.0)
