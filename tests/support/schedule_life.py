@@ -17,6 +17,9 @@ import yaml
 from support.control_plane import ApiRefusal, ControlPlane
 from support.operator_process import Runs, until
 
+PATIENCE = 300.0
+"""Seconds. Some of these runs really train."""
+
 GROUP = "retrain.crpbot.dev"
 TEMPLATE: dict[str, Any] = {
     "symbols": ["BTC-USD"],
@@ -140,7 +143,10 @@ class Schedules:
                 return seen.get("observedGeneration") == body["metadata"]["generation"] and bool(holds(seen))
             return False
 
-        until(check, lambda: f"{json.dumps(seen, indent=1)}\n{self.kubectl('get', 'rts,rtr')}\n{self.explain()}")
+        def explain() -> str:
+            return f"{json.dumps(seen, indent=1)}\n{self.kubectl('get', 'rts,rtr')}\n{self.explain()}"
+
+        until(check, explain, PATIENCE)
         return seen
 
     def until_state(self, name: str, state: str) -> Body:

@@ -18,7 +18,7 @@ from retrain_api.schedule import RetrainSchedule, parse_stored_schedule
 from retrain_api.status.schedule import RetrainScheduleStatus
 from retrain_operator.decide.schedule.conditions import unreadable
 from retrain_operator.decide.schedule.plan import plan
-from retrain_operator.kube.apply import Writer
+from retrain_operator.kube.apply import Writer, status_change
 from retrain_operator.kube.clock import Clock
 from retrain_operator.kube.events import event_body
 from retrain_operator.state.cache import AnyKey, Cache
@@ -71,7 +71,8 @@ class ScheduleReconciler:
     ) -> None:
         def wrote() -> None:
             # A step may follow from what was written, and the watch brings no news of our own write.
-            self.requeue_after(key, 0.0)
+            if self._is_kept(key, decided):
+                self.requeue_after(key, 0.0)
             self.metrics.wrote_schedule(before, decided.status)
             if before.state != decided.status.state:
                 log.info("%s: %s", decided.status.state, decided.status.message, extra={"schedule": str(key)})
@@ -79,6 +80,19 @@ class ScheduleReconciler:
                 self.post(event_body(body, event, self.identity, self.clock()))
 
         await self.writer.carry_out(body, decided, wrote)
+
+    def _is_kept(self, key: ScheduleKey, decided: SchedulePlan) -> bool:
+        """Whether the API server stores all of the status that was just written. It drops fields that an older CRD does not know; then
+        the same is left to write, and writing it at once would never end (20 writes a second)."""
+        stored = self.cache.schedules.known.get(key)
+        left = {} if stored is None else status_change(stored.body.get("status") or {}, decided.status)
+        if left:
+            log.warning(
+                "the CRD of schedules does not know status.%s; apply that of this release",
+                ", status.".join(sorted(left)),
+                extra={"schedule": str(key)},
+            )
+        return not left
 
     def _unreadable(self, body: Mapping[str, Any], sentence: str) -> SchedulePlan:
         """The plan for a schedule whose spec can't be read: to say so, and nothing else."""

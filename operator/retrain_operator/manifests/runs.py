@@ -16,12 +16,12 @@ from retrain_api.wire import timestamp, to_wire
 
 
 def slot_manifest(
-    schedule: RetrainSchedule, slot: datetime, name: str | None = None, approval: bool = False
+    schedule: RetrainSchedule, slot: datetime, name: str | None = None, approval: bool = False, first: bool = False
 ) -> dict[str, Any]:
     """The run of a slot; `name` where it has another than the slot's. With `approval`, what would be promoted automatically
-    waits for a person.
+    waits for a person. The `first` one of a recipe needs no bars that are newer than those of its proof.
     """
-    spec = slot_spec(schedule.spec.run_template.spec, timestamp(slot.astimezone(UTC)), approval)
+    spec = slot_spec(schedule.spec.run_template.spec, timestamp(slot.astimezone(UTC)), approval, first)
     return _manifest(schedule, name or slot_run(schedule.metadata.name, slot), spec)
 
 
@@ -31,9 +31,9 @@ def replay_manifest(schedule: RetrainSchedule, proof_key: str, slot: datetime) -
     return _manifest(schedule, replay_run(schedule.metadata.name, proof_key, slot), spec)
 
 
-def slot_spec(template: RetrainRunSpec, until: str, approval: bool = False) -> RetrainRunSpec:
-    """The template as of a time, learning only where there is something new."""
-    data = {"until": until, "min_new_bars": max(template.data.min_new_bars, 1)}
+def slot_spec(template: RetrainRunSpec, until: str, approval: bool = False, first: bool = False) -> RetrainRunSpec:
+    """The template as of a time, learning only where there is something new: for the `first` run all is."""
+    data = {"until": until, "min_new_bars": 0 if first else max(template.data.min_new_bars, 1)}
     promotion = template.promotion
     if approval and promotion.policy == "Automatic":
         promotion = promotion.model_copy(update={"policy": "Manual"})

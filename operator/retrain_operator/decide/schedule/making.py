@@ -15,9 +15,12 @@ from retrain_api.status.schedule import PendingRun
 from retrain_api.wire import timestamp
 from retrain_operator.manifests.runs import slot_manifest
 
-from .children import busy, slot_of
+from .children import busy, made_for, slot_of
 from .context import Context, read_time
 from .hindrances import may_ask
+
+_MEASURED = ("Promoted", "Passed", "Rejected", "AwaitingApproval")
+"""States of a run whose models were measured."""
 
 
 @dataclass(frozen=True)
@@ -82,5 +85,21 @@ def _made(context: Context, pending: PendingRun, terms: Terms) -> Making:
     """A name that something else has is not made, nor taken over."""
     if not may_ask(context, pending.name, terms.again):
         return Making(pending)
-    manifest = slot_manifest(context.schedule, read_time(pending.slot), pending.name, terms.approval)
+    first = _is_first(context)
+    manifest = slot_manifest(context.schedule, read_time(pending.slot), pending.name, terms.approval, first)
     return Making(pending, (manifest,))
+
+
+def _is_first(context: Context) -> bool:
+    """Whether replays alone have measured this recipe. They promote nothing, so bars that only they have seen are new to a run that may."""
+    found = context.status.walk_forward
+    if found is None or not found.slots:
+        return False
+    proof = max(read_time(entry.slot) for entry in found.slots)
+    times = [read_time(line.slot) for line in context.status.recent if line.state in _MEASURED]
+    times += [
+        time
+        for run in context.owned
+        if run.status.state in _MEASURED and (time := made_for(context.name, run.name)) is not None
+    ]
+    return all(time <= proof for time in times)
