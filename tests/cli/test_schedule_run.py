@@ -120,7 +120,10 @@ def test_the_same_command_goes_on_where_it_was_ended(missed: LocalSchedule, how:
     code, said = missed.ended(process)
     if how != signal.SIGKILL:
         assert code == 130
-        assert said.endswith("Stopped; everything done so far is kept. The same command goes on from there.\n")
+        stopped, reached, how = said.splitlines()[-3:]
+        assert stopped == "Stopped; everything done so far is kept:"
+        assert reached.endswith("03:00: BTC-USD has 1 of 2 epochs")
+        assert how == "The same command goes on from there."
     before = missed.slots()
     missed.let_go()
     done = missed.once()

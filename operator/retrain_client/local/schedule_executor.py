@@ -74,6 +74,8 @@ class ScheduleExecutor:
     at_work: dict[str, Child] = field(default_factory=dict)
     ended: list[RetrainRun] = field(default_factory=list)
     """Runs that came to rest while this was at work, in order."""
+    left: list[RetrainRun] = field(default_factory=list)
+    """Runs that were stopped with it, and go on with the next command."""
 
     def __post_init__(self) -> None:
         self.schedule = self.folder.identify(self.written, self.clock())
@@ -203,6 +205,7 @@ class ScheduleExecutor:
             child.executor.ask_to_stop()
         for child in self.at_work.values():
             child.executor.leave()
+            self.left.append(child.run)
 
     def _close_all(self) -> None:
         with ExitStack() as each:

@@ -17,7 +17,7 @@ from retrain_api.extras import EXTRAS
 ROOT = Path(__file__).resolve().parents[3]
 REQUIRED = (
     *("pydantic", "pydantic_core", "annotated_types", "typing_extensions.py", "typing_inspection"),
-    *("yaml", "rich", "markdown_it", "mdurl", "pygments"),
+    *("yaml", "cronsim", "tzdata", "rich", "markdown_it", "mdurl", "pygments"),
 )
 """What pip installs without an extra."""
 
@@ -58,6 +58,9 @@ def folder(tmp_path: Path) -> Path:
         },
     }
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(run))
+    timed = {"schedule": "@daily", "runTemplate": {"spec": run["spec"]}}
+    schedule = run | {"kind": "RetrainSchedule", "spec": timed}
+    (tmp_path / "schedule.yaml").write_text(yaml.safe_dump(schedule))
     (tmp_path / "config").write_text(
         "apiVersion: v1\nkind: Config\ncurrent-context: x\n"
         "clusters: [{name: x, cluster: {server: 'http://127.0.0.1:1'}}]\n"
@@ -70,6 +73,7 @@ def folder(tmp_path: Path) -> Path:
     ("command", "module", "extra"),
     [
         (("run", "-f", "run.yaml"), "torch", "trainer"),
+        (("schedule", "run", "-f", "schedule.yaml"), "torch", "trainer"),
         (("features", "candles.parquet", "-o", "features.parquet"), "pyarrow", "trainer"),
         (("import", "candles.csv", "--symbol", "BTC-USD", "-o", "data"), "pyarrow", "trainer"),
         (("report", "nightly", "--context", "x"), "kubernetes", "operator"),

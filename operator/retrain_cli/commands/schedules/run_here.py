@@ -13,7 +13,9 @@ from retrain_api.schedule import RetrainSchedule
 from retrain_api.status.schedule import RetrainScheduleStatus
 from retrain_cli.commands.runs.run import EXIT_CODES, STOPPED
 from retrain_cli.display.document import add_json_argument, schedule_document
+from retrain_cli.display.schedule_plain import label
 from retrain_cli.display.schedule_text import schedule_lines
+from retrain_cli.display.summary import kept
 from retrain_cli.display.terminal import open_schedule_display
 from retrain_cli.inputs.locations import resolve_template
 from retrain_cli.inputs.run_file import load_schedule
@@ -67,12 +69,19 @@ def run(args: argparse.Namespace) -> int:
         executor = ScheduleExecutor(loaded, folder, args.state_dir, display, lambda: stop.requested)
         status = executor.work(args.once)
     if stop.requested:
-        print("Stopped; everything done so far is kept. The same command goes on from there.", file=out)
+        print("\n".join(_stopped(executor.left)), file=out)
     else:
         print("\n".join([*schedule_lines(name, status, utc_now()), f"Status: {folder.path / STATUS_FILE}"]), file=out)
     if args.json:
         print(schedule_document(namespace, name, status))
     return STOPPED if stop.requested else exit_code(executor.ended, status)
+
+
+def _stopped(left: Sequence[RetrainRun]) -> list[str]:
+    """What is kept of each run that was at work, and how to go on."""
+    reached = [f"  {label(run)}: {found}" for run in left if (found := kept(run.status))]
+    said = "Stopped; everything done so far is kept"
+    return [*([f"{said}:", *reached] if reached else [f"{said}."]), "The same command goes on from there."]
 
 
 def exit_code(ended: Sequence[RetrainRun], status: RetrainScheduleStatus) -> int:
