@@ -17,7 +17,7 @@ from retrain_api.extras import EXTRAS
 ROOT = Path(__file__).resolve().parents[3]
 REQUIRED = (
     *("pydantic", "pydantic_core", "annotated_types", "typing_extensions.py", "typing_inspection"),
-    *("yaml", "rich", "markdown_it", "mdurl", "pygments"),
+    *("yaml", "rich", "markdown_it", "mdurl", "pygments", "cronsim", "tzdata"),
 )
 """What pip installs without an extra."""
 
