@@ -250,7 +250,7 @@ VARIANTS = {
 def parts(rng: np.random.Generator, runs: int) -> None:
     """What each part of the test is for: with and without it, minutes, one symbol."""
     clock, lives = CLOCKS[0], min(runs * 20, 1_200)
-    memories, good = (25, 240, 1_000, 10_000), ((0.70, 0), (0.85, 0), (0.70, 25), (0.85, 25))
+    memories, good = (25, 240, 1_000, 4_000, 10_000), ((0.70, 0), (0.85, 0), (0.70, 25), (0.85, 25))
     rules = {memory: tested(rng, clock, Market(memory)) for memory in (0, *memories)}
     held = {memory: live(rng, lives, clock.kept * clock.day, BAR, Market(memory)) for memory in memories}
     late = {}
@@ -274,6 +274,8 @@ def parts(rng: np.random.Generator, runs: int) -> None:
             days = alarms(one, rules[memory], 61, clock.day, bets)[1] - 90
             cells.append(middle(days[days > 0], 30))
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+    three = [share(np.isfinite(alarms(one, rules[memory], 61, clock.day)[3]), 3) for memory, one in held.items()]
+    print("| the test, three symbols | " + " | ".join(three) + " |" + " |" * len(late), flush=True)
 
 
 def replay(folder: Path) -> None:

@@ -1,25 +1,26 @@
-"""Writes the tables of docs/operator.md that list what the code defines: `make generate`.
+"""Writes the tables of docs/operator.md and docs/schedules.md that list what the code defines: `make generate`.
 
-Conditions, metrics and reasons are each defined once, in code; the page has their tables between markers. With --check
-it writes nothing and ends with 1 where the page differs.
+Conditions, metrics and reasons are each defined once, in code; the pages have their tables between markers. With --check
+it writes nothing and ends with 1 where a page differs.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 
 from retrain_api import reasons
 from retrain_api.reasons.reason import Reason
-from retrain_api.status.condition_types import CONDITION_TYPES
+from retrain_api.status.condition_types import CONDITION_TYPES, SCHEDULE_CONDITION_TYPES, ConditionType
 from retrain_operator.controller.metrics import COUNTED_REASONS, Metrics
 from retrain_operator.state.cache import Cache
 
 PAGE = Path(__file__).resolve().parent / "operator.md"
+SCHEDULES = PAGE.with_name("schedules.md")
 _MARKED = r"(<!-- generated: {name} -->\n).*?(<!-- end -->)"
 
 
@@ -30,9 +31,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([text[0], "|" + "---|" * len(head), *text[1:]]) + "\n"
 
 
-def condition_table() -> str:
+def condition_table(kinds: Sequence[ConditionType]) -> str:
     """Every condition type."""
-    rows = [(kind.name, kind.true, kind.false, ", ".join(kind.reasons) or kind.shares) for kind in CONDITION_TYPES]
+    rows = [(kind.name, kind.true, kind.false, ", ".join(kind.reasons) or kind.shares) for kind in kinds]
     return table(("type", "True", "False", "reasons"), rows)
 
 
@@ -72,10 +73,18 @@ def reason_table(subject: ModuleType) -> str:
     return table(("reason", "what it means", "what to do"), rows)
 
 
+def parts_of_schedules() -> dict[str, str]:
+    """As `parts`, on the page of schedules."""
+    return {
+        "conditions": condition_table(SCHEDULE_CONDITION_TYPES),
+        "reasons, schedule": reason_table(reasons.schedule),
+    }
+
+
 def parts() -> dict[str, str]:
     """What stands between each pair of markers."""
     return {
-        "conditions": condition_table(),
+        "conditions": condition_table(CONDITION_TYPES),
         "metrics": metric_table(),
         "counted reasons": ", ".join(sorted(COUNTED_REASONS)) + "\n",
         "reasons, waits": reason_table(reasons.waits),
@@ -91,28 +100,30 @@ def parts() -> dict[str, str]:
     }
 
 
-def generated(text: str) -> str:
-    """The page with its generated parts as they should be. Raises ValueError where a marker is missing."""
-    for name, part in parts().items():
+def generated(text: str, found: Mapping[str, str] | None = None) -> str:
+    """A page with its generated parts as they should be. Raises ValueError where a marker is missing."""
+    for name, part in (parts() if found is None else found).items():
         pattern = _MARKED.format(name=re.escape(name))
         fresh = re.sub(pattern, lambda match, part=part: f"{match[1]}\n{part}\n{match[2]}", text, flags=re.DOTALL)  # type: ignore[misc]
         if not re.search(pattern, text, flags=re.DOTALL):
-            raise ValueError(f"{PAGE.name} has no part marked {name!r}")
+            raise ValueError(f"the page has no part marked {name!r}")
         text = fresh
     return text
 
 
 def main(arguments: list[str]) -> int:
     """Write, or with --check compare."""
-    before = PAGE.read_text(encoding="utf-8")
-    after = generated(before)
-    if before == after:
-        return 0
-    check = "--check" in arguments
-    print(f"{'stale' if check else 'written'}: docs/{PAGE.name}")
-    if not check:
-        PAGE.write_text(after, encoding="utf-8")
-    return 1 if check else 0
+    check, stale = "--check" in arguments, False
+    for page, found in ((PAGE, parts()), (SCHEDULES, parts_of_schedules())):
+        before = page.read_text(encoding="utf-8")
+        after = generated(before, found)
+        if before == after:
+            continue
+        stale = True
+        print(f"{'stale' if check else 'written'}: docs/{page.name}")
+        if not check:
+            page.write_text(after, encoding="utf-8")
+    return int(check and stale)
 
 
 if __name__ == "__main__":

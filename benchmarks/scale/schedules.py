@@ -58,12 +58,22 @@ class Scene:
     subject: Ours = field(default_factory=Ours)
     operator: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> float:
-        """Start the operator; the seconds until it has reconciled all that there is."""
+    def start(self, objects: int = 0) -> Body:
+        """Start the operator. Seconds until it has read all and leads, and until it has reconciled so many objects."""
         begun = time.monotonic()
         self.operator = started(self.subject, self.plane)
-        self.until(lambda: self.metric("retrain_is_leader") == 1.0 and self.metric("retrain_queue_depth") == 0.0)
-        return time.monotonic() - begun
+        self.until(lambda: self.ready() and self.metric("retrain_is_leader") == 1.0)
+        leads = time.monotonic() - begun
+        self.until(lambda: self.metric("retrain_reconcile_duration_seconds_count") >= objects)
+        return {"start_s": round(leads, 1), "start_reconciled_s": round(time.monotonic() - begun, 1)}
+
+    def ready(self) -> bool:
+        """Whether it says so."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.subject.port}/readyz", timeout=60):
+                return True
+        except OSError:
+            return False
 
     def stop(self) -> None:
         """End the operator cleanly: the next one need not wait for its Lease."""
@@ -113,7 +123,7 @@ def _measure(scene: Scene) -> Body:
     filling = time.monotonic()
     _fill(scene, finished)
     filling = time.monotonic() - filling
-    ready = scene.start()
+    ready = scene.start(scene.size.at_rest + scene.size.schedules)
     time.sleep(40)  # the first resyncs, and what is written after a start
     rest = _rest(scene)
     slot = _slot(scene)
@@ -122,7 +132,7 @@ def _measure(scene: Scene) -> Body:
         "schedules": scene.size.schedules,
         "at_rest": scene.size.at_rest,
         "run_status_bytes": _compact(finished["status"]),
-        "start_s": round(ready, 1),
+        **ready,
         "fill_s": round(filling),
         **rest,
         **slot,

@@ -90,7 +90,8 @@ def _run(given: Sequence[str]) -> int:
     args, unknown = parser.parse_known_args(given)
     if unknown:
         kind = "option" if unknown[0].startswith("-") else "argument"
-        raise _unknown(kind, unknown[0], commands[args.command]._option_string_actions, f" {args.command}")
+        meant = _meant(commands[args.command], args)
+        raise _unknown(kind, unknown[0], meant._option_string_actions, meant.prog.removeprefix("retrain"))
     # Commands stand below this module; the one that prints a completion for all of them is given their parser.
     args.parser_of_all = lambda: parser_of(COMMANDS)[0]
     return int(_module(args.command).run(args))
@@ -99,6 +100,15 @@ def _run(given: Sequence[str]) -> int:
 def _used(given: Sequence[str]) -> str | None:
     """The command: the first word that is no option."""
     return next((word for word in given if not word.startswith("-")), None)
+
+
+def _meant(parser: argparse.ArgumentParser, args: argparse.Namespace) -> argparse.ArgumentParser:
+    """The parser of the command's own command, where it has some: that of `retrain schedule run`, say."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction) and getattr(args, action.dest, None):
+            chosen: argparse.ArgumentParser = action.choices[getattr(args, action.dest)]
+            return chosen
+    return parser
 
 
 def _unknown(what: str, word: str, known: Iterable[str], command: str = "") -> ConfigurationError:

@@ -11,7 +11,7 @@ Statistical Society B 86, 2024 (the stake is their aGRAPA, cut so that a block n
 with three differences, each of which the simulation asks for (`benchmarks/observation.py`; docs/observation.md has its table):
 
 - The surprise is the gain less `correlation` times the gain before it. What the last block lets one expect is no evidence. Without that,
-  15 % of models at the bar alarm within 90 days in a market whose moods last most of a day, and with it 2 %.
+  14 % of models at the bar alarm within 90 days in a market whose moods last most of a day, and with it 3 %.
 - Earlier blocks count half after HALF_LIFE blocks, and a good time counts as no more than MOST_CREDIT standard deviations. Weighed all
   alike, a model that was good for three months and then falls 8 points below the bar shows after a month or never.
 - Before the first block the stake is as if PRIOR_BLOCKS blocks had fallen short by half a standard deviation of the model's own gains.

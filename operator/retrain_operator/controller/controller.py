@@ -257,6 +257,9 @@ class Controller:
                 del self.reconciling[key]
                 self.queue.done(key)
                 self.metrics.reconciled(time.monotonic() - started)
+            # A reconcile that asks for nothing never waits, and neither does a queue that is full: ten thousand finished runs kept the
+            # loop from the Lease and from every watch until they were all done.
+            await asyncio.sleep(0)
 
     async def _reconcile(self, key: AnyKey) -> None:
         name = _fields(key)

@@ -100,11 +100,11 @@ class Api:
         return json_body(await self.request("DELETE", path, options))
 
     async def pages(self, path: str, query: Mapping[str, str], accept: str | None = None) -> AsyncIterator[Body]:
-        """Read a list, page by page."""
+        """Read a list, page by page; `limit` in the query is another size of a page."""
         following: dict[str, str] = {}
         headers = {"Accept": accept} if accept else {}
         while True:
-            parameters = urlencode({**query, "limit": str(PAGE), **following})
+            parameters = urlencode({"limit": str(PAGE), **query, **following})
             page = json_body(await self.request("GET", f"{path}?{parameters}", None, headers, verb="list"))
             # A list that is empty and asked for metadata alone has null for its items (1.34).
             yield page | {"items": page.get("items") or []}

@@ -78,14 +78,14 @@ def _no_one(key: AnyKey) -> None:
 
 @dataclass(frozen=True)
 class Writer:
-    """Carries plans out. `leading` is checked before every write; `made` is called with a run that was created or deleted: the watch
-    brings no news of it any more.
+    """Carries plans out. `leading` is checked before every write; `news` is called with a run of which an answer told
+    something new: the watch will bring nothing of it that is.
     """
 
     api: Api
     cache: Cache
     leading: Callable[[], bool]
-    made: Callable[[AnyKey], None] = _no_one
+    news: Callable[[AnyKey], None] = _no_one
     clock: Clock = now_utc
 
     async def carry_out(self, body: Mapping[str, Any], plan: RunPlan | SchedulePlan, wrote: Callable[[], None]) -> None:
@@ -112,7 +112,7 @@ class Writer:
     async def look_up(self, namespace: str, name: str) -> None:
         """Read a run that a status names and no watch has brought yet, so that nobody takes it for deleted."""
         try:
-            self.cache.put("runs", await self.api.get(one("runs", namespace, name)))
+            self._learn("runs", await self.api.get(one("runs", namespace, name)))
         except ApiError as error:
             if not says_gone(error, name):
                 raise
@@ -133,7 +133,8 @@ class Writer:
             if says_gone(error, meta["name"]):
                 self.cache.drop(owner.kind, basis.uid)
             elif error.status == 409:
-                await self._read_again(owner.kind, meta["namespace"], meta["name"], basis.uid)
+                # Without news: what is reconciled now is tried again, with back-off.
+                await self._read_again(owner.kind, meta["namespace"], meta["name"], basis.uid, self.cache.put)
             else:
                 raise
             raise Superseded(error.message) from None
@@ -156,7 +157,7 @@ class Writer:
             if error.status != 409 and not says_gone(error, deletion.name):
                 raise
             if deletion.kind == "runs" and error.status == 409:
-                await self._read_again("runs", namespace, deletion.name, deletion.uid)
+                await self._read_again("runs", namespace, deletion.name, deletion.uid, self._learn)
                 raise Superseded(error.message) from None
             self._gone(deletion)
             return
@@ -179,7 +180,7 @@ class Writer:
     def _gone(self, deletion: Deletion) -> None:
         key = self.cache.drop(deletion.kind, deletion.uid)
         if deletion.kind == "runs" and key is not None:
-            self.made(key)
+            self.news(key)
 
     async def _create_all(self, owner: _Owner, manifests: tuple[dict[str, Any], ...]) -> None:
         """Create all at once. Raises the first failure once all were tried, Refused only where there is no other."""
@@ -202,9 +203,13 @@ class Writer:
                 raise self._refused(owner, meta["name"], error) from None
             body = await self._existing(owner, kind, word, meta)
         self.cache.admit(owner.uid, meta["name"])
+        self._learn(kind, body)
+
+    def _learn(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        """Remember what the API server told of an object that a plan made or named."""
         key = self.cache.put(kind, body)
         if kind == "runs" and key is not None:
-            self.made(key)
+            self.news(key)
 
     async def _existing(self, owner: _Owner, kind: Kind, word: str, meta: Mapping[str, Any]) -> dict[str, Any]:
         """The Job or run of that name, if this very owner controls it: what an earlier one of that name left is never adopted."""
@@ -219,7 +224,7 @@ class Writer:
         if own and not (marked and kind == "runs"):
             return body
         if kind == "runs":
-            self.cache.put(kind, body)
+            self._learn(kind, body)
         if marked:
             whose = "" if own else f" of an earlier {owner.word}"
             raise Superseded(f"{word} {meta['name']}{whose} is still being deleted")
@@ -236,7 +241,9 @@ class Writer:
             return error
         return Refused(error.status, error.reason, error.message, error.retry_after)
 
-    async def _read_again(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+    async def _read_again(
+        self, kind: Kind, namespace: str, name: str, uid: str, keep: Callable[[Kind, dict[str, Any]], object]
+    ) -> None:
         """Read it again. The watch will bring it too, but perhaps only after many more conflicts."""
         try:
             body = await self.api.get(one(kind, namespace, name))
@@ -245,7 +252,7 @@ class Writer:
                 raise
             self.cache.drop(kind, uid)
             return
-        self.cache.put(kind, body)
+        keep(kind, body)
 
     def _may_write(self) -> None:
         if not self.leading():

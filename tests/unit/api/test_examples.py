@@ -14,13 +14,14 @@ import pytest
 
 from retrain_api.cron import Cron
 from retrain_api.names import LABEL_CPU_QUEUE, data_file_uri
-from retrain_api.run import RetrainRun
+from retrain_api.run import RetrainRun, parse_run
+from retrain_api.schedule import RetrainSchedule, parse_schedule
 from retrain_api.spec.data import Split
 from retrain_api.spec.run import RetrainRunSpec
 from retrain_api.spec.training import Model, Training
 from retrain_api.time import Question, Windows
 from retrain_cli.inputs.locations import resolve_locations
-from retrain_cli.inputs.run_file import load_run_or_template, load_schedule
+from retrain_cli.inputs.run_file import documents, load_run_or_template, load_schedule
 from retrain_trainer.data.dataset import load_dataset
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -118,6 +119,15 @@ def test_the_schedule_is_the_mission() -> None:
     assert (run.data.window, run.split.test, run.preflight) == ("180d", "13d", "Always")
     labels = (EXAMPLES / "07-every-saturday.yaml").read_text()
     assert LABEL_CPU_QUEUE in labels, "a queue for GPUs never admits a preflight"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/schedules.md"])
+def test_the_runs_and_schedules_of_a_page_are_valid_as_they_are_printed(page: str) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
+    read = [document for block in blocks for document in documents(block, page)]
+    kinds = {"RetrainRun": parse_run, "RetrainSchedule": parse_schedule}
+    ours = [kinds[document["kind"]](document) for document in read if document.get("kind") in kinds]
+    assert any(isinstance(each, RetrainSchedule) for each in ours)
 
 
 def test_nothing_but_the_licensed_candles_is_copied() -> None:

@@ -38,8 +38,17 @@ STATES = {
 """Words that are a state as well: a literal of theirs is a reason only where one is expected."""
 OTHER_MEANINGS = {
     ("controller.py", "Superseded"): "a kind of error that is counted",
-    ("uncertainty.py", "Distance"): "a heading",
-    ("uncertainty.py", "Model"): "a heading",
+    ("criteria.py", "Distance"): "a heading",
+    ("evidence.py", "Model"): "a heading",
+    ("account.py", "Drawdown"): "a heading",
+    ("account.py", "PnL"): "a heading",
+    ("account.py", "Trades"): "a heading",
+    ("page.py", "PnL"): "a heading",
+    ("asked.py", "Again"): "a heading",
+    ("facts.py", "Model"): "a heading",
+    ("facts.py", "Training"): "a heading",
+    ("facts.py", "Question"): "a heading",
+    ("facts.py", "Fee"): "a heading",
 }
 
 

@@ -32,6 +32,16 @@ from retrain_cli.main import COMMANDS, main, parser_of
             ("logs", "nightly", "--tail", "few"),
             "argument --tail: few is not a number of lines; write one such as 20; `retrain logs --help` shows how it is used.",
         ),
+        (("schedule", "run", "-f", "x.yaml", "--onec"), "There is no option --onec; did you mean --once?"),
+        (
+            ("schedule", "status", "weekly", "--wonder"),
+            "There is no option --wonder; `retrain schedule status --help` lists what there is.",
+        ),
+        (("schedule", "tirgger", "weekly"), "retrain schedule COMMAND can't be tirgger; did you mean trigger?"),
+        (
+            ("schedule", "run"),
+            "retrain schedule run needs -f/--file; `retrain schedule run --help` shows how it is used.",
+        ),
         (("run", "-f", "x.yaml", "more"), "There is no argument more; `retrain run --help` lists what there is."),
     ],
 )
@@ -48,6 +58,20 @@ def test_every_command_has_its_help(command: str, capsys: pytest.CaptureFixture[
         main([command, "--help"])
     assert ended.value.code == 0
     assert f"usage: retrain {command} " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["run", "status", "trigger", "resume"])
+def test_every_command_of_a_schedule_has_its_help_and_its_own_examples(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["schedule", command, "--help"])
+    said = capsys.readouterr().out
+    assert ended.value.code == 0 and f"usage: retrain schedule {command} " in said
+    examples = said.partition("examples:\n")[2].splitlines()
+    assert examples and all(
+        line.startswith(f"  retrain schedule {command} ") for line in examples if not line.startswith("  #")
+    )
 
 
 LINES = [(name, arguments) for name, examples in [("", START), *EXAMPLES.items()] for _, arguments in examples]

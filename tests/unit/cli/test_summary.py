@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from retrain_api.status.run import RetrainRunStatus
+from retrain_cli.commands.runs.run import near_page
 from retrain_cli.display.summary import kept, run_summary, training_summary
+from retrain_client.local.state import RunFolder
 
 OLD = {"number": 1, "publishKey": "k", "markdown": "s3://b/reports/1/report.md", "html": "s3://b/reports/1/report.html"}
 GATE = {"verdict": "Fail", "passed": 0, "required": 1, "total": 1, "outcome": "NeedsMoreWork", "summary": "0 of 1 pass"}
@@ -41,6 +44,20 @@ def test_a_nearer_place_of_the_page_is_named() -> None:
         "nightly", status(state="Rejected", gate=GATE, report=OLD), ".retrain/default/nightly/report.html"
     )
     assert "Report: .retrain/default/nightly/report.html   (retrain report nightly --open)" in said
+
+
+@pytest.mark.parametrize("there", [("report.html", "trades.csv"), ("report.html",), ()])
+def test_the_nearer_page_has_beside_it_what_it_links_to(there: tuple[str, ...], tmp_path: Path) -> None:
+    near, store = tmp_path / "near", tmp_path / "store"
+    near.mkdir(), store.mkdir()
+    (near / "trades.csv").symlink_to(tmp_path / "of an earlier report")
+    for name in there:
+        (store / name).write_text(name)
+    report = OLD | {"html": f"file://{store}/report.html"}
+    place = near_page(status(state="Rejected", gate=GATE, report=report), RunFolder(near))
+    assert place == (str(near / "report.html") if there else None)
+    assert [(near / name).read_text() for name in there] == list(there)
+    assert {path.name for path in near.iterdir()} == set(there)
 
 
 def test_only_what_was_trained_now_is_in_the_summary() -> None:

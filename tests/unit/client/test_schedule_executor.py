@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.local_run import TESTS
@@ -18,6 +19,7 @@ from retrain_api.status.schedule import RetrainScheduleStatus
 from retrain_cli.inputs.locations import resolve_template
 from retrain_cli.inputs.run_file import load_schedule
 from retrain_client.local.children import Children
+from retrain_client.local.folder import StateFolder
 from retrain_client.local.jobs import JobRecord
 from retrain_client.local.schedule_executor import ScheduleExecutor
 from retrain_client.local.schedule_folder import open_schedule_folder
@@ -146,6 +148,49 @@ def test_what_is_stored_between_two_writes_is_enough_to_go_on(week: Week) -> Non
     (after,) = children.all()
     assert (after.uid, after.status.state) == (child.uid, "Passed")
     assert json.loads((week.local.runs / SATURDAYS[0] / "run.json").read_text())["uid"] == child.uid
+
+
+WRITE = StateFolder._write
+
+
+class Killed(BaseException):
+    """As by kill -9: nothing catches it."""
+
+
+@pytest.mark.slow
+def test_killed_after_any_write_of_its_own_it_makes_the_slot_once(tmp_path: Path, week: Week) -> None:
+    """What is not written yet is what the next command begins with, so a kill before a write is one after the write before."""
+    for count in range(1, 30):
+        local = LocalSchedule(tmp_path / str(count), spec={"promotion": {"policy": "Never"}})
+        local.folder.mkdir()
+        again = Week(local)
+        written = 0
+
+        def counting(folder: StateFolder, name: str, data: Any, last: int = count) -> None:
+            nonlocal written
+            WRITE(folder, name, data)
+            written += name in ("schedule.json", "schedule-identity.json", "manifest.json", "run.json")
+            if written == last:
+                raise Killed
+
+        killed = False
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(StateFolder, "_write", counting)
+            try:
+                for now in ("2026-11-25T12:00:00Z", "2026-11-28T03:00:00Z"):
+                    again.at(now)
+            except Killed:
+                killed = True
+        again.at("2026-11-28T03:00:20Z")
+        status = again.at("2026-11-28T03:00:40Z")
+        assert local.slots() == [SATURDAYS[0]], count
+        assert (local.trainings(), [one.run for one in status.recent]) == (1, [SATURDAYS[0]]), count
+        local.clean_up()
+        if not killed:
+            break
+    else:
+        pytest.fail("it wrote without an end")
+    assert count > 6, "a promise, a manifest, an identity and a status or two"
 
 
 def test_only_its_own_records_are_forgotten(week: Week) -> None:

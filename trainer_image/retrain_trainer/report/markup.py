@@ -24,15 +24,19 @@ def inline(text: str) -> str:
     """A sentence or cell with the marks of `text` (strong, code, backslash) as HTML."""
     parts, end = [], 0
     for mark in _MARK.finditer(text):
-        parts += [words(text[end : mark.start()]), _marked(mark)]
+        parts += [_whole_times(text[end : mark.start()]), _marked(mark)]
         end = mark.end()
-    return "".join([*parts, words(text[end:])])
+    return "".join([*parts, _whole_times(text[end:])])
 
 
 def words(text: str) -> str:
-    """Escaped text, in which a time is not broken, nor a number and its percent sign."""
-    escaped = escape(text).replace(" %", "\N{NO-BREAK SPACE}%")
-    return _TIME.sub(lambda found: f'<span class="whole">{found[0]}</span>', escaped)
+    """Escaped text, with a space that can't break between a number and its percent sign."""
+    return escape(text).replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+def _whole_times(text: str) -> str:
+    """Escaped text in which a time stays on one line."""
+    return _TIME.sub(lambda found: f'<span class="whole">{found[0]}</span>', words(text))
 
 
 def _marked(mark: re.Match[str]) -> str:

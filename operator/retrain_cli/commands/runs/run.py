@@ -127,8 +127,7 @@ def near_page(status: RetrainRunStatus, folder: RunFolder) -> str | None:
             link.unlink(missing_ok=True)
             if file.exists():
                 link.symlink_to(file)
-        return str(folder.path / page.name)
-    return None
+    return str(folder.path / page.name) if (folder.path / page.name).exists() else None
 
 
 def _load(path: str) -> RetrainRun:

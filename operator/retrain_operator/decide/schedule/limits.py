@@ -65,5 +65,5 @@ def _superseded(context: Context, run: ChildRun, ours: Sequence[ChildRun]) -> bo
 
 
 def _age(context: Context, run: ChildRun) -> tuple[datetime, str]:
-    """What runs are ordered by: the time that they were made for; of a replay, when it was made."""
-    return made_for(context.name, run.name) or run.created or _LONG_AGO, run.name
+    """What runs are ordered by: the time that they were made for. Replays of an earlier proof come last: they take up no run's room."""
+    return made_for(context.name, run.name) or _LONG_AGO, run.name

@@ -52,9 +52,10 @@ def _draft(context: Context) -> Draft:
     found = slots(context, past.last_slot, stopped)
     proven = proof(context)
     proving = proven.state == "Proving"
+    asked = again or context.schedule.trigger is not None
     # A pause has no slot that is due, so that only a trigger makes a run in it.
-    made = making(context, found.due, Terms(not suspended and not proving, proven.state == "Unproven", again))
-    replayed = () if stopped else replays(context, proven, again)
+    made = making(context, found.due, Terms(not suspended and not proving, proven.state == "Unproven", asked))
+    replayed = () if stopped else replays(context, proven, asked)
     wanted = [proven.names[slot] for slot in proven.wanted] if proving and not stopped else []
     if made.pending and not suspended and not proving:
         wanted = [made.pending.name]

@@ -12,6 +12,7 @@ from support.planning import run_document
 
 from retrain_api.names import PLURAL, SCHEDULE_PLURAL
 from retrain_api.run import parse_run
+from retrain_api.schedule import parse_schedule
 from retrain_api.schema.crd import crd, definitions, schedule_spec_schema, spec_schema
 from retrain_api.schema.reference import fields, reference
 from retrain_api.spec.run import RetrainRunSpec
@@ -156,6 +157,25 @@ def test_argo_cd_finds_what_is_stored_in_sync_with_git(given: dict[str, Any]) ->
     git = run_document(**given)["spec"]
     live = defaulted(STORED_SPEC, git)
     assert merge_patched(live, git) == live
+
+
+STORED_SCHEDULE = crd(SCHEDULE_PLURAL)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+OTHERS: list[dict[str, Any]] = [{}, {"walkForward": {"slots": 4}}, {"timeZone": "Europe/Berlin", "suspend": True}]
+
+
+@pytest.mark.parametrize("given", HALF_WRITTEN.values(), ids=HALF_WRITTEN)
+@pytest.mark.parametrize("other", OTHERS, ids=str)
+def test_of_a_schedule_both_fill_in_the_same_and_argo_cd_finds_it_in_sync(
+    given: dict[str, Any], other: dict[str, Any]
+) -> None:
+    template = run_document(**given, split={"test": "14d"})["spec"]
+    document = run_document() | {"kind": "RetrainSchedule"}
+    git = {"schedule": "@daily", "runTemplate": {"spec": template}} | other
+    live = defaulted(STORED_SCHEDULE, git)
+    assert merge_patched(live, git) == live
+    here, there = (parse_schedule(document | {"spec": spec}).spec for spec in (git, live))
+    assert here.model_copy(update={"run_template": None}) == there.model_copy(update={"run_template": None})
+    assert without_scheduler(here.run_template.spec) == without_scheduler(there.run_template.spec)
 
 
 def defaulted(node: Mapping[str, Any], value: Any) -> Any:

@@ -14,6 +14,7 @@ from retrain_operator.controller.metrics import Metrics
 from retrain_operator.controller.settings import read
 from retrain_operator.kube.paths import one
 from retrain_operator.kube.resync import prime
+from retrain_operator.state.cache import AnyKey
 
 
 def test_an_edit_beside_a_late_watch_gives_no_training_a_second_job() -> None:
@@ -44,6 +45,27 @@ def test_a_stand_by_queues_nothing_that_it_will_not_reconcile_and_reconciles_all
     asyncio.run(lead(controller))
     assert len(cluster.jobs()) == 2, "as many as spec.parallelism allows"
     assert controller.queue.depth == 0
+
+
+def test_a_year_of_finished_runs_does_not_keep_the_lease_waiting() -> None:
+    """Their reconciles ask for nothing, so that none of them ever waits."""
+    controller, done = standby(FakeCluster()), list[AnyKey]()
+
+    async def reconciled(key: AnyKey) -> None:
+        done.append(key)
+
+    async def turn() -> int:
+        """How many were done when another task had its second turn."""
+        for number in range(1000):
+            controller.queue.add(("team", str(number)))
+        working = asyncio.create_task(controller._work())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        working.cancel()
+        return len(done)
+
+    controller.reconciler.reconcile = reconciled  # type: ignore[method-assign,assignment]
+    assert asyncio.run(turn()) <= 2
 
 
 async def resync_by_hand(controller: Controller) -> None:

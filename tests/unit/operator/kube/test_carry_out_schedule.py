@@ -127,6 +127,7 @@ def test_a_run_that_was_orphaned_a_moment_ago_stays() -> None:
         scene.carry_out()
     assert scene.names() == ["old"]
     assert [run.owned for run in scene.cache.schedule_view(KEY).runs] == [False]
+    assert ("team", "old") in scene.made, "what changed it may matter to the run, too"
 
 
 def test_a_run_that_is_gone_already_is_no_failure() -> None:
@@ -200,7 +201,8 @@ def test_a_run_that_the_api_server_refuses_is_remembered(error: ApiError, reason
 def test_a_run_that_a_status_names_and_no_watch_brought_is_read() -> None:
     scene = Scene()
     late = scene.api.put(scene.child("late"))
-    writer = Writer(scene.api, scene.cache, lambda: True)  # type: ignore[arg-type]
+    writer = Writer(scene.api, scene.cache, lambda: True, scene.made.append)  # type: ignore[arg-type]
     for name in ("late", "gone"):
         asyncio.run(writer.look_up("team", name))
     assert scene.cache.version("runs", late["metadata"]["uid"]) is not None
+    assert scene.made == [KEY, ("team", "late")], "no watch will bring news of it"

@@ -132,6 +132,7 @@ def to_git(server: GitServer, store: Store, backups: list[DeliverTarget], **git:
 
 def test_the_report_is_committed_once_with_the_verdict_in_the_subject(git_server: GitServer, store: Store) -> None:
     repository, lines = git_server.repository(), list[str]()
+    store.write(REPORT.replace("report.md", "trades.csv"), b"symbol,side\n")
     for _ in range(2):
         result = deliver_task.run(
             to_git(git_server, store, []), os.environ | {"RETRAIN_GIT_TOKEN": git_server.token}, lines.append
@@ -142,6 +143,7 @@ def test_the_report_is_committed_once_with_the_verdict_in_the_subject(git_server
         f"{folder}/report.html",
         f"{folder}/report.md",
         f"{folder}/results.json",
+        f"{folder}/trades.csv",
     ]
     assert (
         git("-C", repository, "log", "--format=%s", "main") == "default/nightly report 1: Fail (1 of 3 pass, 2 needed)"

@@ -69,8 +69,10 @@ _STYLE: dict[RcKeyType, Any] = {
 }
 _METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
-WIDTH = 4.1
-"""Inches; the page scales a figure to its column, of which three stand beside each other on a desk."""
+WIDTH = 5.2
+"""Inches; the page scales a figure to its column."""
+COLUMN = 4.1
+"""The same of a figure of which three stand beside each other on a desk."""
 MOST_TIPS = 60
 """Bands of a panel that say something under the mouse; more would be thinner than anybody can point at."""
 
@@ -89,9 +91,9 @@ def style() -> Iterator[None]:
         yield
 
 
-def panels(heights: list[float], height: float, share: bool = True) -> tuple[Figure, list[Axes]]:
+def panels(heights: list[float], height: float, share: bool = True, width: float = WIDTH) -> tuple[Figure, list[Axes]]:
     """A figure of panels on top of each other, with relative `heights`, that share an x axis."""
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots(len(heights), 1, sharex=share, height_ratios=heights, squeeze=False)
     return figure, list(axes[:, 0])
 

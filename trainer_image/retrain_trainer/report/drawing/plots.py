@@ -14,13 +14,13 @@ import numpy as np
 
 from .figure import (
     BLUE,
+    COLUMN,
     GREEN,
     INK,
     MOST_TIPS,
     MUTED,
     ORANGE,
     RED,
-    WIDTH,
     Axes,
     Figure,
     FuncFormatter,
@@ -44,7 +44,7 @@ LOWEST = 1e-6
 
 def training(epochs: Sequence[Row], best: int | None) -> Figure:
     """Losses, validation accuracy and learning rate by epoch, from the model card's `epochs`."""
-    figure, (losses, accuracy, rate) = panels([3, 2, 1.4], 3.9)
+    figure, (losses, accuracy, rate) = panels([3, 2, 1.4], 3.9, width=COLUMN)
     numbers = [epoch["epoch"] for epoch in epochs]
     _line(losses, numbers, _column(epochs, "train_loss"), BLUE, "train")
     _line(losses, numbers, _column(epochs, "validation_loss"), ORANGE, "validation", marker="s")
@@ -77,7 +77,7 @@ def _epoch(row: Row) -> str:
 
 def reliability(bins: Sequence[Row]) -> Figure:
     """Observed share of up against the mean probability of each bin, and the number of bars in it."""
-    figure, (diagram, counts) = panels([3, 1], 3.6)
+    figure, (diagram, counts) = panels([3, 1], 3.6, width=COLUMN)
     filled = [part for part in bins if part.get("count") and part.get("meanProbability") is not None]
     diagram.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="perfectly calibrated")
     most = max((part["count"] for part in filled), default=1)
@@ -113,7 +113,7 @@ def _bin(part: Row) -> str:
 
 def equity(points: Sequence[Row]) -> Figure:
     """The account after fees, which starts at 1, beside one that holds where it is known, and its fall from its highest value."""
-    figure, (account, fall) = panels([2.2, 1], 3.4)
+    figure, (account, fall) = panels([2.2, 1], 3.4, width=COLUMN)
     times, values = _times(points, "time"), np.array(_column(points, "equity"))
     held = np.array(_column(points, "hold"))
     account.axhline(1, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
@@ -151,7 +151,7 @@ def drawdown(values: np.ndarray) -> np.ndarray:
 
 def over_time(periods: Sequence[Row], whole: float | None, majority: float | None) -> Figure:
     """Accuracy of each day or month; larger dots stand for more bars."""
-    figure, (axes,) = panels([1], 2.6)
+    figure, (axes,) = panels([1], 2.6, width=COLUMN)
     times, values = _times(periods, "period"), _column(periods, "accuracy")
     most = max((row["bars"] for row in periods), default=1)
     axes.plot(times, values, color=BLUE, linewidth=0.8, alpha=0.6)
@@ -174,7 +174,7 @@ def comparison(rows: Sequence[tuple[str, float]], interval: tuple[float, float] 
 
     All words stand outside of the panel, where no line runs through them.
     """
-    figure = Figure(figsize=(WIDTH, 0.9 + 0.32 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(COLUMN, 0.9 + 0.32 * len(rows)), layout="constrained")
     axes = figure.subplots()
     places = list(range(len(rows)))[::-1]
     values = [value for _, value in rows]

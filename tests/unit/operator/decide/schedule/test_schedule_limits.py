@@ -90,6 +90,19 @@ def test_replays_of_the_present_proof_are_kept_and_those_of_an_earlier_one_are_h
     assert set(world.removed) == kept
 
 
+def test_replays_of_an_earlier_proof_take_up_no_runs_room() -> None:
+    world = World.of(walkForward={"slots": 2, "minPassed": 1}, runsHistoryLimit=3)
+    world.settle()
+    for _ in range(2):
+        world.end_all("Passed")
+        world.settle()
+    weeks(world, "Rejected", "Rejected")
+    world.edit(template={"training": {"epochs": 7}})
+    world.settle()
+    assert len(world.removed) == 1 and is_replay(world.removed[0])
+    assert set(world.slot_runs()) <= set(world.runs)
+
+
 def test_runs_at_work_and_runs_that_are_being_deleted_are_let_be() -> None:
     world = World.of(runsHistoryLimit=0)
     weeks(world, "Promoted")

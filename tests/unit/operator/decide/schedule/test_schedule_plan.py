@@ -360,7 +360,7 @@ def test_a_creation_that_is_refused_for_now_is_tried_again() -> None:
     assert world.made == SATURDAYS[:1] and world.status.message.startswith("The next run is made on")
 
 
-@pytest.mark.parametrize("how", ["slot", "edit", "resume"])
+@pytest.mark.parametrize("how", ["slot", "edit", "resume", "trigger"])
 def test_one_that_is_refused_for_good_waits_for_a_person_or_the_next_slot(how: str) -> None:
     world = World.of()
     world.refusing = "for good"
@@ -375,7 +375,7 @@ def test_one_that_is_refused_for_good_waits_for_a_person_or_the_next_slot(how: s
     elif how == "edit":
         world.edit(template={"parallelism": 1})
     else:
-        world.annotate("resume", "again")
+        world.annotate(how, "again")
     world.settle()
     assert len(world.made) == 1 and world.condition("Stalled") is None
 

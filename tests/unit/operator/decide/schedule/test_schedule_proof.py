@@ -12,6 +12,7 @@ from support.schedule_world import NAME, World, is_replay
 
 from retrain_api.keys import proof_key
 from retrain_api.names import replay_run
+from retrain_api.status.condition_types import SCHEDULE_CONDITION_TYPES
 from retrain_api.wire import to_wire
 
 WF = {"slots": 3, "minPassed": 2}
@@ -326,3 +327,12 @@ def test_a_status_with_a_year_of_replays_and_ten_lines_stays_small() -> None:
     assert (len(status["walkForward"]["slots"]), len(status["recent"])) == (52, 10)
     assert len(json.dumps(status)) < 12_000
     assert len(json.dumps(status["walkForward"])) < 7_000
+
+
+@pytest.mark.parametrize("accuracies", [(), (0.71, 0.71, 0.71), (0.5, 0.5)])
+def test_every_condition_is_of_a_type_that_the_docs_list_and_has_a_reason_of_it(accuracies: tuple[float, ...]) -> None:
+    world = proving()
+    replay(world, *accuracies)
+    kinds = {kind.name: kind.reasons for kind in SCHEDULE_CONDITION_TYPES}
+    for condition in world.status.conditions:
+        assert not kinds[condition.type] or condition.reason in kinds[condition.type]
