@@ -10,6 +10,7 @@ from support.clocked_operator import ForwardClock
 from support.fates import Fates, fails, measured, succeeds
 from support.kubelet import Kubelet
 from support.operator_process import until
+from support.planning import run_document
 from support.schedule_life import Schedules, condition
 
 BERLIN = "Europe/Berlin"
@@ -89,7 +90,22 @@ def test_a_proof_says_how_far_it_is_and_what_came_of_it(schedules: Schedules, ku
     schedules.patch("nightly", runTemplate={"spec": {"training": {"epochs": 3}}})
     status = schedules.until_state("nightly", "Unproven")
     assert condition(status, "Proven")[0] == "False"
+    assert columns(schedules)[:2] == ("Unproven", "0/3 replays pass")
     assert "waits for a person" in described(schedules)
+
+
+def test_what_blocks_a_run_is_in_the_columns_and_what_to_do_in_the_description(
+    schedules: Schedules, clock: ForwardClock
+) -> None:
+    schedules.start("nightly", timeZone=BERLIN)
+    slot = clock.to_next(hours=1) + HOUR
+    schedules.until_recent("nightly", "Promoted")
+    taken = f"nightly-{slot:%Y%m%d%H%M}"
+    schedules.runs.create(run_document() | {"metadata": {"name": taken}})
+    clock.to_next(hours=1)
+    schedules.until("nightly", lambda status: condition(status, "Stalled")[:2] == ("True", "NameTaken"))
+    assert columns(schedules) == ("Active", "Promoted 1/1", "blocked: NameTaken")
+    assert f"kubectl delete retrainrun {taken}" in described(schedules)
 
 
 def test_one_that_no_release_can_read_says_what_to_write(schedules: Schedules) -> None:

@@ -134,6 +134,7 @@ class Law:
         there = [one for one in reversed(self.made) if not one.deleted]
         proof = {replay.run for replay in self.proof}
         over = [one for one in there if one.name not in proof and self._counts(one, there)]
+        over.sort(key=lambda one: "-wf-" in one.name)  # replays of earlier proofs take up no run's room
         failed = [one.name for one in over if one.fate.state == "Failed"]
         others = [one.name for one in over if one.fate.state != "Failed"]
         in_service = [one.name for one in there if one.fate.state == "Promoted"][:1]

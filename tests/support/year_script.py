@@ -54,9 +54,9 @@ def script(seed: int) -> Script:
     """The year of that seed."""
     chance = random.Random(seed)
     told = (
-        Told("weekly", "30 2 * * 0", "America/New_York", walk=Walk(3, 2, 10)),
+        Told("weekly", "30 2 * * 0", "America/New_York", keeps=2, walk=Walk(3, 2, 10)),
         Told("weekly-b", "30 2 * * *", "Europe/Berlin", deadline=2 * 3600 + 30),
-        Told("monthly", "0 0 1 * *", "Pacific/Auckland", pause_after=0),
+        Told("monthly", "0 0 1 * *", "Pacific/Auckland", pause_after=0, keeps=0, keeps_failed=0),
         Told("hourly", "0 * * * *", "Australia/Lord_Howe", deadline=630, keeps=4, keeps_failed=1),
     )
     outages = tuple(sorted((_outage(chance) for _ in range(14)), key=lambda one: one.start))

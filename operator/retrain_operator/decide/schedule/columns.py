@@ -7,6 +7,7 @@ from datetime import datetime
 from retrain_api.status.schedule import ScheduleState
 
 from .context import Context
+from .hindrances import Hindrance
 from .history import History
 from .proof import Proof
 from .slots import Slots
@@ -20,14 +21,20 @@ def result(context: Context, history: History, proof: Proof) -> str:
     if history.active:
         run = context.view.with_uid(history.active[-1].uid)
         return run.status.state if run is not None else ""
-    return history.recent[0].result if history.recent else ""
+    if history.recent:
+        return history.recent[0].result
+    return f"{proof.status.passed}/{len(proof.status.slots)} replays pass" if proof.status is not None else ""
 
 
 _NONE = {"Invalid": "none", "Suspended": "suspended", "Paused": "paused", "Proving": "after the proof"}
 
 
-def upcoming(context: Context, state: ScheduleState, slots: Slots, behind: str) -> tuple[str, datetime | None]:
+def upcoming(
+    context: Context, state: ScheduleState, slots: Slots, behind: str, hindrance: Hindrance | None
+) -> tuple[str, datetime | None]:
     """When the next run is made, in the schedule's zone and as a time, or why there is none."""
+    if hindrance is not None and state in ("Active", "Unproven", "Proving"):
+        return f"blocked: {hindrance.reason}", None if state == "Proving" else slots.next
     if state in _NONE:
         return _NONE[state], None
     if slots.due is not None and behind:

@@ -91,7 +91,7 @@ def _plan(
 
 def _status(context: Context, draft: Draft, reason: str, message: str) -> RetrainScheduleStatus:
     before, past = context.status, draft.history
-    words, time = upcoming(context, draft.state, draft.slots, draft.making.behind)
+    words, time = upcoming(context, draft.state, draft.slots, draft.making.behind, draft.hindrance)
     status = before.model_copy(
         update={
             "observed_generation": context.schedule.metadata.generation,
