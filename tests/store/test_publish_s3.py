@@ -42,7 +42,7 @@ def test_a_report_is_written_and_the_model_promoted(s3: Any, store: Store) -> No
     ]
     result = run(s3, store, items)
     report = store.read(result.markdown.removeprefix(store.uri)).data.decode()
-    assert "BTC-USD passes." in report and result.promoted[0].sha256 in report
+    assert "1 of 2 models passes (BTC-USD)" in report and result.promoted[0].sha256 in report
     pointed = read_pointer(store, "BTC-USD")
     assert pointed and pointed.pointer.model.uri == result.promoted[0].uri
     copy = store.read(pointed.pointer.model.uri.removeprefix(store.uri)).data
