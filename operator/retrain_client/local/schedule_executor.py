@@ -195,9 +195,13 @@ class ScheduleExecutor:
         for name in rests:
             child = self.at_work.pop(name)
             child.close()
-            self.ended.append(child.run)
-            self.display.ended(child.run)
+            self._tell(child)
         return bool(rests)
+
+    def _tell(self, child: Child) -> None:
+        """Say that a run has ended, or waits for a person. Its status, and the schedule's, are written before that."""
+        self.ended.append(child.run)
+        self.display.ended(child.run)
 
     def _leave_all(self) -> None:
         """Ask all to save before waiting for one."""
@@ -205,7 +209,10 @@ class ScheduleExecutor:
             child.executor.ask_to_stop()
         for child in self.at_work.values():
             child.executor.leave()
-            self.left.append(child.run)
+            if child.run.status.state in RESTING:
+                self._tell(child)
+            else:
+                self.left.append(child.run)
 
     def _close_all(self) -> None:
         with ExitStack() as each:

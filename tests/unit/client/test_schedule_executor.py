@@ -150,6 +150,22 @@ def test_what_is_stored_between_two_writes_is_enough_to_go_on(week: Week) -> Non
     assert json.loads((week.local.runs / SATURDAYS[0] / "run.json").read_text())["uid"] == child.uid
 
 
+def test_asked_to_stop_when_the_status_says_that_a_run_has_ended_it_says_so_too(week: Week) -> None:
+    """A run's result is written before it is shown; who stops it for what they read must not miss the line."""
+    week.at("2026-11-25T12:00:00Z")
+    week.now = "2026-11-28T03:00:00Z"
+    executor = week.start()
+
+    def read() -> bool:
+        executor.due_at = executor.clock()  # a plan at every turn, as when another run comes to rest
+        return bool(executor.schedule.status.recent)
+
+    executor.stopping = read
+    status = executor.work()
+    assert [(one.run, one.state) for one in status.recent] == [(SATURDAYS[0], "Passed")]
+    assert (week.display.over, executor.left) == ([SATURDAYS[0]], [])
+
+
 WRITE = StateFolder._write
 
 
