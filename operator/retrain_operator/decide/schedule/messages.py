@@ -53,7 +53,19 @@ def _unproven(context: Context) -> str:
 
 
 def _next(context: Context, draft: Draft) -> str:
-    """What is made, or waited for."""
+    """What a person is asked for, and what is made or waited for."""
+    return _asked(draft) + _made(context, draft)
+
+
+def _asked(draft: Draft) -> str:
+    """Of the newest run alone: once another is made, it is that one's answer that counts."""
+    newest = draft.history.recent[0] if draft.history.recent and not draft.history.active else None
+    if newest is None or newest.state != "AwaitingApproval":
+        return ""
+    return f"{newest.run} waits for a person: retrain approve {newest.run} --reason TEXT, or reject. "
+
+
+def _made(context: Context, draft: Draft) -> str:
     behind, due, after = draft.making.behind, draft.slots.due, draft.slots.next
     if behind:
         what = f"The run of {context.spoken(due)}" if due else "The run that was triggered"

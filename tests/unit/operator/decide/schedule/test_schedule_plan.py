@@ -88,6 +88,18 @@ def test_a_run_that_waits_for_a_person_holds_up_nobody() -> None:
     assert world.made == SATURDAYS[:2] and len(world.status.active) == 1
 
 
+def test_who_is_asked_reads_it_until_the_next_run_is_made() -> None:
+    world = World.of()
+    world.until("2026-11-28T03:00:00Z")
+    world.turn(SATURDAYS[0], "AwaitingApproval")
+    world.settle()
+    name = SATURDAYS[0]
+    asked = f"{name} waits for a person: retrain approve {name} --reason TEXT, or reject. The next run is made on "
+    assert world.status.message.startswith(asked)
+    world.until("2026-12-05T03:00:00Z")
+    assert "waits for a person" not in world.status.message
+
+
 def test_a_slot_that_waits_for_a_run_is_let_go_after_its_deadline() -> None:
     world = World.of(startingDeadlineSeconds=3600)
     world.until("2026-12-05T05:00:00Z")
