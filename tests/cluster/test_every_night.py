@@ -1,4 +1,4 @@
-"""The CronJob of docs/nightly.md as it is printed there, with the operator's image: it trains a finished run anew."""
+"""The CronJob of docs/schedules.md as it is printed there, with the operator's image: it trains a finished run anew."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ SYMBOL = "USD1A-USDT"
 
 
 def printed() -> list[dict]:
-    """The documents of the page's only YAML."""
-    page = (ROOT / "docs" / "nightly.md").read_text()
+    """The documents of the YAML below the heading."""
+    page = (ROOT / "docs" / "schedules.md").read_text().split("\n## A CronJob of your own\n")[1]
     return list(yaml.safe_load_all(page.split("```yaml\n")[1].split("```")[0]))
 
 

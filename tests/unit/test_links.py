@@ -65,3 +65,9 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
             reached.add(page)
             left += [target for target, _ in links(page)]
     assert [named(page) for page in PAGES if page not in reached] == []
+
+
+def test_the_index_names_every_page_of_the_documentation() -> None:
+    docs = ROOT / "docs"
+    named_there = {target.name for target, _ in links(docs / "README.md")}
+    assert named_there == {page.name for page in docs.glob("*.md")} - {"README.md"}
