@@ -71,3 +71,10 @@ def test_the_index_names_every_page_of_the_documentation() -> None:
     docs = ROOT / "docs"
     named_there = {target.name for target, _ in links(docs / "README.md")}
     assert named_there == {page.name for page in docs.glob("*.md")} - {"README.md"}
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=named)
+def test_a_page_of_the_documentation_asks_its_question_first(page: Path) -> None:
+    if page.name not in ("README.md", "experiments.md"):
+        _, first, *_ = page.read_text().split("\n\n")
+        assert "?" in first

@@ -12,8 +12,9 @@ from .crd import root_schema, schedule_root_schema
 
 _HEAD = f"""# Reference
 
-Generated from the models in `operator/retrain_api` by `make generate`; do not edit. Of `{GROUP}/{VERSION}` there are two kinds:
-[{KIND}](#{KIND.lower()}) and [{SCHEDULE_KIND}](#{SCHEDULE_KIND.lower()}), which makes runs.
+What does a field mean, and what may stand in it? `{GROUP}/{VERSION}` has two kinds: [{KIND}](#{KIND.lower()}), and
+[{SCHEDULE_KIND}](#{SCHEDULE_KIND.lower()}), which makes runs. This page is generated from the models in `operator/retrain_api` by
+`make generate`; do not edit it.
 """
 _SECTION = """# {kind}
 
