@@ -14,6 +14,7 @@ from typing import Protocol, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from retrain_api import reasons
+from retrain_api.gate.judgement import Verdict
 from retrain_api.status.condition import Condition
 from retrain_api.status.run import FINAL_STATES, RetrainRunStatus, State
 from retrain_api.status.schedule import RetrainScheduleStatus
@@ -132,11 +133,19 @@ class Metrics:
         )
 
     def _begin_at_zero(self) -> None:
-        """An alert asks whether these rise, and Prometheus sees no rise in a series that begins at 1."""
+        """Alerts and the dashboard ask whether these rise, and Prometheus sees no rise in a series that begins at 1."""
         for result in FINAL_STATES:
             self._finished.labels(result)
             self._slots.labels(result)
-        self._errors.labels("Software")
+        self._slots.labels("Deleted")
+        for kind in ("Software", "Unreachable", "Superseded"):
+            self._errors.labels(kind)
+        for verdict in get_args(Verdict):
+            self._verdicts.labels(verdict)
+        for reason in sorted(COUNTED_REASONS | {"Other"}):
+            self._failures.labels(reason)
+        for phase in (*(phase for phase, _, _ in _PHASES), "publish"):
+            self._phases.labels(phase)
 
     def observe(
         self,

@@ -32,7 +32,7 @@ def test_the_definitions_are_those_of_the_folder(capsys: pytest.CaptureFixture[s
 
 
 def test_an_overlay_has_what_it_adds(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "PrometheusRule" in printed(capsys, "--overlay", "prometheus")
+    assert {"PrometheusRule", "ConfigMap"} <= set(printed(capsys, "--overlay", "prometheus"))
     assert "ClusterRole" not in printed(capsys, "--overlay", "one-namespace")
     assert "Deployment" not in printed(capsys, "--overlay", "approval")
 

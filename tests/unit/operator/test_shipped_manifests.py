@@ -65,7 +65,9 @@ def needed(own: bool) -> list[Grant]:
 def test_a_kustomization_names_every_file_beside_it_and_nothing_else(folder: Path) -> None:
     (listed,) = documents(folder / "kustomization.yaml")
     named = listed["resources"] + [patch["path"] for patch in listed.get("patches", [])]
-    here = {path.name for path in folder.glob("*.yaml")} - {"kustomization.yaml"}
+    for generator in listed.get("configMapGenerator", []):
+        named += [file.rpartition("=")[2] for file in generator["files"]]
+    here = {path.name for path in folder.glob("*.*") if path.suffix in (".yaml", ".json")} - {"kustomization.yaml"}
     assert {name for name in named if "/" not in name} == here
     for name in named:
         assert (folder / name).exists(), f"{name} is not there"
@@ -253,6 +255,15 @@ def test_every_state_that_an_alert_names_is_one_that_what_it_counts_can_be_in(me
     text = (MANIFESTS / "overlays" / "prometheus" / "rules.yaml").read_text()
     named = [state for found in re.findall(rf'{metric}\{{state=~?"([^"]+)"', text) for state in found.split("|")]
     assert named and set(named) <= states
+
+
+def test_the_sidecar_of_grafana_finds_the_dashboard_under_one_name_in_every_release() -> None:
+    (overlay,) = documents(MANIFESTS / "overlays" / "prometheus" / "kustomization.yaml")
+    (generator,) = overlay["configMapGenerator"]
+    assert generator["options"]["labels"]["grafana_dashboard"] == "1"
+    assert generator["options"]["disableNameSuffixHash"] is True
+    assert generator["namespace"] == "retrain-system"
+    assert generator["files"] == ["retrain-operator.json=dashboard.json"]
 
 
 def test_prometheus_reads_the_port_that_is_served() -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from importlib.resources import files
 
 from .drawing.pictures import Picture, pictures
 from .facts import Facts
+from .head import head
 from .markup import VERDICTS, badge, block, fold, inline, items, words
 from .sections import ACCOUNT, ASKED, EVIDENCE, VERDICT, sections, subtitle
 from .text import Block, Folded, Section, Table
@@ -20,7 +20,6 @@ from .verdict import gains, title
 Plots = Mapping[str, Sequence[Picture]]
 
 # Nothing is loaded and nothing runs, whatever a name or an error message contains.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _SHOWN: Mapping[str, tuple[str, ...]] = {ACCOUNT: ("equity",), EVIDENCE: ("accuracy", "reliability")}
 """Which plots a part shows, of all models beside each other."""
 _BESIDE = 9
@@ -51,7 +50,7 @@ def page(facts: Facts, plots: Plots) -> str:
         [
             "<!doctype html>",
             '<html lang="en">',
-            _head(title(facts)),
+            head(title(facts), __package__, "report.css"),
             "<body>",
             _top(facts, asked, rest),
             "<main>",
@@ -61,18 +60,6 @@ def page(facts: Facts, plots: Plots) -> str:
             "</body>",
             "</html>\n",
         ]
-    )
-
-
-def _head(name: str) -> str:
-    style = files(__package__).joinpath("report.css").read_text(encoding="utf-8")
-    return (
-        '<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        '<link rel="icon" href="data:,">\n'
-        f"<title>{escape(name)}</title>\n<style>\n{style}</style>\n</head>"
     )
 
 

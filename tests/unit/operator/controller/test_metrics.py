@@ -64,9 +64,20 @@ def test_a_run_is_counted_by_the_leader_alone_so_that_a_sum_over_the_replicas_co
 
 
 @pytest.mark.parametrize(
-    "line", ['retrain_runs_finished_total{result="Failed"}', 'retrain_reconcile_errors_total{kind="Software"}']
+    "line",
+    [
+        'retrain_runs_finished_total{result="Failed"}',
+        'retrain_schedule_runs_finished_total{result="Deleted"}',
+        'retrain_reconcile_errors_total{kind="Software"}',
+        'retrain_reconcile_errors_total{kind="Unreachable"}',
+        'retrain_verdicts_total{verdict="Inconclusive"}',
+        'retrain_symbol_failures_total{reason="OOMKilled"}',
+        'retrain_symbol_failures_total{reason="Other"}',
+        'retrain_phase_duration_seconds_count{phase="preflight"}',
+        'retrain_phase_duration_seconds_count{phase="publish"}',
+    ],
 )
-def test_what_an_alert_waits_for_begins_at_zero_because_prometheus_sees_no_increase_in_a_first_value(line: str) -> None:
+def test_what_is_asked_for_its_increase_begins_at_zero_because_prometheus_sees_none_in_a_first_value(line: str) -> None:
     assert dict(lines(Metrics()))[line] == 0.0
 
 

@@ -364,7 +364,7 @@ ON = (
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_text_has_contrast_in_both_schemes(scheme: int) -> None:
-    css = files(report_html.__package__).joinpath("report.css").read_text()
+    css = files(report_html.__package__).joinpath("page.css").read_text()
     colours: Mapping[str, str] = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", css.split(":root")[1 + scheme]))
     for ground, inks in ON.items():
         for ink in inks:

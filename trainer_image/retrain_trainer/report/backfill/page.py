@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
-from importlib.resources import files
 from typing import TypeAlias
 
 from retrain_api.formatting import counted, listed
 from retrain_trainer.measure.later.figures import Lived, Right, SlotRow, SymbolFigures, accounts_over_time
 from retrain_trainer.measure.later.scores import Promise, Scores
 from retrain_trainer.report.drawing.figure import svg
+from retrain_trainer.report.head import head
 from retrain_trainer.report.markup import badge, words
 
 from . import plots
 from .facts import BackfillFacts, between, change, day, minute, pnl, served_by, share
 
 # Nothing is loaded and nothing runs, whatever a name or an error message contains.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _KINDS = {"Paid": "good", "DidHarm": "bad"}
 
 Group: TypeAlias = tuple[str, ...]
@@ -47,7 +46,7 @@ def page(facts: BackfillFacts) -> str:
         [
             "<!doctype html>",
             '<html lang="en">',
-            _head(facts),
+            head(_title(facts), __package__, "backfill.css"),
             "<body>",
             _top(facts),
             "<main>",
@@ -62,17 +61,8 @@ def page(facts: BackfillFacts) -> str:
     )
 
 
-def _head(facts: BackfillFacts) -> str:
-    style = files(__package__).joinpath("backfill.css").read_text(encoding="utf-8")
-    name = f"{listed([one.symbol for one in facts.figures])}: backfill of {facts.schedule}"
-    return (
-        '<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        '<link rel="icon" href="data:,">\n'
-        f"<title>{escape(name)}</title>\n<style>\n{style}</style>\n</head>"
-    )
+def _title(facts: BackfillFacts) -> str:
+    return f"{listed([one.symbol for one in facts.figures])}: backfill of {facts.schedule}"
 
 
 def _top(facts: BackfillFacts) -> str:
