@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from support.documents import read_document
 from support.local_run import LocalRun
 
@@ -20,3 +21,20 @@ def test_findings_are_one_document_with_the_exit_code_of_the_lines(local: LocalR
     assert len(document["findings"]) == sum(
         line.startswith(("ok ", "FAILED", "note ")) for line in lines.stdout.splitlines()
     )
+
+
+def test_a_file_is_called_by_its_kind(local: LocalRun) -> None:
+    schedule = {
+        "apiVersion": "retrain.crpbot.dev/v1alpha1",
+        "kind": "RetrainSchedule",
+        "metadata": {"name": "every-night"},
+        "spec": {
+            "schedule": "@daily",
+            "runTemplate": {
+                "spec": {"symbols": ["BTC-USD"], "data": {"uri": "file://./"}, "artifacts": {"uri": "file://./models/"}}
+            },
+        },
+    }
+    (local.folder / "schedule.yaml").write_text(yaml.safe_dump(schedule))
+    said = local.command("doctor", "-f", "schedule.yaml").stdout
+    assert said.startswith("ok      file schedule.yaml: a valid RetrainSchedule (every-night)\n")

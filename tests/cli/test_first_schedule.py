@@ -63,6 +63,7 @@ def test_what_init_writes_proves_itself_and_a_coin_toss_does_not_pass(tmp_path: 
     )
     checked = retrain(tmp_path, "doctor", "-f", "schedule.yaml")
     assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert checked.stdout.endswith("To start the schedule: retrain schedule run -f schedule.yaml\n")
     done = retrain(tmp_path, "schedule", "run", "-f", "schedule.yaml", "--once", "--json")
     assert done.returncode == 3, done.stdout + done.stderr
     status = json.loads(done.stdout)

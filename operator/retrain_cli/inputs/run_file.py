@@ -142,18 +142,28 @@ def load_schedule(path: str | Path) -> RetrainSchedule:
     return _schedule_in(path, _read(path, SCHEDULE_KIND))
 
 
-def load_run_or_template(path: str | Path) -> RetrainRun:
-    """As `load_run`; of a file that has a RetrainSchedule and no run, the run that it makes, by the schedule's name.
-
-    For commands that ask where data and models are, and not when anything is done.
-    """
+def load_run_or_schedule(path: str | Path) -> RetrainRun | RetrainSchedule:
+    """As `load_run`; of a file that has a RetrainSchedule and no run, the schedule."""
     read = _read(path, KIND)
     if any(_is(document, KIND) for document in read) or not any(_is(document, SCHEDULE_KIND) for document in read):
         return _run_in(path, read)
-    schedule = _schedule_in(path, read)
-    return RetrainRun(
-        api_version=schedule.api_version, kind=KIND, metadata=schedule.metadata, spec=schedule.spec.run_template.spec
-    )
+    return _schedule_in(path, read)
+
+
+def run_of(resource: RetrainRun | RetrainSchedule) -> RetrainRun:
+    """The run itself, or the one that a schedule makes, by the schedule's name: it says where data and models are."""
+    if isinstance(resource, RetrainRun):
+        return resource
+    metadata, spec = resource.metadata, resource.spec.run_template.spec
+    return RetrainRun(api_version=resource.api_version, kind=KIND, metadata=metadata, spec=spec)
+
+
+def load_run_or_template(path: str | Path) -> RetrainRun:
+    """As `load_run`; of a file that has a RetrainSchedule and no run, the run that it makes.
+
+    For commands that ask where data and models are, and not when anything is done.
+    """
+    return run_of(load_run_or_schedule(path))
 
 
 def _read(path: str | Path, kind: str) -> list[Any]:

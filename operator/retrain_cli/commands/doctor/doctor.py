@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Generator, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 from retrain_api.errors import RetrainError
-from retrain_api.names import backup_purpose
+from retrain_api.names import SCHEDULE_KIND, backup_purpose
 from retrain_api.run import RetrainRun
 from retrain_cli.display.document import add_json_argument, document
 from retrain_cli.inputs.locations import resolve_locations
@@ -27,36 +28,42 @@ HELP = "check data, store, credentials, GPU and disk before a run starts"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `retrain doctor` takes."""
     parser.add_argument(
-        "-f", "--file", required=True, metavar="FILE", help="the RetrainRun (YAML); - for standard input"
+        "-f",
+        "--file",
+        required=True,
+        metavar="FILE",
+        help="the RetrainRun or RetrainSchedule (YAML); - for standard input",
     )
     add_json_argument(parser, "Findings")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings. Exit codes: 0 all is well, 1 a check failed, 2 the file is invalid."""
-    found, valid = [], True
-    for finding in _findings(args.file):
+    kind, findings = _findings(args.file)
+    found = []
+    for finding in findings:
         found.append(finding)
-        valid = valid and (finding.ok is not False or finding.subject != _FILE)
         if not args.json:
             print(finding, flush=True)
     failed = sum(finding.ok is False for finding in found)
     if args.json:
         print(document("Findings", file=args.file, ok=not failed, findings=[finding.fields() for finding in found]))
-    elif valid:
-        print(_summary(args.file, sum(finding.ok is not None for finding in found), failed))
-    return 2 if not valid else 1 if failed else 0
+    elif kind:
+        print(_summary(kind, args.file, sum(finding.ok is not None for finding in found), failed))
+    return 2 if not kind else 1 if failed else 0
 
 
-def _findings(file: str) -> Iterator[Finding]:
-    """Of the file, and of all that it names."""
+def _findings(file: str) -> tuple[str, Iterator[Finding]]:
+    """The kind that the file is of, or "" where it is invalid; and the findings of the file, and of all that it names."""
+    from retrain_cli.inputs.run_file import load_run_or_schedule, run_of
+
     try:
-        resource = _loaded(file)
+        read = load_run_or_schedule(file)
+        resource = resolve_locations(run_of(read), Path(file).parent)
     except RetrainError as error:
-        yield from (Finding(_FILE, False, line) for line in error.message.splitlines())  # each names the file
-        return
-    yield Finding(f"{_FILE} {file}", True, f"a valid RetrainRun ({resource.metadata.name})")
-    yield from diagnose(resource, os.environ)
+        return "", (Finding(_FILE, False, line) for line in error.message.splitlines())  # each names the file
+    valid = Finding(f"{_FILE} {file}", True, f"a valid {read.kind} ({resource.metadata.name})")
+    return read.kind, chain([valid], diagnose(resource, os.environ))
 
 
 def diagnose(resource: RetrainRun, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -77,12 +84,6 @@ def diagnose(resource: RetrainRun, environ: Mapping[str, str]) -> Iterator[Findi
     phases = [name for name in ("train", "evaluate") if getattr(resource.spec, name).device == "GPU"]
     if phases:
         yield check("GPU", lambda: probe_gpu(phases))
-
-
-def _loaded(file: str) -> RetrainRun:
-    from retrain_cli.inputs.run_file import load_run_or_template
-
-    return resolve_locations(load_run_or_template(file), Path(file).parent)
 
 
 def _check_data(
@@ -119,7 +120,8 @@ def _check_written(place: Place, environ: Mapping[str, str]) -> Iterator[Finding
         yield check(subject, lambda: probe_conditions(open_place(place, environ)))
 
 
-def _summary(file: str, total: int, failed: int) -> str:
+def _summary(kind: str, file: str, total: int, failed: int) -> str:
     if failed:
         return f"{failed} of {total} checks failed."
-    return f"All {total} checks passed. To start the run: retrain run -f {file}"
+    start = "the schedule: retrain schedule run" if kind == SCHEDULE_KIND else "the run: retrain run"
+    return f"All {total} checks passed. To start {start} -f {file}"
