@@ -35,7 +35,7 @@ class ScheduleWatch:
     cache: Cache
     namespaces: Sequence[str]
     handler: WatchHandler
-    off: str | None = "it was not looked yet"
+    off: str | None = "nobody has looked for them yet"
     _on: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def refresh(self, patience: float = 0.0) -> list[AnyKey]:
