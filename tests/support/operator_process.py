@@ -62,8 +62,9 @@ class OperatorProcess:
         command += [f"--http-address=127.0.0.1:{self.port}", f"--lease-namespace={self.namespace}"]
         command += [f"--trainer-image={self.image}", "--log-format=text", "--progress-seconds=0.5", *self.flags]
         environ = os.environ | self.environ | {"KUBECONFIG": str(self.kubeconfig or self.plane.kubeconfig(self.user))}
-        if self.packages is not None:
-            environ["PYTHONPATH"] = os.pathsep.join([str(self.packages), environ.get("PYTHONPATH", "")])
+        # A module of these tests is found where this one is; pytest alone knows that folder.
+        first = str(self.packages or Path(__file__).resolve().parents[1])
+        environ["PYTHONPATH"] = os.pathsep.join([first, environ.get("PYTHONPATH", "")])
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=end_with_parent()
