@@ -197,11 +197,18 @@ class World:
 
     # People and runs
 
-    def put(self, name: str, owned: bool = True, spec: Mapping[str, Any] | None = None, **status: Any) -> ChildRun:
+    def put(
+        self,
+        name: str,
+        owned: bool = True,
+        spec: Mapping[str, Any] | None = None,
+        stranger: bool = False,
+        **status: Any,
+    ) -> ChildRun:
         """A run comes to be."""
         self._uids += 1
         parsed = parse_run(spec).spec if spec is not None else None
-        run = ChildRun(name, f"uid-{self._uids}", owned, RetrainRunStatus(**status), parsed, self.now)
+        run = ChildRun(name, f"uid-{self._uids}", owned, RetrainRunStatus(**status), parsed, self.now, stranger=stranger)
         self.runs[name] = run
         return run
 

@@ -11,7 +11,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,10 +47,10 @@ class Children:
         folder = self.folder(name)
         manifest = read_manifest(folder)
         if manifest is not None:
-            return None if self._owns(manifest) else self._child(folder, manifest)
+            return None if self._owns(manifest) else replace(self._child(folder, manifest), stranger=True)
         if not any((folder.path / file).exists() for file in (IDENTITY_FILE, "status.json")):
             return None
-        return ChildRun(name, f"somebody's {name}", owned=False, status=folder.read_status())
+        return ChildRun(name, f"somebody's {name}", owned=False, status=folder.read_status(), stranger=True)
 
     def create(self, manifest: dict[str, Any], now: datetime) -> None:
         """Record a run, once: what is there already is left as it is. Raises ConfigurationError for one that no run can be."""

@@ -124,8 +124,11 @@ class Cache:
         if schedule is None:
             return ScheduleView()
         held = (self.runs.get((key.namespace, name)) for name in names)
-        uids = self.schedules.runs_of(key) | {run.uid for run in held if run is not None}
-        children = [child_run(self.runs[self._keys[uid]], self._controls(schedule.uid, uid)) for uid in uids]
+        theirs = self.schedules.runs_of(key)
+        uids = theirs | {run.uid for run in held if run is not None}
+        children = [
+            child_run(self.runs[self._keys[uid]], self._controls(schedule.uid, uid), uid not in theirs) for uid in uids
+        ]
         children.sort(key=lambda run: (run.created or _LONG_AGO, run.name))
         return ScheduleView(tuple(children), tuple(self.refused.get(schedule.uid, {}).values()))
 

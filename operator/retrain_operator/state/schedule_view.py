@@ -26,6 +26,8 @@ class ChildRun:
     spec: RetrainRunSpec | None = None
     created: datetime | None = None
     deleting: bool = False
+    stranger: bool = False
+    """Whether it has a needed name and nothing else to do with the schedule: what becomes of it is no history."""
 
 
 @dataclass(frozen=True)

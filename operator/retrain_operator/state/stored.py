@@ -137,13 +137,14 @@ def schedule_snapshot(body: Mapping[str, Any]) -> ScheduleSnapshot:
     )
 
 
-def child_run(run: RunSnapshot, owned: bool) -> ChildRun:
-    """A run as its schedule's plan is given it. A spec that this release can't read is left out."""
+def child_run(run: RunSnapshot, owned: bool, stranger: bool) -> ChildRun:
+    """A run as a schedule's plan is given it. A spec that this release can't read is left out."""
     text = run.text
     body = json.loads(text)
     meta = body["metadata"]
     spec, status = _parts(text, body)
-    return ChildRun(meta["name"], run.uid, owned, status, spec, read_time(meta.get("creationTimestamp")), run.deleting)
+    created = read_time(meta.get("creationTimestamp"))
+    return ChildRun(meta["name"], run.uid, owned, status, spec, created, run.deleting, stranger)
 
 
 def _parts(text: bytes, body: Mapping[str, Any]) -> tuple[RetrainRunSpec | None, RetrainRunStatus]:

@@ -58,7 +58,8 @@ def _time(context: Context, name: str) -> datetime:
 
 def _recent(context: Context, deleted: Sequence[ActiveRun]) -> tuple[RecentRun, ...]:
     """The newest ten. A run that goes to work again keeps its line until that is over; lines outlive their runs."""
-    there = {run.name: run for run in context.view.runs if made_for(context.name, run.name)}
+    ours = [run for run in context.view.runs if not run.stranger]
+    there = {run.name: run for run in ours if made_for(context.name, run.name)}
     lines = {line.run: _without_its_run(line) if line.run not in there else line for line in context.status.recent}
     over = [run for run in there.values() if not is_busy(run)]
     lines |= {run.name: line_of(run, _time(context, run.name)) for run in over}

@@ -85,8 +85,9 @@ class ScheduleMachine(RuleBasedStateMachine):
             self.count(decided)
             self.judge(decided)
         self.world.carry_out(decided, writes)
-        self.seen |= {one.uid for one in decided.status.active}
-        found = decided.status.walk_forward
+        known = self.world.status  # as it was written: who died before that has seen nothing
+        self.seen |= {one.uid for one in known.active}
+        found = known.walk_forward
         self.seen |= {entry.uid for entry in found.slots if entry.uid} if found else set()
 
     @rule()

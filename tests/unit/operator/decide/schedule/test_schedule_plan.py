@@ -366,6 +366,14 @@ def test_a_name_that_is_taken_is_never_adopted() -> None:
     assert [event.reason for event in world.events] == ["Scheduled", "NameTaken", "Scheduled", "RunCreated"]
 
 
+def test_what_becomes_of_a_run_that_only_has_a_needed_name_is_not_told_as_its_own() -> None:
+    world = World.of()
+    world.put(SATURDAYS[0], owned=False, stranger=True, state="Promoted", message="Promoted by somebody else.")
+    world.until("2026-11-28T03:00:00Z")
+    assert (world.made, world.status.recent, world.status.result) == ([], (), "")
+    assert world.status.last_successful_time is None
+
+
 def test_a_name_that_stays_taken_loses_its_slot_alone() -> None:
     world = World.of()
     world.put(SATURDAYS[0], owned=False, state="Training")
