@@ -1,4 +1,4 @@
-"""Schedules whose runs really train, with the real trainer in pods: on new bars, and on the past first."""
+"""A schedule whose runs really train, with the real trainer in pods. One that proves itself first: tests/cluster/test_schedule.py."""
 
 from __future__ import annotations
 
@@ -10,12 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from support import returning_price
 from support.clocked_operator import ForwardClock
-from support.closed_candles import DATA, NAME, PROVEN_ON_THREE, SYMBOL, TEMPLATE, closed
 from support.kubelet import REAL_TRAINER, Kubelet
-from support.schedule_life import Body, Schedules
-from support.team import USD1
-
-DAY = timedelta(days=1)
+from support.schedule_life import Schedules
 
 
 @pytest.fixture
@@ -71,29 +67,3 @@ def test_three_slots_train_on_what_is_new_and_a_slot_without_new_bars_is_skipped
 def opens(bar: int) -> str:
     """When the bar of that number opens."""
     return f"{datetime(2026, 1, 1) + timedelta(minutes=bar - 1):%Y-%m-%dT%H:%M:%SZ}"
-
-
-@pytest.mark.skipif(not USD1.exists(), reason=f"{USD1.name} may not be copied into the project and is not beside it")
-def test_a_schedule_proves_itself_on_three_past_slots_promotes_skips_and_trains_when_bars_arrive(
-    schedules: Schedules, places: tuple[Path, Path], clock: ForwardClock
-) -> None:
-    """What tests/cluster/test_schedule.py does on a real cluster."""
-    data, artifacts = places
-    write(data / NAME, closed(before=DAY))
-    where = {"data": {"uri": f"file://{data}/", **DATA}, "artifacts": {"uri": f"file://{artifacts}/"}}
-    schedules.create("every-minute", template=TEMPLATE | where | {"train": {"device": "CPU"}}, **PROVEN_ON_THREE)
-    status = schedules.until("every-minute", lambda status: (status.get("walkForward") or {}).get("state") == "Proven")
-    assert status["walkForward"]["passed"] == 3
-    assert not (artifacts / "promoted").exists(), "no replay promotes"
-
-    schedules.until("every-minute", lambda status: ended(status, "Promoted"))
-    assert (artifacts / "promoted" / f"{SYMBOL}.json").exists()
-    first = ended(schedules.status("every-minute"), "Promoted")[-1]
-    schedules.until("every-minute", lambda status: ended(status, "Skipped")[:1] > [first])
-    write(data / NAME, closed())
-    schedules.until("every-minute", lambda status: len(ended(status, "Promoted", "Rejected")) == 2)
-
-
-def ended(status: Body, *states: str) -> list[str]:
-    """Names of its runs that ended so, the newest first."""
-    return [one["run"] for one in status.get("recent", ()) if one["state"] in states]

@@ -208,7 +208,9 @@ class World:
         """A run comes to be."""
         self._uids += 1
         parsed = parse_run(spec).spec if spec is not None else None
-        run = ChildRun(name, f"uid-{self._uids}", owned, RetrainRunStatus(**status), parsed, self.now, stranger=stranger)
+        run = ChildRun(
+            name, f"uid-{self._uids}", owned, RetrainRunStatus(**status), parsed, self.now, stranger=stranger
+        )
         self.runs[name] = run
         return run
 
