@@ -38,6 +38,7 @@ STATES = {
 """Words that are a state as well: a literal of theirs is a reason only where one is expected."""
 OTHER_MEANINGS = {
     ("controller.py", "Superseded"): "a kind of error that is counted",
+    ("metrics.py", "Superseded"): "the same kind, begun at zero",
     ("criteria.py", "Distance"): "a heading",
     ("evidence.py", "Model"): "a heading",
     ("account.py", "Drawdown"): "a heading",
