@@ -13,10 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
+
 from retrain_api import reasons
-from retrain_api.errors import ConfigurationError, CredentialsError, NotFoundError, RetrainError, SoftwareError
+from retrain_api.errors import (
+    ConfigurationError,
+    CredentialsError,
+    DataError,
+    NotFoundError,
+    RetrainError,
+    SoftwareError,
+)
 
 T = TypeVar("T")
+Status = TypeVar("Status", bound=BaseModel)
 Body = dict[str, Any]
 
 _REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
@@ -100,6 +110,18 @@ class Cluster:
             raise SoftwareError(reasons.CLUSTER_UNREACHABLE, f"{error}.") from None
         finally:
             await api.close()
+
+
+def status_in(body: Body, kind: type[Status]) -> Status:
+    """The status of an object as the API server has it. Raises DataError("BadStatus")."""
+    try:
+        return kind.model_validate(body.get("status") or {})
+    except ValidationError:
+        name = body["metadata"]["name"]
+        raise DataError(
+            reasons.BAD_STATUS,
+            f"The status of {name} is not one that this release can read; use the operator's release.",
+        ) from None
 
 
 def is_configured() -> bool:

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pydantic import ValidationError
-
 from retrain_api import reasons
-from retrain_api.errors import DataError, SoftwareError
+from retrain_api.errors import SoftwareError
 from retrain_api.names import ANNOTATION_RERUN, ANNOTATION_RETRY
 from retrain_api.reasons.store import CONFLICT
 from retrain_api.status.run import RetrainRunStatus
 from retrain_client.tasks import TaskRun
 from retrain_operator.kube.paths import collection, one
 
-from .connection import Body, Cluster
+from .connection import Body, Cluster, status_in
 from .logs import cluster_tasks, read_log
 
 _MANAGERS = {ANNOTATION_RETRY: "retrain-retry", ANNOTATION_RERUN: "retrain-rerun"}
@@ -51,13 +49,7 @@ class ClusterRun:
     @cached_property
     def status(self) -> RetrainRunStatus:
         """Its status. Raises DataError("BadStatus")."""
-        try:
-            return RetrainRunStatus.model_validate(self.body.get("status") or {})
-        except ValidationError:
-            raise DataError(
-                reasons.BAD_STATUS,
-                f"The status of {self.name} is not one that this release can read; use the operator's release.",
-            ) from None
+        return status_in(self.body, RetrainRunStatus)
 
     @property
     def is_current(self) -> bool:

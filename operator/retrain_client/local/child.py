@@ -1,4 +1,4 @@
-"""Runs of a schedule in the state folder: each from its manifest, with its own lock, identity and executor."""
+"""A run of a schedule in the state folder, from its manifest, with its own lock, identity and executor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from retrain_api.run import RetrainRun, parse_run
-from retrain_api.status.run import RetrainRunStatus
 
 from .executor import Display, Executor
 from .state import RunFolder, RunLock, open_folder, take_lock
@@ -61,19 +60,3 @@ def open_child(
     except BaseException:
         lock.release()
         raise
-
-
-def work_on(
-    manifest: dict[str, Any],
-    state_dir: Path,
-    display: Display,
-    stopping: Callable[[], bool],
-    notify: Callable[[str], None] = lambda _: None,
-    cores: int | None = None,
-) -> RetrainRunStatus:
-    """Carry out one run until it rests, or until asked to stop; its status then. No process outlives this call."""
-    child = open_child(manifest, state_dir, display, stopping, notify, cores)
-    try:
-        return child.executor.go_on()
-    finally:
-        child.close()

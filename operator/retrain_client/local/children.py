@@ -21,6 +21,7 @@ from retrain_api.names import LABEL_SCHEDULE
 from retrain_api.run import RetrainRun, parse_run
 from retrain_api.schedule import RetrainSchedule
 from retrain_api.spec.run import RetrainRunSpec
+from retrain_operator.decide.schedule.children import is_replay as replays
 from retrain_operator.state.schedule_view import ChildRun
 
 from .state import RunFolder, open_folder
@@ -150,7 +151,7 @@ def schedule_of(manifest: dict[str, Any]) -> str | None:
 def is_replay(run: RetrainRun) -> bool:
     """Whether the run replays a past slot, by the name that a schedule gives it."""
     schedule = run.metadata.labels.get(LABEL_SCHEDULE)
-    return schedule is not None and run.metadata.name.startswith(f"{schedule}-wf-")
+    return schedule is not None and replays(schedule, run.metadata.name)
 
 
 def _spec(manifest: dict[str, Any]) -> RetrainRunSpec | None:

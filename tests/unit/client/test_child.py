@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import yaml
 from support.local_run import TESTS, LocalRun
 
 from retrain_api.errors import ConfigurationError, SoftwareError
-from retrain_client.local.child import open_child, work_on
+from retrain_api.status.run import RetrainRunStatus
+from retrain_client.local.child import open_child
 
 
 class Silent:
@@ -45,6 +46,17 @@ def manifest(local: LocalRun, name: str = "nightly") -> dict[str, Any]:
     document["spec"]["data"]["uri"] = f"file://{local.folder}/data/"
     document["spec"]["artifacts"]["uri"] = f"file://{local.world}/"
     return document
+
+
+def work_on(
+    document: dict[str, Any], state_dir: Path, display: Silent, stopping: Callable[[], bool]
+) -> RetrainRunStatus:
+    """Carry out one run until it rests; its status then."""
+    child = open_child(document, state_dir, display, stopping)
+    try:
+        return child.executor.go_on()
+    finally:
+        child.close()
 
 
 def test_a_run_is_carried_out_once_whoever_asks(local: LocalRun) -> None:
