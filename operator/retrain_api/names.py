@@ -41,6 +41,9 @@ LABEL_CPU_QUEUE = f"{GROUP}/cpu-queue"
 QUEUE_LABELS = ("kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class")
 """Labels that a run's Jobs take over from it: a queue reads them."""
 
+NOTIFY_URL = "RETRAIN_NOTIFY_URL"
+"""Environment variable of a notify task: the receiver's Apprise URL, from its Secret."""
+
 CONTAINER = "trainer"
 """The container of a Job's pods that carries out the task."""
 
@@ -109,6 +112,16 @@ def triggered_run(schedule: str, time: datetime) -> str:
 def replay_run(schedule: str, proof: str, slot: datetime) -> str:
     """Name of the replay of a past slot, in the proof of that key: every-saturday-wf-1a2b3c-202611140300."""
     return f"{schedule}-wf-{proof[:6]}-{_minute(slot)}"
+
+
+def decay_run(schedule: str, model: str) -> str:
+    """Name of the run that a schedule makes because a model decays: every-saturday-decay-1a2b3c4d, by its sha256."""
+    return f"{schedule}-decay-{model[:8]}"
+
+
+def observed_folder(symbol: str, sha256: str) -> str:
+    """Folder of the judged blocks of a promoted model, one file for each look; ends in a slash."""
+    return f"observed/{symbol}/{sha256[:16]}/"
 
 
 def backfill_run(schedule: str, key: str, slot: datetime) -> str:

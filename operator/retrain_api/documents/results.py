@@ -8,7 +8,7 @@ from pydantic import Field
 
 from retrain_api.measurement import Stored
 from retrain_api.model_times import Times
-from retrain_api.wire import Lenient, Measured
+from retrain_api.wire import Lenient, Measured, Terse
 
 from .references import DataPin, FeatureSet, FileRef, LookAheadRef, Restated
 
@@ -116,6 +116,54 @@ class DeliverResult(Result):
     targets: tuple[Delivered, ...] = ()
 
 
+class Looked(Terse):
+    """One symbol of a look: the numbers over the whole record of the model that the pointer names.
+
+    `model` is its sha256, or "" where nothing is promoted. `run` is the UID of the run that promoted it, and `promoted_at` when; with
+    `rolled_back` a person went back to it after the run's own promotion. `problem` says why it can't be measured, or could not be this time
+    (`reason`); the numbers are then those of what is known. `newest` is when the newest closed bar of the file closed (RFC 3339).
+    `wealth` and `promise` are natural logarithms, of the bets against the bar and against the promise, `peak` the highest of `wealth`.
+    """
+
+    symbol: str
+    model: str = ""
+    run: str = ""
+    promoted_at: str | None = None
+    rolled_back: bool = False
+    reason: str = ""
+    problem: str = ""
+    newest: str | None = None
+    blocks: int = 0
+    bars: int = 0
+    right: int = 0
+    accuracy: Measured = None
+    calibration_error: Measured = None
+    pnl: Measured = None
+    promised: Measured = None
+    wealth: float = 0.0
+    peak: float = 0.0
+    promise: float | None = None
+    late: int = 0
+    """Judged blocks that would be judged otherwise now."""
+    days_to_see: Measured = None
+
+
+class ObserveResult(Result):
+    """What a look found, for the symbols of one index."""
+
+    kind: Literal["observe"] = "observe"
+    observe_key: str
+    symbols: tuple[Looked, ...] = ()
+
+
+class NotifyResult(Result):
+    """A receiver was told; `scheme` is all of its URL that is repeated."""
+
+    kind: Literal["notify"] = "notify"
+    key: str
+    scheme: str = ""
+
+
 class ScoreResult(Result):
     """What the models of past slots answered on later bars; `scores` is the file that has it."""
 
@@ -133,6 +181,14 @@ class TaskFailure(Result):
 
 
 AnyResult: TypeAlias = Annotated[
-    PreflightResult | TrainResult | EvaluateResult | PublishResult | DeliverResult | ScoreResult | TaskFailure,
+    PreflightResult
+    | TrainResult
+    | EvaluateResult
+    | PublishResult
+    | DeliverResult
+    | ObserveResult
+    | NotifyResult
+    | ScoreResult
+    | TaskFailure,
     Field(discriminator="kind"),
 ]

@@ -262,6 +262,66 @@ class ScoreTask(Task):
         return Question.parse(self.interval, self.label.horizon_bars, self.label.ties)
 
 
+OBSERVE_SYMBOLS = 8
+"""Promoted symbols of one index of an observe Job: eight answers fit one message."""
+
+
+class ObserveItem(Lenient):
+    """One promoted symbol to look at. `model` is the sha256 of the model that the run promoted."""
+
+    symbol: str
+    data_uri: str
+    model: str = ""
+
+
+class ObserveTask(Task):
+    """Judge the bars that have closed since the test of whatever model each symbol's pointer names; eight symbols an index.
+
+    `bar` is the gate's bar of accuracy, None where it has none. `as_of` is the time of the look: bars that had not closed by then
+    are not judged.
+    """
+
+    kind: Literal["observe"] = "observe"
+    observe_key: str
+    items: tuple[ObserveItem, ...]
+    interval: str
+    label: Label
+    evaluation: Evaluation
+    bar: float | None = None
+    as_of: str
+    device: Literal["GPU", "CPU"] = "CPU"
+
+    @property
+    def indexes(self) -> int:
+        """How many indexes its Job has."""
+        return -(-len(self.items) // OBSERVE_SYMBOLS)
+
+    def items_of(self, index: int) -> tuple[ObserveItem, ...]:
+        """The symbols that an index of the Job looks at; none where it has no such index."""
+        return self.items[index * OBSERVE_SYMBOLS : (index + 1) * OBSERVE_SYMBOLS] if index >= 0 else ()
+
+    @property
+    def question(self) -> Question:
+        """What the models predict. Raises ConfigurationError("BadInterval")."""
+        return Question.parse(self.interval, self.label.horizon_bars, self.label.ties)
+
+
+class NotifyTask(Task):
+    """Tell one receiver one thing; the URL is in the environment (RETRAIN_NOTIFY_URL), and nowhere else.
+
+    `key` is told once more at most: uid, number and word of the transition. `body` is what a person reads, `fields` the same for programs.
+    """
+
+    kind: Literal["notify"] = "notify"
+    key: str
+    receiver: str
+    title: str
+    body: str
+    warning: bool = False
+    fields: dict[str, Any] = {}
+
+
 AnyTask: TypeAlias = Annotated[
-    PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask | ScoreTask, Field(discriminator="kind")
+    PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask | ObserveTask | NotifyTask | ScoreTask,
+    Field(discriminator="kind"),
 ]

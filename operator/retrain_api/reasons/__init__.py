@@ -15,6 +15,7 @@ from . import (
     jobs,
     model,
     nodes,
+    observation,
     progress,
     rejected,
     run,
@@ -30,6 +31,7 @@ from .imports import *  # noqa: F403
 from .jobs import *  # noqa: F403
 from .model import *  # noqa: F403
 from .nodes import *  # noqa: F403
+from .observation import *  # noqa: F403
 from .progress import *  # noqa: F403
 from .reason import Polarity as Polarity
 from .reason import Reason as Reason
@@ -55,6 +57,7 @@ ALL: tuple[Reason, ...] = tuple(
         model,
         store,
         delivery,
+        observation,
         command_line,
         imports,
     )

@@ -14,6 +14,8 @@ from .data import Data, Label, Split
 from .evaluation import Evaluation
 from .forms import FOLDER, GIT_URL, LABEL, Check, ObjectName, Symbol, Uri
 from .gate import Gate, Promotion
+from .notify import Notify
+from .observation import Observation
 from .pods import Evaluate, Pods, Publish, Train
 from .training import Model, Training
 
@@ -142,6 +144,16 @@ class RetrainRunSpec(Strict):
         description="Whether a small Job on the CPU looks at data and store before anything is trained, so that a wrong key or a "
         "missing file is told at once and not once a GPU is free.",
     )
+    observation: Observation | None = Field(
+        None,
+        description="How promoted models are observed on the bars that close after their test; not at all when unset.",
+    )
+    notify: tuple[Notify, ...] = Field(
+        (),
+        max_length=8,
+        description="Who is told what becomes of the run.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
     parallelism: int | None = Field(
         None, ge=1, le=64, description="Symbols that train at the same time; all of them when unset."
     )
@@ -165,6 +177,12 @@ class RetrainRunSpec(Strict):
     def _each_backup_once(cls, backups: tuple[Backup, ...]) -> tuple[Backup, ...]:
         each_once([backup.name for backup in backups])
         return backups
+
+    @field_validator("notify")
+    @classmethod
+    def _each_receiver_once(cls, notify: tuple[Notify, ...]) -> tuple[Notify, ...]:
+        each_once([receiver.name for receiver in notify])
+        return notify
 
     @model_validator(mode="after")
     def _a_file_for_each_symbol(self) -> Self:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from retrain_api.names import GROUP, LABEL_CPU_QUEUE
-from retrain_api.wire import FieldError, Seconds, Strict, rule, validations
+from retrain_api.wire import FieldError, Seconds, Strict, each_once, rule, validations
 
 from .cron_form import Schedule, TimeZone
 from .forms import Annotations, Check, Labels
+from .notify import ScheduleNotify
 from .run import RetrainRunSpec
 
 NAME_ROOM = 40
@@ -139,6 +140,17 @@ class RetrainScheduleSpec(Strict):
         None,
         description="How late a missed slot may still be made up for; however late when unset. Of several, only the newest is.",
     )
+    when_decaying: Literal["Wait", "Retrain"] = Field(
+        "Wait",
+        description="Retrain makes one run out of turn for each model that decays; Wait leaves it to the next slot. Only promoted models "
+        "that are observed can be seen to decay (`runTemplate.spec.observation`).",
+    )
+    notify: tuple[ScheduleNotify, ...] = Field(
+        (),
+        max_length=8,
+        description="Who is told what becomes of the schedule; of its runs, runTemplate.spec.notify tells.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
     walk_forward: WalkForward | None = Field(
         None,
         description="Replay past slots first, and promote only when enough of them pass; no proof is asked for when unset.",
@@ -156,6 +168,12 @@ class RetrainScheduleSpec(Strict):
         3, description="How many failed runs are kept."
     )
     run_template: RunTemplate = Field(description="The runs that the schedule makes.")
+
+    @field_validator("notify")
+    @classmethod
+    def _each_receiver_once(cls, notify: tuple[ScheduleNotify, ...]) -> tuple[ScheduleNotify, ...]:
+        each_once([receiver.name for receiver in notify])
+        return notify
 
     @model_validator(mode="after")
     def _replays_apart(self) -> Self:

@@ -12,6 +12,8 @@ from retrain_api.reasons.reason import Reason
 
 ANSWER_STALE = "AnswerStale"
 CHECKED = "Checked"
+HOLDING = "Holding"
+NOTIFIED = "Notified"
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,30 @@ CONDITION_TYPES: tuple[ConditionType, ...] = (
         "every copy was made, the report in Git included; absent where none was asked for",
         "at least one was not; the message says how it went for each place ([more](backups.md))",
         (reasons.COPIED, reasons.NOT_COPIED),
+    ),
+    ConditionType(
+        HOLDING,
+        "the promoted models keep their promise, or have kept it for `observation.for`; absent where nothing is observed",
+        "one is right less often than the gate asks for, until another model stands; Unknown where too little is known "
+        "([more](observation.md))",
+        (
+            reasons.HOLDING,
+            reasons.HELD,
+            reasons.BELOW_PROMISE,
+            reasons.DECAYING,
+            reasons.OBSERVING,
+            reasons.NO_NEW_BARS,
+            reasons.NOT_MEASURABLE,
+            reasons.UNOBSERVED,
+            reasons.SUSPENDED,
+            reasons.SUPERSEDED_MODEL,
+        ),
+    ),
+    ConditionType(
+        NOTIFIED,
+        "every receiver was told; absent where nobody is to be told",
+        "one could not be told, or is being told; the message says which, and why",
+        (reasons.TOLD, reasons.TELLING, reasons.NOT_TOLD),
     ),
 )
 

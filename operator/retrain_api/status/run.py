@@ -10,6 +10,8 @@ from pydantic import Field
 from retrain_api.wire import Lenient, Terse, known_or
 
 from .condition import Condition
+from .notified import Notified
+from .observation import ObservationStatus
 from .symbol import SymbolStatus
 
 State: TypeAlias = Literal[
@@ -166,6 +168,12 @@ class RetrainRunStatus(Lenient):
     promotion: PromotionStatus | None = Field(None, description="What was promoted.")
     report: ReportStatus | None = Field(None, description="Where the report is.")
     backups: Backups | None = Field(None, description="Copies in other places.")
+    observation: ObservationStatus | None = Field(None, description="How the promoted models do since.")
+    observed: str | None = Field(None, description="The same in a word, for the column.")
+    transitions: int | None = Field(
+        None, description="How many times something happened that people can be told of; absent where nobody is told."
+    )
+    notified: tuple[Notified, ...] | None = Field(None, description="Whom the operator has told what.")
     history: tuple[HistoryEntry, ...] = Field((), description="The last five judgements that were published.")
 
     @property

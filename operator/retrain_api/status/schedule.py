@@ -9,6 +9,7 @@ from pydantic import Field
 from retrain_api.wire import Lenient, Measured, Terse, known_or
 
 from .condition import Condition
+from .notified import Notified
 
 ScheduleState: TypeAlias = Literal["Pending", "Active", "Proving", "Unproven", "Paused", "Suspended", "Invalid"]
 ProofState: TypeAlias = Literal["Proving", "Proven", "Unproven"]
@@ -113,6 +114,13 @@ class RetrainScheduleStatus(Lenient):
     last_handled_trigger: str | None = Field(None, description="The trigger token that was acted upon.")
     last_handled_resume: str | None = Field(None, description="The resume token that was acted upon.")
     walk_forward: WalkForwardStatus | None = Field(None, description="The proof on the past.")
+    decayed: tuple[str, ...] | None = Field(
+        None, description="First 8 hex digits of the models for whose decay a run was made, the last ones."
+    )
+    transitions: int | None = Field(
+        None, description="How many times something happened that people can be told of; absent where nobody is told."
+    )
+    notified: tuple[Notified, ...] | None = Field(None, description="Whom the operator has told what.")
     recent: tuple[RecentRun, ...] = Field(
         (), description="The last ten runs, newest first.", json_schema_extra={"x-kubernetes-list-type": "atomic"}
     )

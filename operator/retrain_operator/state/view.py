@@ -15,7 +15,7 @@ from retrain_api.status.lateness import Late
 from retrain_api.status.progress import Progress
 
 Outcome: TypeAlias = KnownResult
-PhaseName: TypeAlias = Literal["preflight", "train", "evaluate", "publish", "deliver"]
+PhaseName: TypeAlias = Literal["preflight", "train", "evaluate", "publish", "deliver", "observe", "notify"]
 
 
 @dataclass(frozen=True)
