@@ -160,7 +160,9 @@ def _doubles(steps: Steps, node: Node, value: Any, whole: Document) -> Iterator[
     kind = node.get("x-kubernetes-list-type")
     if kind in ("set", "map"):
         again = [*value, copy.deepcopy(value[0])]
-        yield Case(f"{field(steps)} {kind}", f"{field(steps)}[{len(value)}]", with_value(steps, again, whole_for(steps, whole)))
+        yield Case(
+            f"{field(steps)} {kind}", f"{field(steps)}[{len(value)}]", with_value(steps, again, whole_for(steps, whole))
+        )
 
 
 def _wrong_values(node: Node, value: Any) -> Iterator[tuple[str, Any]]:
