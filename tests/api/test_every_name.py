@@ -13,7 +13,7 @@ import pytest
 from support.control_plane import ApiRefusal, ControlPlane
 from support.planning import Cluster, run_document, task_of
 
-from retrain_api.names import LABEL_SCHEDULE, label_value, replay_run, slot_run, triggered_run
+from retrain_api.names import LABEL_SCHEDULE, decay_run, label_value, replay_run, slot_run, triggered_run
 from retrain_api.run import RetrainRun, parse_run
 from retrain_operator.manifests.jobs import manifest
 
@@ -78,6 +78,7 @@ SCHEDULE = "n" * 39 + "x"
 MADE = {
     "a slot": slot_run(SCHEDULE, WHEN),
     "a trigger": triggered_run(SCHEDULE, WHEN),
+    "a decayed model": decay_run(SCHEDULE, "0123456789abcdef"),
     "a replay": replay_run(SCHEDULE, "0123456789abcdef", WHEN),
 }
 
