@@ -83,7 +83,7 @@ SCHEDULE = "n" * 39 + "x"
 MADE = {
     "a slot": slot_run(SCHEDULE, WHEN),
     "a trigger": triggered_run(SCHEDULE, WHEN),
-    "a decay": decay_run(SCHEDULE, "0123456789abcdef"),
+    "a decayed model": decay_run(SCHEDULE, "0123456789abcdef"),
     "a replay": replay_run(SCHEDULE, "0123456789abcdef", WHEN),
 }
 
