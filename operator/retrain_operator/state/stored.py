@@ -21,6 +21,7 @@ from retrain_api.run import parse_stored
 from retrain_api.spec.run import RetrainRunSpec
 from retrain_api.status.run import NEVER, RetrainRunStatus
 
+from .promoted import Promoted, promoted
 from .schedule_view import ChildRun
 from .snapshot import controller_of, read_time
 
@@ -73,6 +74,8 @@ class RunSnapshot(_Stored):
     deleting: bool = False
     verdict: str | None = None
     """Digest of its gate's verdict."""
+    promoted: Promoted | None = None
+    """Its promoted models, where they are observed."""
 
     def concerns(self, before: RunSnapshot | None) -> bool:
         """Whether its schedule has to know that it became this; `before` is None where it is new."""
@@ -117,6 +120,7 @@ def run_snapshot(body: Mapping[str, Any]) -> RunSnapshot:
         schedule=meta.get("labels", {}).get(LABEL_SCHEDULE),
         deleting="deletionTimestamp" in meta,
         verdict=(status.get("gate") or {}).get("digest"),
+        promoted=promoted(status),
     )
 
 
