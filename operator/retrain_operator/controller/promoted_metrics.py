@@ -26,7 +26,7 @@ class Looks:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._looks = Counter(
             "retrain_looks",
-            "looks at the promoted models of a run, by how they ended: Read, Failed",
+            "looks at the promoted models of a run, by how they ended: Read, Failed (for one of them at least)",
             ["result"],
             registry=registry,
         )
@@ -43,10 +43,10 @@ class Looks:
     def looked(self, before: ObservationStatus | None, after: ObservationStatus | None) -> None:
         """Count the look that a status is the first to speak of."""
         before, after = before or ObservationStatus(), after or ObservationStatus()
-        if after.key is not None and after.key != before.key:
-            self._looks.labels("Read").inc()
         if after.failed_key is not None and after.failed_key != before.failed_key:
             self._looks.labels("Failed").inc()
+        elif after.key is not None and after.key != before.key:
+            self._looks.labels("Read").inc()
 
     def told(self, before: tuple[Notified, ...] | None, after: tuple[Notified, ...] | None) -> None:
         """Count the notifications that a status is the first to speak of."""
