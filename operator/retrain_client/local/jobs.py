@@ -57,13 +57,18 @@ class JobRecord:
         return str(self.manifest["metadata"]["name"])
 
     @property
+    def phase(self) -> str:
+        """Of the run, such as train."""
+        return str(self.manifest["metadata"]["labels"][LABEL_PHASE])
+
+    @property
     def symbol(self) -> str | None:
         """Its symbol, for a train Job."""
         return self.manifest["metadata"]["labels"].get(LABEL_SYMBOL)  # type: ignore[no-any-return]
 
     def symbol_of(self, index: int) -> str | None:
         """The symbol that an index works for, where it is one."""
-        if self.symbol or self.manifest["metadata"]["labels"][LABEL_PHASE] not in ("evaluate", "observe"):
+        if self.symbol or self.phase not in ("evaluate", "observe"):
             return self.symbol
         environ = self.spec["template"]["spec"]["containers"][0]["env"]
         task = decode_task(next(entry["value"] for entry in environ if entry["name"] == TASK_VARIABLE))
