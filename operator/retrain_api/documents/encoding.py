@@ -22,6 +22,8 @@ from .results import (
     AnyResult,
     DeliverResult,
     EvaluateResult,
+    NotifyResult,
+    ObserveResult,
     PreflightResult,
     PublishResult,
     Result,
@@ -29,7 +31,18 @@ from .results import (
     TaskFailure,
     TrainResult,
 )
-from .tasks import AnyTask, DeliverTask, EvaluateTask, PreflightTask, PublishTask, ScoreTask, Task, TrainTask
+from .tasks import (
+    AnyTask,
+    DeliverTask,
+    EvaluateTask,
+    NotifyTask,
+    ObserveTask,
+    PreflightTask,
+    PublishTask,
+    ScoreTask,
+    Task,
+    TrainTask,
+)
 
 TASK_VARIABLE = "RETRAIN_TASK"
 
@@ -53,9 +66,19 @@ _VARIABLE_LIMIT = 100_000
 _PACKED = "zlib:"
 
 
-KnownTask: TypeAlias = PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask | ScoreTask
+KnownTask: TypeAlias = (
+    PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask | ObserveTask | NotifyTask | ScoreTask
+)
 KnownResult: TypeAlias = (
-    PreflightResult | TrainResult | EvaluateResult | PublishResult | DeliverResult | ScoreResult | TaskFailure
+    PreflightResult
+    | TrainResult
+    | EvaluateResult
+    | PublishResult
+    | DeliverResult
+    | ObserveResult
+    | NotifyResult
+    | ScoreResult
+    | TaskFailure
 )
 
 

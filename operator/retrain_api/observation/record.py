@@ -28,6 +28,8 @@ class Block(Lenient):
     """For each bin of the calibration error, the sum of probability less outcome."""
     pnl: float = 0.0
     """Change of the account in the block, of the trades that it entered."""
+    open_bars: int = 0
+    """Of the next block, the bars until the last of these trades is over: no other is entered before."""
 
 
 @dataclass(frozen=True)

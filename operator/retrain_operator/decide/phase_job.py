@@ -253,7 +253,7 @@ def _outdated(context: Context, job: JobView) -> bool:
     one with the pod fields and the queue of today.
     """
     queue = queue_labels(job_queue(context.run.metadata.labels, job.phase))
-    today = (template_key(context.run, job.phase), queue)
+    today = (template_key(context.run, job.phase, job.key), queue)
     return (job.template, job.queue) != today and (
         job.state == "Suspended" or (job.state == "Waiting" and not job.started)
     )

@@ -19,9 +19,14 @@ _AUTHORITY_FOLDER = "/etc/retrain/authority"
 
 
 def purposes(spec: RetrainRunSpec, phase: PhaseName) -> dict[str, Credentials]:
-    """The credentials that a phase's pods carry, by purpose; "" stands for those of the whole run."""
+    """The credentials that a phase's pods carry, by purpose; "" stands for those of the whole run.
+
+    A notify pod speaks to a service outside and to no store: it carries none.
+    """
+    if phase == "notify":
+        return {}
     own = {"": spec.credentials, "artifacts": spec.artifacts.credentials}
-    if phase in ("preflight", "train", "evaluate"):
+    if phase in ("preflight", "train", "evaluate", "observe"):
         own["data"] = spec.data.credentials
     if phase == "deliver":
         own |= {backup_purpose(backup.name): backup.credentials for backup in spec.backups}

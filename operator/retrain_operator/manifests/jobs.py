@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from retrain_api.documents.tasks import EvaluateTask, PreflightTask, TrainTask
+from retrain_api.documents.tasks import EvaluateTask, ObserveTask, PreflightTask, TrainTask
 from retrain_api.errors import PERMANENT_EXIT_CODES, Interrupted
 from retrain_api.keys import changed, digest
 from retrain_api.names import (
@@ -36,6 +36,7 @@ from retrain_api.wire import to_wire
 from retrain_operator.state.view import PhaseName
 
 from .pods import Task, pod_template
+from .receivers import receiver_of, secret_of
 
 PREFLIGHT = Phase(
     resources=Resources(requests={"cpu": "100m", "memory": "256Mi"}, limits={"cpu": "1", "memory": "1Gi"}),
@@ -46,15 +47,34 @@ PREFLIGHT = Phase(
 """A preflight reads footers, and the time column of few row groups. Both limits, because a quota may ask for both. After either
 deadline the training goes on without it: what only checks must not hold up for hours what works."""
 
+_NOTIFY_SECONDS = 120
+_NOTIFY_PENDING = 900
 
-def template_key(run: RetrainRun, phase: PhaseName) -> str:
+NOTIFY = Phase(
+    resources=PREFLIGHT.resources,
+    backoff_limit=0,
+    active_deadline_seconds=_NOTIFY_PENDING + _NOTIFY_SECONDS,
+    pending_deadline_seconds=_NOTIFY_PENDING,
+)
+"""A notification is a few requests, and the task tries three times within two minutes by itself. Kubernetes counts a Job's deadline from
+when it admits the Job, not from the container's start: with two minutes alone a node that has to be started, or to pull the
+image, would let nobody be told. So the Job has what it may wait, and the two minutes."""
+
+_INDEXED = ("preflight", "evaluate", "observe")
+
+
+def template_key(run: RetrainRun, phase: PhaseName, key: str = "") -> str:
     """Digest of the retry token and of the fields that shape a phase's pods and are in no key: when any of them changes,
-    a failed task is tried again.
+    a failed task is tried again. Of a notify Job, whose `key` says whom it tells, the Secret of that receiver is one of them, and
+    nothing that has to do with stores.
 
     It covers what users set alone, so that a new release of the operator tries nothing again. As it is in the name of a
     Job too, a new token needs no memory of its own: it makes the remembered failure void and leads to a new Job.
     """
     spec = run.spec
+    if phase == "notify":
+        secret = secret_of(spec.notify, receiver_of(key))
+        return digest({"pods": changed(spec.pods), "secret": secret, "retry": run.retry})
     return digest(
         {
             "pods": changed(spec.pods),
@@ -71,13 +91,17 @@ def template_key(run: RetrainRun, phase: PhaseName) -> str:
 
 def failed_key(run: RetrainRun, phase: PhaseName, key: str) -> str:
     """What a failure is remembered by: the same work with the same pod fields would fail again."""
-    return digest({"key": key, "template": template_key(run, phase)})
+    return digest({"key": key, "template": template_key(run, phase, key)})
 
 
 def phase_spec(spec: RetrainRunSpec, phase: PhaseName) -> Phase:
-    """The spec's section on a phase; delivery is part of publishing, and a preflight has none."""
+    """The spec's section on a phase; delivery is part of publishing, and a preflight and a notification have none."""
     if phase == "preflight":
         return _preflight(spec)
+    if phase == "notify":
+        return NOTIFY
+    if phase == "observe":
+        return _observe(spec.evaluate)
     return {"train": spec.train, "evaluate": spec.evaluate}.get(phase, spec.publish)
 
 
@@ -88,6 +112,16 @@ def _preflight(spec: RetrainRunSpec) -> Phase:
     return PREFLIGHT.model_copy(update={"active_deadline_seconds": (PREFLIGHT.active_deadline_seconds or 0) + seconds})
 
 
+def _observe(evaluate: Phase) -> Phase:
+    """What an evaluation has, without its device and GPUs: a look reads few bars, on the CPU."""
+    return Phase(
+        resources=evaluate.resources,
+        backoff_limit=evaluate.backoff_limit,
+        active_deadline_seconds=evaluate.active_deadline_seconds,
+        pending_deadline_seconds=evaluate.pending_deadline_seconds,
+    )
+
+
 def name_of(
     run: RetrainRun, phase: PhaseName, symbol: str | None, key: str, again: bool = False, indexes: int = 1
 ) -> str:
@@ -95,10 +129,8 @@ def name_of(
 
     `indexes` matters in the phases whose Job is an Indexed one.
     """
-    template = template_key(run, phase) + ("-again" if again else "")
-    return job_name(
-        run.metadata.name, phase, symbol, key, template, indexes if phase in ("preflight", "evaluate") else None
-    )
+    template = template_key(run, phase, key) + ("-again" if again else "")
+    return job_name(run.metadata.name, phase, symbol, key, template, indexes if phase in _INDEXED else None)
 
 
 def manifest(run: RetrainRun, task: Task, key: str, image: str, again: bool = False) -> dict[str, Any]:
@@ -116,7 +148,7 @@ def manifest(run: RetrainRun, task: Task, key: str, image: str, again: bool = Fa
             "labels": labels | queue,
             "annotations": {
                 ANNOTATION_KEY: key,
-                ANNOTATION_TEMPLATE: template_key(run, phase),
+                ANNOTATION_TEMPLATE: template_key(run, phase, key),
                 ANNOTATION_QUEUE: queue_labels(queue),
             },
             "ownerReferences": [_owner(run)],
@@ -127,7 +159,7 @@ def manifest(run: RetrainRun, task: Task, key: str, image: str, again: bool = Fa
 
 def _indexes(task: Task) -> int | None:
     """How many indexes the Job has; None for one that is no Indexed Job."""
-    if isinstance(task, PreflightTask):
+    if isinstance(task, PreflightTask | ObserveTask):
         return task.indexes
     return len(task.items) if isinstance(task, EvaluateTask) else None
 

@@ -11,14 +11,23 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from retrain_api.documents.encoding import TASK_VARIABLE, encode_task
-from retrain_api.documents.tasks import DeliverTask, EvaluateTask, PreflightTask, PublishTask, TrainTask
+from retrain_api.documents.tasks import (
+    DeliverTask,
+    EvaluateTask,
+    NotifyTask,
+    ObserveTask,
+    PreflightTask,
+    PublishTask,
+    TrainTask,
+)
 from retrain_api.names import CONTAINER
 from retrain_api.run import RetrainRun
 from retrain_api.spec.pods import Evaluate, Phase, Pods, Train
 
 from .credentials import credential_mounts, credential_variables, credential_volumes, service_account
+from .receivers import url_variables
 
-Task: TypeAlias = PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask
+Task: TypeAlias = PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask | ObserveTask | NotifyTask
 
 TRAINER_USER = 65532
 """Fixed uid and gid of the trainer image; the restricted pod security profile asks for a non-root number."""
@@ -80,6 +89,7 @@ def _container(run: RetrainRun, task: Task, phase: Phase, image: str) -> dict[st
             *({"name": variable.name, "value": variable.value} for variable in pods.env),
             {"name": TASK_VARIABLE, "value": encode_task(task)},
             *credential_variables(run.spec, task.kind),
+            *(url_variables(run.spec.notify, task.receiver) if isinstance(task, NotifyTask) else ()),
         ],
         "resources": _resources(phase),
         "securityContext": {

@@ -1,7 +1,7 @@
 """The runs that a schedule makes: for a slot, at a person's word, and to replay a past slot.
 
 A run of a slot is the template as of the slot's time. A replay is the template as of a past time, without all that would leave
-a trace outside its store folder: it promotes nothing, is copied nowhere, and asks for no fresh data.
+a trace outside its store folder: it promotes nothing, is copied nowhere, asks for no fresh data, and tells nobody.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ def replay_spec(template: RetrainRunSpec, until: str) -> RetrainRunSpec:
             "promotion": template.promotion.model_copy(update=quiet),
             "backups": (),
             "report": Report(),
+            "observation": None,
+            "notify": (),
         }
     )
 
@@ -61,15 +63,15 @@ def _manifest(schedule: RetrainSchedule, name: str, spec: RetrainRunSpec) -> dic
         "name": name,
         "namespace": schedule.metadata.namespace,
         "labels": dict(given.labels) | {LABEL_SCHEDULE: label_value(schedule.metadata.name)},
-        "ownerReferences": [_owner(schedule)],
+        "ownerReferences": [schedule_owner(schedule)],
     }
     if given.annotations:
         metadata["annotations"] = dict(given.annotations)
     return {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, "metadata": metadata, "spec": to_wire(spec)}
 
 
-def _owner(schedule: RetrainSchedule) -> dict[str, Any]:
-    """Without blockOwnerDeletion, which OpenShift allows only to those who may set finalizers on the owner."""
+def schedule_owner(schedule: RetrainSchedule) -> dict[str, Any]:
+    """The schedule as an owner, without blockOwnerDeletion, which OpenShift allows only to those who may set finalizers on the owner."""
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": SCHEDULE_KIND,

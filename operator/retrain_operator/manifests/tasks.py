@@ -6,7 +6,8 @@ that is repeated later must do what was asked for when its Job was created, not 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from retrain_api.documents.references import DataPin, FileRef, RunRef
 from retrain_api.documents.tasks import (
@@ -14,6 +15,9 @@ from retrain_api.documents.tasks import (
     DeliverTask,
     EvaluateItem,
     EvaluateTask,
+    NotifyTask,
+    ObserveItem,
+    ObserveTask,
     PreflightItem,
     PreflightTask,
     PublishItem,
@@ -206,7 +210,7 @@ def deliver_task(
 ) -> DeliverTask:
     """Copy the last report and the promoted models to the other places."""
     git = run.spec.report.git
-    digests = {entry.symbol: entry.result.model.sha256 for entry in symbols if entry.result and entry.result.model}
+    digests = _digests(symbols)
     present = [model for model in promoted if model.symbol in digests and _is_present(model, symbols)]
     files = () if report is None else tuple(uri for uri in (report.markdown, report.html, report.results) if uri)
     return DeliverTask(
@@ -222,6 +226,56 @@ def deliver_task(
     )
 
 
+def _digests(symbols: Sequence[SymbolStatus]) -> dict[str, str]:
+    return {entry.symbol: entry.result.model.sha256 for entry in symbols if entry.result and entry.result.model}
+
+
 def _is_present(model: PromotedModel, symbols: Sequence[SymbolStatus]) -> bool:
     """Whether the promoted model is the one that the symbol has now, not one of an earlier training."""
     return any(entry.symbol == model.symbol and file_name(entry.model_uri) == file_name(model.uri) for entry in symbols)
+
+
+def observe_task(run: RetrainRun, models: Sequence[PromotedModel], key: str, as_of: str) -> ObserveTask:
+    """Look at the models that the run promoted, on the bars that had closed by `as_of`."""
+    spec = run.spec
+    digests = _digests(run.status.symbols)
+    return ObserveTask(
+        run=run_ref(run),
+        artifacts_uri=folder(spec.artifacts.uri),
+        observe_key=key,
+        items=tuple(
+            ObserveItem(
+                symbol=model.symbol,
+                data_uri=_data_uri(run, model.symbol),
+                model=digests[model.symbol] if _is_present(model, run.status.symbols) else "",
+            )
+            for model in models
+        ),
+        interval=spec.data.interval,
+        label=spec.label,
+        evaluation=spec.evaluation,
+        bar=next((one.at_least for one in spec.gate.criteria if one.metric == "accuracy"), None),
+        as_of=as_of,
+    )
+
+
+def notify_task(
+    run: RetrainRun,
+    receiver: str,
+    transition: str,
+    title: str,
+    body: str,
+    fields: Mapping[str, Any],
+    warning: bool = False,
+) -> NotifyTask:
+    """Tell a receiver of a transition, such as 3-Promoted; for programs by `fields`."""
+    return NotifyTask(
+        run=run_ref(run),
+        artifacts_uri=folder(run.spec.artifacts.uri),
+        key=f"{run.metadata.uid}/{transition}",
+        receiver=receiver,
+        title=title,
+        body=body,
+        warning=warning,
+        fields=dict(fields),
+    )

@@ -12,24 +12,47 @@ from support.planning import Cluster, task_of
 from retrain_api.errors import ERRORS_BY_EXIT_CODE
 from retrain_api.names import LABEL_PHASE
 from retrain_api.run import RetrainRun
-from retrain_operator.manifests.jobs import name_of, template_key
+from retrain_api.status.run import PromotedModel
+from retrain_operator.manifests import jobs
+from retrain_operator.manifests.jobs import failed_key, name_of, phase_spec, template_key
+from retrain_operator.manifests.receivers import notify_key
+from retrain_operator.manifests.tasks import notify_task, observe_task
 from retrain_operator.state.view import PhaseName
 
-PHASES: tuple[PhaseName, ...] = ("train", "evaluate", "publish", "deliver")
+WORK: tuple[PhaseName, ...] = ("train", "evaluate", "publish", "deliver")
+STORES: tuple[PhaseName, ...] = (*WORK, "observe")
+PHASES: tuple[PhaseName, ...] = (*STORES, "notify")
+OPS = {"name": "ops", "secretName": "for-ops"}
+TO_OPS = notify_key("ops", "3-Promoted")
 BACKUP = {"name": "vault", "uri": "s3://vault/"}
+IMAGE = "retrain-trainer:latest"
 
 
 def manifests(labels: dict[str, str] | None = None, name: str | None = None, **spec: Any) -> dict[str, dict[str, Any]]:
     """One manifest of each phase."""
-    cluster = Cluster.of(**({"backups": [BACKUP]} | spec))
+    cluster = Cluster.of(**({"backups": [BACKUP], "notify": [OPS]} | spec))
     metadata = cluster.run.metadata.model_copy(update={"labels": labels or {}, **({"name": name} if name else {})})
     cluster.run = cluster.run.model_copy(update={"metadata": metadata})
     cluster.to_the_end()
     found: dict[str, dict[str, Any]] = {}
     for manifest in cluster.manifests.values():
         found.setdefault(manifest["metadata"]["labels"]["retrain.crpbot.dev/phase"], manifest)
+    found["observe"], found["notify"] = look(cluster.run), notice(cluster.run)
     assert set(found) == set(PHASES)
     return found
+
+
+def look(run: RetrainRun) -> dict[str, Any]:
+    """The Job that looks at the run's promoted models."""
+    models = [PromotedModel(symbol=symbol, uri=f"s3://bucket/{symbol}.pt") for symbol in run.spec.symbols]
+    task = observe_task(run, models, "look", "2026-11-28T03:00:00Z")
+    return jobs.manifest(run, task, "look", run.spec.pods.image or IMAGE)
+
+
+def notice(run: RetrainRun, receiver: str = "ops") -> dict[str, Any]:
+    """The Job that tells a receiver that the run was promoted."""
+    task = notify_task(run, receiver, "3-Promoted", "improved-lstm: Promoted", "3 of 3 pass.", {"state": "Promoted"})
+    return jobs.manifest(run, task, notify_key(receiver, "3-Promoted"), run.spec.pods.image or IMAGE)
 
 
 def pod(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +113,7 @@ def test_the_owner_is_the_run_and_blocks_nothing(plain: Any, phase: str) -> None
 @pytest.mark.parametrize("phase", PHASES)
 def test_the_command_and_the_task(plain: Any, phase: str) -> None:
     one = container(plain[phase])
-    assert one["command"] == ["python", "-m", "retrain_trainer", phase] and one["image"] == "retrain-trainer:latest"
+    assert one["command"] == ["python", "-m", "retrain_trainer", phase] and one["image"] == IMAGE
     assert task_of(plain[phase]).kind == phase
     assert pod(plain[phase])["restartPolicy"] == "Never" and one["terminationMessagePolicy"] == "File"
 
@@ -98,7 +121,7 @@ def test_the_command_and_the_task(plain: Any, phase: str) -> None:
 @pytest.mark.parametrize("phase", PHASES)
 def test_exit_codes_mean_what_the_errors_say(plain: Any, phase: str) -> None:
     permanent, interrupted, disrupted = plain[phase]["spec"]["podFailurePolicy"]["rules"]
-    assert permanent["action"] == ("FailIndex" if phase == "evaluate" else "FailJob")
+    assert permanent["action"] == ("FailIndex" if phase in ("evaluate", "observe") else "FailJob")
     assert permanent["onExitCodes"] == {
         "containerName": "trainer",
         "operator": "In",
@@ -158,7 +181,7 @@ def secret(name: str, key: str, optional: bool = False) -> dict[str, Any]:
 
 def test_secrets_are_referred_to_key_by_key() -> None:
     found = manifests(credentials={"secretName": "aws"})
-    for phase in PHASES:
+    for phase in STORES:
         given = {name: value for name, value in env(found[phase]).items() if name.startswith("AWS_")}
         assert given == {
             "AWS_ACCESS_KEY_ID": secret("aws", "AWS_ACCESS_KEY_ID"),
@@ -184,6 +207,8 @@ def test_each_purpose_has_its_own_secret_where_it_is_needed() -> None:
         "evaluate": ["for-artifacts", "for-data"],
         "publish": ["for-artifacts"],
         "deliver": ["for-artifacts", "for-git", "for-vault"],
+        "observe": ["for-artifacts", "for-data"],
+        "notify": ["for-ops"],
     }
     deliver = env(found["deliver"])
     assert deliver["RETRAIN_BACKUP_VAULT_AWS_ACCESS_KEY_ID"] == secret("for-vault", "AWS_ACCESS_KEY_ID")
@@ -192,9 +217,10 @@ def test_each_purpose_has_its_own_secret_where_it_is_needed() -> None:
     assert env(found["train"])["RETRAIN_DATA_AWS_REGION"] == secret("for-data", "AWS_REGION", True)
 
 
-def test_no_task_names_a_secret() -> None:
+def test_no_task_but_the_reports_copy_of_the_spec_names_a_secret() -> None:
     found = manifests(credentials={"secretName": "aws-credentials"})
-    assert all("aws-credentials" not in env(found[phase])["RETRAIN_TASK"] for phase in ("train", "evaluate", "deliver"))
+    tasks = [env(one)["RETRAIN_TASK"] for phase, one in found.items() if phase != "publish"]
+    assert not any(secret in task for task in tasks for secret in ("aws-credentials", "for-ops"))
 
 
 def test_an_rclone_configuration_is_a_read_only_file() -> None:
@@ -254,7 +280,8 @@ def test_the_service_account(run: str | None, artifacts: str | None, data: str |
     found = manifests(
         data={"uri": "s3://bbb/"} | given(data), artifacts={"uri": "s3://bbb/"} | given(artifacts), **given(run)
     )
-    assert pod(found["train"]).get("serviceAccountName") == account
+    assert pod(found["train"]).get("serviceAccountName") == pod(found["observe"]).get("serviceAccountName") == account
+    assert "serviceAccountName" not in pod(found["notify"])
     assert pod(found["train"])["automountServiceAccountToken"] is False
 
 
@@ -282,7 +309,7 @@ def test_the_second_job_of_a_key_has_a_name_of_its_own() -> None:
         for symbol in (None, "A-B")
         for again in (False, True)
     }
-    assert len(names) == 16
+    assert len(names) == 4 * len(PHASES)
 
 
 def test_the_labels_say_what_a_job_is(plain: Any) -> None:
@@ -395,10 +422,12 @@ def test_a_users_own_number_of_threads_counts() -> None:
     [
         ({"pods": {"nodeSelector": {"a": "b"}}}, set(PHASES)),
         ({"pods": {"env": [{"name": "A"}]}}, set(PHASES)),
-        ({"artifacts": {"uri": "s3://other/"}}, set(PHASES)),
-        ({"credentials": {"secretName": "aws"}}, set(PHASES)),
+        ({"artifacts": {"uri": "s3://other/"}}, set(STORES)),
+        ({"credentials": {"secretName": "aws"}}, set(STORES)),
         ({"train": {"backoffLimit": 1}}, {"train"}),
-        ({"evaluate": {"resources": {"limits": {"cpu": 1}}}}, {"evaluate"}),
+        ({"evaluate": {"resources": {"limits": {"cpu": 1}}}}, {"evaluate", "observe"}),
+        ({"evaluate": {"device": "GPU", "gpu": {"count": 2}}}, {"evaluate"}),
+        ({"observation": {}, "notify": [OPS | {"name": "others"}]}, set()),
         ({"publish": {"activeDeadlineSeconds": 5}}, {"publish", "deliver"}),
         ({"backups": [BACKUP]}, {"deliver"}),
         ({"report": {"git": {"url": "https://git.example"}}}, {"deliver"}),
@@ -440,4 +469,82 @@ def test_without_a_retry_token_an_upgrade_tries_nothing_again(
 ) -> None:
     """Computed with commit f9a8863, before there were retry tokens: they are in the names of Jobs that are at work."""
     run = Cluster.of(**spec).run if token is None else retried(token, **spec)
-    assert [template_key(run, phase) for phase in PHASES] == digests
+    assert [template_key(run, phase) for phase in WORK] == digests
+
+
+# Looks and notifications
+
+
+def test_a_look_has_the_evaluations_fields_and_no_gpu() -> None:
+    resources = {"requests": {"cpu": 2, "memory": "1Gi"}, "limits": {"memory": "2Gi"}}
+    fields = {"resources": resources, "backoffLimit": 1, "activeDeadlineSeconds": 60, "pendingDeadlineSeconds": 5}
+    spec = manifests(evaluate=fields | {"device": "GPU", "gpu": {"count": 2}})["observe"]["spec"]
+    assert spec["template"]["spec"]["containers"][0]["resources"] == resources
+    assert (spec["activeDeadlineSeconds"], spec["backoffLimitPerIndex"]) == (60, 1)
+    assert phase_spec(Cluster.of(evaluate=fields).run.spec, "observe").pending_deadline_seconds == 5
+
+
+@pytest.mark.parametrize(("symbols", "indexes"), [(1, 1), (8, 1), (9, 2), (64, 8)])
+def test_eight_symbols_are_looked_at_in_an_index(symbols: int, indexes: int) -> None:
+    made = look(Cluster.of(symbols=[f"S{number}-USD" for number in range(symbols)]).run)
+    assert (made["spec"]["completionMode"], made["spec"]["completions"]) == ("Indexed", indexes)
+    assert made["spec"]["parallelism"] == made["spec"]["maxFailedIndexes"] == indexes
+    assert len(made["metadata"]["name"]) <= 63 - len(f"-{indexes - 1}")
+
+
+def test_a_notification_is_tried_by_one_pod_for_two_minutes_once_it_may_start(plain: Any) -> None:
+    spec = plain["notify"]["spec"]
+    pending = phase_spec(Cluster.of().run.spec, "notify").pending_deadline_seconds
+    assert (spec["backoffLimit"], pending, spec["activeDeadlineSeconds"]) == (0, 900, 900 + 120)
+    assert "completionMode" not in spec
+    assert container(plain["notify"])["resources"]["limits"] == {"cpu": "1", "memory": "1Gi"}
+
+
+EVERY_SECRET = {
+    "credentials": {"secretName": "for-run"},
+    "data": {"uri": "s3://bucket/", "credentials": {"rcloneConfigSecretName": "for-data"}},
+    "artifacts": {"uri": "s3://bucket/", "credentials": {"secretName": "for-artifacts"}},
+    "backups": [BACKUP | {"credentials": {"secretName": "for-vault"}}],
+    "report": {"git": {"url": "https://git.example/r", "secretName": "for-git"}},
+    "notify": [{"name": "others", "secretName": "for-others"}, OPS],
+}
+
+
+def test_a_notify_pod_carries_the_url_of_its_receiver_and_no_other_secret() -> None:
+    made = manifests(**EVERY_SECRET)["notify"]
+    assert env(made)["RETRAIN_NOTIFY_URL"] == secret("for-ops", "url")
+    assert json.dumps(made).count("secretKeyRef") == json.dumps(made).count("for-") == 1
+    assert env(made).keys() == {"OMP_NUM_THREADS", "RETRAIN_TASK", "RETRAIN_NOTIFY_URL"}
+    assert pod(made)["volumes"] == [{"name": "retrain-scratch", "emptyDir": {}}]
+
+
+def test_only_a_notify_pod_carries_a_receivers_url() -> None:
+    found = manifests(**EVERY_SECRET)
+    for mark in ('{"name": "for-ops"', '"secretName": "for-ops"', "RETRAIN_NOTIFY_URL"):
+        assert {phase for phase, made in found.items() if mark in json.dumps(made)} <= {"notify"}
+
+
+def test_each_receiver_is_told_by_a_job_of_its_own() -> None:
+    run = Cluster.of(notify=[OPS, {"name": "others", "secretName": "for-ops"}]).run
+    made = [notice(run, receiver) for receiver in ("ops", "others")]
+    assert len({one["metadata"]["name"] for one in made}) == 2
+    assert [one["metadata"]["annotations"]["retrain.crpbot.dev/key"] for one in made] == [TO_OPS, "others/3-Promoted"]
+    assert name_of(run, "notify", None, TO_OPS) == made[0]["metadata"]["name"]
+
+
+NOTIFY_CHANGES: list[tuple[str, dict[str, Any], bool]] = [
+    ("another Secret of the receiver", {"notify": [OPS | {"secretName": "other"}]}, True),
+    ("another receiver's Secret", {"notify": [OPS, {"name": "others", "secretName": "other"}]}, False),
+    ("another choice of what it is told", {"notify": [OPS | {"on": ["Failed"]}]}, False),
+    ("another store", {"artifacts": {"uri": "s3://other/"}}, False),
+    ("another proxy", {"pods": {"env": [{"name": "HTTPS_PROXY", "value": "http://proxy"}]}}, True),
+]
+
+
+@pytest.mark.parametrize(
+    ("changed", "again"), [case[1:] for case in NOTIFY_CHANGES], ids=[c[0] for c in NOTIFY_CHANGES]
+)
+def test_what_makes_a_failed_notification_worth_another_try(changed: dict[str, Any], again: bool) -> None:
+    before, after = Cluster.of(notify=[OPS]).run, Cluster.of(**({"notify": [OPS]} | changed)).run
+    assert (failed_key(before, "notify", TO_OPS) != failed_key(after, "notify", TO_OPS)) == again
+    assert (name_of(before, "notify", None, TO_OPS) != name_of(after, "notify", None, TO_OPS)) == again

@@ -19,6 +19,8 @@ OUTWARD = {
     "promotion": {"policy": "Automatic", "requireImprovement": True, "expiresAfter": "21d"},
     "backups": [{"name": "vault", "uri": "s3://vault/"}],
     "report": {"git": {"url": "https://git.example/reports.git"}},
+    "observation": {"every": "1d"},
+    "notify": [{"name": "ops", "secretName": "ops"}],
 }
 
 
@@ -79,6 +81,7 @@ def test_a_replay_measures_and_does_nothing_else() -> None:
     assert (run.spec.data.min_new_bars, run.spec.data.max_age, run.spec.data.wait_for) == (0, None, None)
     assert (run.spec.promotion.policy, run.spec.promotion.require_improvement) == ("Never", False)
     assert run.spec.backups == () and run.spec.report.git is None
+    assert run.spec.observation is None and run.spec.notify == ()
 
 
 def test_all_replays_and_the_template_are_one_recipe() -> None:
