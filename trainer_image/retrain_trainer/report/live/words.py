@@ -26,7 +26,7 @@ def right(life: Life) -> str:
     found = life.totals
     if found is None or found.accuracy is None:
         return "no bar could be judged yet"
-    return f"right in {share(found.accuracy)} of the {found.bars:,} bars since its test"
+    return f"right in {share(found.accuracy)} of the {found.bars:,} judged bars since its test"
 
 
 def promised(promise: Promise) -> str:
