@@ -8,10 +8,10 @@ cluster.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from retrain_api import reasons
 from retrain_api.formatting import counted, headline
@@ -32,12 +32,13 @@ from retrain_operator.decide.conditions import ConditionDraft, conditions
 from retrain_operator.decide.context import Context, Settings
 from retrain_operator.decide.job_reasons import held_up
 from retrain_operator.decide.phase_job import Waiting
-from retrain_operator.state.effects import Basis, Deletion, Event, Plan, RunPlan, Steps, deletions
+from retrain_operator.state.effects import Basis, Deletion, Plan, RunPlan, Steps, deletions
 from retrain_operator.state.view import RunView
 
 from . import checking, columns, delivering, evaluating, publishing, training
 from .answers import StaleAnswer, stale_answers, still_stale
 from .as_of import as_of_work, begins
+from .events import events
 from .publications import Publications, publications
 from .publishing import Published
 from .shortfall import why_broken, why_skipped
@@ -85,9 +86,9 @@ def plan(run: RetrainRun, view: RunView, now: datetime, settings: Settings) -> R
 def _planned(context: Context, draft: _Draft) -> RunPlan:
     draft = replace(draft, stale=still_stale(context.run) if draft.stale is None else draft.stale)
     status, steps = _status(context, draft), draft.steps
-    events = _events(context.run.status, status, draft)
+    found = events(context.run.status, status, draft.reason, draft.stale or ())
     basis = Basis(context.run.metadata.uid, context.run.metadata.resource_version)
-    return Plan(basis, steps.create, _once(steps.delete), status, events, steps.requeue_at)
+    return Plan(basis, steps.create, _once(steps.delete), status, found, steps.requeue_at)
 
 
 def _refused_image(context: Context, settings: Settings) -> _Draft:
@@ -351,45 +352,3 @@ def _brief(gate: GateStatus) -> GateStatus:
 
 def _once(deletions: tuple[Deletion, ...]) -> tuple[Deletion, ...]:
     return tuple({deletion.uid: deletion for deletion in reversed(deletions)}.values())[::-1]
-
-
-def _events(before: RetrainRunStatus, after: RetrainRunStatus, draft: _Draft) -> tuple[Event, ...]:
-    """One for the run's transition, for each symbol that has just failed, for copies that were not made, and for each answer
-    to another judgement.
-    """
-    known = {entry.symbol: entry.state for entry in before.symbols}
-    failures = tuple(
-        Event("Warning", entry.reason or reasons.SYMBOL_FAILED, f"{entry.symbol} failed: {entry.message}")
-        for entry in after.symbols
-        if entry.state == "Failed" and known.get(entry.symbol) != "Failed"
-    )
-    failures += _skips(known, after)
-    failures += _undelivered(before, after)
-    news = (one for one in draft.stale or () if not one.told_in(before))
-    failures += tuple(Event("Warning", reasons.JUDGEMENT_CHANGED, one.sentence) for one in news)
-    reason = draft.reason
-    # That a new run waits for its pods is not worth an event: those of its Jobs say so at the same time.
-    if before.state == after.state or (after.state == "Queued" and reason == reasons.POD_PENDING):
-        return failures
-    warns = after.state in ("Rejected", "Failed") or reason == reasons.PROMOTED_BY_OVERRIDE
-    kind: Literal["Normal", "Warning"] = "Warning" if warns else "Normal"
-    return (*failures, Event(kind, reason if after.state in FINAL_STATES else after.state, after.message))
-
-
-def _skips(known: Mapping[str, str], after: RetrainRunStatus) -> tuple[Event, ...]:
-    """One for each symbol that has just been skipped, in a run that goes on; where it does not, the run's names them."""
-    if after.state == "Skipped":
-        return ()
-    return tuple(
-        Event("Normal", entry.reason or reasons.SKIPPED, f"{entry.symbol} was skipped: {entry.message}")
-        for entry in after.symbols
-        if entry.state == "Skipped" and known.get(entry.symbol) != "Skipped"
-    )
-
-
-def _undelivered(before: RetrainRunStatus, after: RetrainRunStatus) -> tuple[Event, ...]:
-    """A warning about copies that were not made; where one was required, the run fails with the same message."""
-    news = after.backups is not None and after.backups != before.backups and after.state != "Failed"
-    if after.backups is None or not news or after.backups.ok or not after.backups.message:
-        return ()
-    return (Event("Warning", reasons.NOT_COPIED, after.backups.message),)

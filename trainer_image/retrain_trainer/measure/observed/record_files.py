@@ -55,6 +55,10 @@ class Record:
         """Where the judged blocks end, in nanoseconds UTC: the next one begins there."""
         return self.start_of(len(self.blocks))
 
+    def followed_by(self, new: Sequence[Block]) -> Record:
+        """The record with more blocks."""
+        return replace(self, blocks=(*self.blocks, *new))
+
     def start_of(self, index: int) -> int:
         """When a block begins, in nanoseconds UTC."""
         return self.anchor + index * self.block_nanoseconds
@@ -94,7 +98,7 @@ def append(store: Store, known: Record, new: Sequence[Block]) -> Record:
     if not new:
         return known
     store.write(key_of(known, new[0]), encode(replace(known, blocks=tuple(new))), if_absent=True)
-    return replace(known, blocks=(*known.blocks, *new))
+    return known.followed_by(new)
 
 
 def key_of(record: Record, first: Block) -> str:

@@ -26,7 +26,13 @@ NOTHING = Record("BTC-USD", MODEL, Question.parse("1m", 1, "Drop"), 60, nanoseco
 
 def block(number: int, bars: int = 60, right: int = 40) -> Block:
     return Block(
-        first=iso_time(NOTHING.start_of(number)), bars=bars, right=right, gaps=(0.5, -1.25), pnl=0.01, open_bars=1
+        first=iso_time(NOTHING.start_of(number)),
+        bars=bars,
+        right=right,
+        gaps=(0.5, -1.25),
+        pnl=0.01,
+        open_bars=1,
+        digest="0123456789",
     )
 
 
@@ -61,7 +67,15 @@ def test_the_format_is_this_one(store: FileStore) -> None:
         "ties": "Drop",
         "anchor": "2026-11-28T03:00:00Z",
         "blocks": [
-            {"first": "2026-11-28T03:00:00Z", "bars": 60, "right": 40, "gaps": [0.5, -1.25], "pnl": 0.01, "openBars": 1}
+            {
+                "first": "2026-11-28T03:00:00Z",
+                "bars": 60,
+                "right": 40,
+                "gaps": [0.5, -1.25],
+                "pnl": 0.01,
+                "openBars": 1,
+                "digest": "0123456789",
+            }
         ],
     }
 
