@@ -69,7 +69,7 @@ def test_nothing_that_a_name_or_a_reason_says_becomes_markup(facts: LiveFacts) -
     pointer = facts.pointer.model_copy(
         update={"approved_by": f"ada: {bad}", "run": facts.pointer.run.model_copy(update={"name": bad})}
     )
-    html = page(replace(facts, pointer=pointer, store=f"s3://b/`{bad}`/"))
+    html = page(replace(facts, pointer=pointer, store=f"s3://b/`{bad}`/", notes=(bad,)))
     assert "<script" not in html
 
 

@@ -108,6 +108,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "live": (
         ("what was judged of the model in service", "live BTC-USD -f retrain.yaml"),
         ("the same in a store, as a page", "live BTC-USD --artifacts s3://bucket/models/ -o live.html"),
+        ("with later bars, of a file like the run's", "live BTC-USD -f retrain.yaml --candles data/btc.parquet"),
     ),
     "gate": (
         ("the same gate again", "gate replay results.json"),

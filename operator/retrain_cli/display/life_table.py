@@ -28,6 +28,7 @@ def life_lines(facts: LiveFacts) -> Iterator[str]:
     yield from (f"  {name:<{column}}  {said}" for name, said in known)
     yield ""
     yield facts.sentence
+    yield from facts.notes
     if facts.life.days:
         yield ""
         yield from _table(facts.life)
@@ -76,6 +77,7 @@ def life_document(facts: LiveFacts) -> str:
         alarmedOn=life.alarmed,
         judgedUntil=life.until,
         judgedNow=facts.judged_now,
+        notes=list(facts.notes),
         **_totals(life),
         days=[_day(day) for day in life.days],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("symbol", metavar="SYMBOL", help="such as BTC-USD")
     add_artifacts_arguments(parser, required=True)
     parser.add_argument(
+        "--candles",
+        type=Path,
+        metavar="FILE",
+        help="judge the closed bars of this parquet file that come after the record, too, by the promoted model",
+    )
+    parser.add_argument(
         "--accuracy",
         metavar="SHARE",
         help="hold it to this, such as 0.68 (default: the bar of its run's gate; the majority of its test where that is not known)",
@@ -44,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     """Print it, and write the page that -o names.
 
     Raises ConfigurationError for a wrong option, NotFoundError("NothingPromoted"), DataError("RecordDamaged") and what
-    `require_symbol` and the store raise.
+    `require_symbol`, `with_candles` and the store raise.
     """
     bar = None if args.accuracy is None else accuracy_in(args.accuracy)
     if args.output is not None:
@@ -52,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
         require_new(args.output, args.force)
     store = open_artifacts_of(args, os.environ)
     facts = facts_of(store, require_symbol(store, args.symbol), datetime.now(UTC), bar)
+    if args.candles is not None:
+        facts = with_candles(facts, store, args.candles)
     if args.output is not None:
         from retrain_trainer.report.live.page import page
 
@@ -86,3 +95,14 @@ def facts_of(store: Any, symbol: str, now: datetime, bar: float | None) -> LiveF
     pointer = pointed.pointer
     life = read_life(store, symbol, pointer.model.uri, pointer.model.sha256, to_wire(pointer), bar)
     return LiveFacts(symbol, store.uri, pointer, life, now)
+
+
+def with_candles(facts: LiveFacts, store: Any, file: Path) -> LiveFacts:
+    """The same with the bars of a file behind the record. Raises NotFoundError and DataError for model or file, and what the store raises."""
+    from retrain_trainer.measure.observed.unrecorded import with_bars_of
+    from retrain_trainer.store.credentials import environ_for
+    from retrain_trainer.store.locate import locator
+
+    locate = locator(store, store.uri, environ_for("artifacts", os.environ))
+    found = with_bars_of(facts.life, facts.pointer, locate, file, int(facts.now.timestamp()) * 1_000_000_000)
+    return replace(facts, life=found.life, judged_now=found.blocks, notes=found.notes)

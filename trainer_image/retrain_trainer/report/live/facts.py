@@ -27,7 +27,7 @@ _MILLION = 1_000_000
 class LiveFacts:
     """A symbol's pointer in the store `store`, and the life of the model that it names, as of `now`.
 
-    Of the life's blocks the last `judged_now` were judged for this alone and are not in the store.
+    Of the life's blocks the last `judged_now` were judged for this alone and are not in the store; `notes` is what else is to be said.
     """
 
     symbol: str
@@ -36,6 +36,7 @@ class LiveFacts:
     life: Life
     now: datetime
     judged_now: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:

@@ -61,10 +61,11 @@ def _top(facts: LiveFacts) -> str:
         for name, said in (*facts.age(), *facts.held_to())
     )
     state = facts.life.state
+    notes = "".join(f"<p>{words(note)}</p>" for note in facts.notes)
     return (
         f'<header>\n<div class="heading"><h1>{escape(facts.symbol)}</h1>{badge(state)}</div>\n'
         f'<p class="quiet">{inline(plain(facts.promotion()))}</p>\n'
-        f'<section class="card verdict {VERDICTS.get(state, "unsure")}" aria-label="How it does"><p>{_said(facts.sentence)}</p></section>\n'
+        f'<section class="card verdict {VERDICTS.get(state, "unsure")}" aria-label="How it does"><p>{_said(facts.sentence)}</p>{notes}</section>\n'
         f'<dl class="strip">{known}</dl>\n</header>'
     )
 

@@ -15,8 +15,8 @@ def sentence(life: Life, symbol: str, store: str) -> str:
     assert found is not None
     if not life.record:
         return (
-            "Observing: no bar has been judged since its test. `spec.observation` in its run looks by itself, and `retrain observe NAME` "
-            "makes a look on this machine."
+            "Observing: no bar has been judged since its test. `spec.observation` in its run looks by itself, `retrain observe NAME` makes a "
+            "look on this machine, and `--candles FILE` judges the bars of a file now."
         )
     return f"{life.state}: {right(life)}{_AND[life.state](life)}{_then(life, symbol, store)}"
 
