@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("results.verify", "compute the figures and the verdict of a run again from its predictions"),
     "compare": ("results.compare", "compare the measured models of several runs"),
     "history": ("results.history", "show what was judged and promoted, for a run or a symbol"),
+    "live": ("results.live", "show how the model in service does: what it promised, and what it then did, day by day"),
     "gate": ("results.gate", "judge stored measurements again, by the same gate or another"),
     "backfill": ("backfill.backfill", "replay the past slots of a schedule, and score their models on what came"),
     "manifests": ("install.manifests", "print the CRDs and the manifests of the operator"),

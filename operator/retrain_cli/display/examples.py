@@ -105,6 +105,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ("the last judgements of a run", "history my-run"),
         ("all judgements of a symbol in a store", "history BTC-USD -f retrain.yaml"),
     ),
+    "live": (
+        ("what was judged of the model in service", "live BTC-USD -f retrain.yaml"),
+        ("the same in a store, as a page", "live BTC-USD --artifacts s3://bucket/models/ -o live.html"),
+        ("with later bars, of a file like the run's", "live BTC-USD -f retrain.yaml --candles data/btc.parquet"),
+    ),
     "gate": (
         ("the same gate again", "gate replay results.json"),
         ("another gate; no GPU and no data are needed", "gate replay results.json --set accuracy=0.7 --min-passed 2"),

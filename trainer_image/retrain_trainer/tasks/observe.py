@@ -170,7 +170,7 @@ def judge(look: Look, subject: Subject, model: ModelFile, closed: ClosedBars, re
     while len(record.blocks) < stop:
         bars = bars_of(closed, record, model.lookback)
         try:
-            for new in parts(closed, bars, asked, _rules(look.task, record), stop):
+            for new in parts(closed, bars, asked, Rules.going_on(record, look.task.evaluation), stop):
                 record = append(look.store, record, new)
         except Conflict:
             theirs = read_record(look.store, record.symbol, record.model)
@@ -179,13 +179,6 @@ def judge(look: Look, subject: Subject, model: ModelFile, closed: ClosedBars, re
             look.log(f"{record.symbol}: another look was faster; going on behind {theirs.blocks[-1].first}")
             record = theirs
     return record
-
-
-def _rules(task: ObserveTask, record: Record) -> Rules:
-    """As many bins as the blocks so far have: a record that was begun by a run with others goes on as it is."""
-    bins = next((len(block.gaps) for block in record.blocks if block.gaps), task.evaluation.calibration_bins)
-    traded = task.evaluation.backtest
-    return Rules(bins, traded.threshold, traded.fee_bps)
 
 
 def _sees(look: Look, subject: Subject) -> float | None:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrain_api.observation.record import Block
+from retrain_api.spec.evaluation import Evaluation
 from retrain_trainer.data.columns.timeline import iso_time
 from retrain_trainer.data.labels import Labels, label
 from retrain_trainer.measure.figures import backtest
@@ -44,6 +45,12 @@ class Rules:
     bins: int
     threshold: float
     fee_bps: float
+
+    @classmethod
+    def going_on(cls, record: Record, evaluation: Evaluation) -> Rules:
+        """As many bins as the blocks so far have: a record that was begun by a run with others goes on as it is."""
+        bins = next((len(block.gaps) for block in record.blocks if block.gaps), evaluation.calibration_bins)
+        return cls(bins, evaluation.backtest.threshold, evaluation.backtest.fee_bps)
 
 
 @dataclass(frozen=True)
