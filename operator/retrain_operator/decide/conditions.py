@@ -19,7 +19,8 @@ from retrain_api import reasons
 from retrain_api.formatting import counted, headline
 from retrain_api.model_times import apart
 from retrain_api.status.condition import Condition
-from retrain_api.status.condition_types import ANSWER_STALE, CHECKED, CONDITION_TYPES
+from retrain_api.status.condition_types import ANSWER_STALE, CHECKED, CONDITION_TYPES, NOTIFIED
+from retrain_api.status.notified import Notified
 from retrain_api.status.run import FINAL_STATES, NEVER, RetrainRunStatus
 from retrain_api.wire import timestamp
 
@@ -172,6 +173,19 @@ def _milestones(status: RetrainRunStatus) -> Iterable[ConditionDraft]:
             reasons.COPIED if status.backups.ok else reasons.NOT_COPIED,
             status.backups.message,
         )
+    yield from notified(status.notified or ())
+
+
+def notified(entries: Sequence[Notified]) -> Iterable[ConditionDraft]:
+    """Whether every receiver was told, of a run or a schedule; nothing where nobody is to be told."""
+    failed = [entry.failure for entry in entries if entry.failed_key]
+    waiting = [f"{entry.name} of {entry.word}" for entry in entries if entry.pending]
+    if failed:
+        yield ConditionDraft(NOTIFIED, "False", reasons.NOT_TOLD, " ".join(failed)[:1024])
+    elif waiting:
+        yield ConditionDraft(NOTIFIED, "Unknown", reasons.TELLING, f"To be told: {', '.join(waiting)}.")
+    elif entries:
+        yield ConditionDraft(NOTIFIED, "True", reasons.TOLD)
 
 
 def _age_of_the_learning(status: RetrainRunStatus) -> str:

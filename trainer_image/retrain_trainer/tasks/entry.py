@@ -30,13 +30,13 @@ from retrain_api.documents.encoding import (
     encode_message,
 )
 from retrain_api.documents.results import Result, TaskFailure
-from retrain_api.documents.tasks import EvaluateTask, PreflightTask, PublishTask, ScoreTask, TrainTask
+from retrain_api.documents.tasks import EvaluateTask, NotifyTask, PreflightTask, PublishTask, ScoreTask, TrainTask
 from retrain_api.errors import ConfigurationError, Interrupted, NamedEnd, SoftwareError, UnforeseenError
 from retrain_api.unforeseen import unforeseen, wants_tracebacks
 
 from .interruption import STOPPED, Stop, hold_back
 
-COMMANDS = ("preflight", "train", "evaluate", "publish", "deliver", "score")
+COMMANDS = ("preflight", "train", "evaluate", "publish", "deliver", "score", "notify")
 """Each is a module in this folder with a function `run`. It is loaded when needed, because only three of them need torch."""
 
 USAGE = f"""usage: python -m retrain_trainer {{{",".join(COMMANDS)}}}
@@ -184,6 +184,8 @@ def _operation(environ: Mapping[str, str]) -> str:
             return f"The backfill of {task.items[int(environ.get('JOB_COMPLETION_INDEX', '0'))].symbol}"
         if isinstance(task, PreflightTask):
             return "The preflight"
+        if isinstance(task, NotifyTask):
+            return f"Telling {task.receiver}"
     except (ConfigurationError, LookupError, ValueError):
         return "The task"
     return "Writing the report" if isinstance(task, PublishTask) else "Making the copies"

@@ -8,10 +8,10 @@ cluster.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from retrain_api import reasons
 from retrain_api.formatting import counted, headline
@@ -32,12 +32,13 @@ from retrain_operator.decide.conditions import ConditionDraft, conditions
 from retrain_operator.decide.context import Context, Settings
 from retrain_operator.decide.job_reasons import held_up
 from retrain_operator.decide.phase_job import Waiting
-from retrain_operator.state.effects import Basis, Deletion, Event, Plan, RunPlan, Steps, deletions
+from retrain_operator.state.effects import Basis, Deletion, Plan, RunPlan, Steps, deletions
 from retrain_operator.state.view import RunView
 
-from . import checking, columns, delivering, evaluating, publishing, training
+from . import checking, columns, delivering, evaluating, notifying, publishing, training
 from .answers import StaleAnswer, stale_answers, still_stale
 from .as_of import as_of_work, begins
+from .events import events
 from .publications import Publications, publications
 from .publishing import Published
 from .shortfall import why_broken, why_skipped
@@ -72,7 +73,9 @@ def plan(run: RetrainRun, view: RunView, now: datetime, settings: Settings) -> R
     as_of = as_of_work(run) or run.spec.data.as_of(now)
     context = Context(run, view, now, _image(run, settings), settings.evaluator_image, as_of)
     if not settings.allows(context.image):
-        return _planned(context, _refused_image(context, settings))
+        # Who is told of it is told by an image that is allowed.
+        judging = settings.evaluator_image or settings.default_image
+        return _planned(replace(context, evaluator_image=judging), _refused_image(context, settings))
     draft = _draft(context)
     if run.spec.suspend and draft.state not in FINAL_STATES:
         message = "Suspended; what is done is kept. Set spec.suspend to false to continue."
@@ -84,10 +87,11 @@ def plan(run: RetrainRun, view: RunView, now: datetime, settings: Settings) -> R
 
 def _planned(context: Context, draft: _Draft) -> RunPlan:
     draft = replace(draft, stale=still_stale(context.run) if draft.stale is None else draft.stale)
-    status, steps = _status(context, draft), draft.steps
-    events = _events(context.run.status, status, draft)
+    told = notifying.advance(context, _status(context, draft))
+    status, steps = _with_conditions(context, draft, told.status), draft.steps + told.steps
+    found = events(context.run.status, status, draft.reason, draft.stale or ())
     basis = Basis(context.run.metadata.uid, context.run.metadata.resource_version)
-    return Plan(basis, steps.create, _once(steps.delete), status, events, steps.requeue_at)
+    return Plan(basis, steps.create, _once(steps.delete), status, found, steps.requeue_at)
 
 
 def _refused_image(context: Context, settings: Settings) -> _Draft:
@@ -106,7 +110,7 @@ def _stopped(context: Context, state: State, reason: str, message: str, why: str
         else entry
         for entry in known
     )
-    live = [job for job in context.view.jobs if job.live]
+    live = [job for job in context.view.jobs if job.live and job.phase != "notify"]
     return _Draft(
         state, reason, message, idle, Steps(delete=deletions(live, reason)), Publications.of(context.run.status)
     )
@@ -139,7 +143,7 @@ def _draft(context: Context) -> _Draft:
 
 def _skipped(context: Context, checked: checking.Checked) -> _Draft:
     """Too few symbols have anything new to learn: nothing is trained, judged or reported, and nothing is wrong."""
-    jobs = tuple(job for job in context.view.jobs if job.live and job.phase != "preflight")
+    jobs = tuple(job for job in context.view.jobs if job.live and job.phase not in ("preflight", "notify"))
     why = "Not trained: of the other symbols, too few have new bars for minPassed."
     idle = {"state": "Stopped", "reason": reasons.SKIPPED, "message": why}
     symbols = tuple(
@@ -321,10 +325,14 @@ def _status(context: Context, draft: _Draft) -> RetrainRunStatus:
         }
     )
     epochs, delivers = context.run.spec.training.epochs, delivered is not None
-    status = status.model_copy(update=columns.columns(status, draft.reason, delivers, epochs))
+    return status.model_copy(update=columns.columns(status, draft.reason, delivers, epochs))
+
+
+def _with_conditions(context: Context, draft: _Draft, status: RetrainRunStatus) -> RetrainRunStatus:
     suspended = draft.state == "Suspended"
     # A CRD that is applied after a run has ended changes nothing of it.
-    ignored = None if final and before.state in FINAL_STATES else context.run.ignored
+    over = {draft.state, context.run.status.state} <= FINAL_STATES
+    ignored = None if over else context.run.ignored
     stale = _sentences(draft.stale)
     found = conditions(status, draft.reason, suspended, context.now, ignored, stale, draft.checked)
     return status.model_copy(update={"conditions": found})
@@ -351,45 +359,3 @@ def _brief(gate: GateStatus) -> GateStatus:
 
 def _once(deletions: tuple[Deletion, ...]) -> tuple[Deletion, ...]:
     return tuple({deletion.uid: deletion for deletion in reversed(deletions)}.values())[::-1]
-
-
-def _events(before: RetrainRunStatus, after: RetrainRunStatus, draft: _Draft) -> tuple[Event, ...]:
-    """One for the run's transition, for each symbol that has just failed, for copies that were not made, and for each answer
-    to another judgement.
-    """
-    known = {entry.symbol: entry.state for entry in before.symbols}
-    failures = tuple(
-        Event("Warning", entry.reason or reasons.SYMBOL_FAILED, f"{entry.symbol} failed: {entry.message}")
-        for entry in after.symbols
-        if entry.state == "Failed" and known.get(entry.symbol) != "Failed"
-    )
-    failures += _skips(known, after)
-    failures += _undelivered(before, after)
-    news = (one for one in draft.stale or () if not one.told_in(before))
-    failures += tuple(Event("Warning", reasons.JUDGEMENT_CHANGED, one.sentence) for one in news)
-    reason = draft.reason
-    # That a new run waits for its pods is not worth an event: those of its Jobs say so at the same time.
-    if before.state == after.state or (after.state == "Queued" and reason == reasons.POD_PENDING):
-        return failures
-    warns = after.state in ("Rejected", "Failed") or reason == reasons.PROMOTED_BY_OVERRIDE
-    kind: Literal["Normal", "Warning"] = "Warning" if warns else "Normal"
-    return (*failures, Event(kind, reason if after.state in FINAL_STATES else after.state, after.message))
-
-
-def _skips(known: Mapping[str, str], after: RetrainRunStatus) -> tuple[Event, ...]:
-    """One for each symbol that has just been skipped, in a run that goes on; where it does not, the run's names them."""
-    if after.state == "Skipped":
-        return ()
-    return tuple(
-        Event("Normal", entry.reason or reasons.SKIPPED, f"{entry.symbol} was skipped: {entry.message}")
-        for entry in after.symbols
-        if entry.state == "Skipped" and known.get(entry.symbol) != "Skipped"
-    )
-
-
-def _undelivered(before: RetrainRunStatus, after: RetrainRunStatus) -> tuple[Event, ...]:
-    """A warning about copies that were not made; where one was required, the run fails with the same message."""
-    news = after.backups is not None and after.backups != before.backups and after.state != "Failed"
-    if after.backups is None or not news or after.backups.ok or not after.backups.message:
-        return ()
-    return (Event("Warning", reasons.NOT_COPIED, after.backups.message),)
