@@ -24,7 +24,15 @@ from support.results import result_of as result_of
 
 from retrain_api.documents.encoding import encode_message
 from retrain_api.documents.results import Result, TaskFailure
-from retrain_api.documents.tasks import DeliverTask, EvaluateItem, PreflightTask, PublishTask, TrainTask
+from retrain_api.documents.tasks import (
+    DeliverTask,
+    EvaluateItem,
+    NotifyTask,
+    ObserveTask,
+    PreflightTask,
+    PublishTask,
+    TrainTask,
+)
 
 
 def succeeds(result: Result, **fate: Any) -> Fate:
@@ -51,6 +59,8 @@ class Fates:
     evaluate: Callable[[EvaluateItem], Fate | None] | None = None
     publish: Callable[[PublishTask], Fate | None] | None = None
     deliver: Callable[[DeliverTask], Fate | None] | None = None
+    observe: Callable[[ObserveTask], Fate | None] | None = None
+    notify: Callable[[NotifyTask], Fate | None] | None = None
     hold: Mapping[str, threading.Event] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
     """What pods were started for, in order: "train BTC-USD", "evaluate BTC-USD", "publish", "deliver"."""

@@ -11,6 +11,9 @@ from retrain_api.documents.results import (
     Delivered,
     DeliverResult,
     EvaluateResult,
+    Looked,
+    NotifyResult,
+    ObserveResult,
     PreflightResult,
     Promoted,
     PublishResult,
@@ -18,11 +21,21 @@ from retrain_api.documents.results import (
     TaskFailure,
     TrainResult,
 )
-from retrain_api.documents.tasks import DeliverTask, EvaluateItem, EvaluateTask, PreflightTask, PublishTask, TrainTask
+from retrain_api.documents.tasks import (
+    DeliverTask,
+    EvaluateItem,
+    EvaluateTask,
+    NotifyTask,
+    ObserveItem,
+    ObserveTask,
+    PreflightTask,
+    PublishTask,
+    TrainTask,
+)
 from retrain_api.measurement import RULES, Baselines, Measurement, Metrics
 from retrain_api.names import file_name
 
-Task = PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask
+Task = PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask | ObserveTask | NotifyTask
 INTERRUPTED = encode_message(TaskFailure(reason="Interrupted", message="Stopped on request."))
 """What a task says that stops because it was asked to."""
 TIMES = {
@@ -45,6 +58,8 @@ def parts_of(task: Task) -> list[Any]:
     """What each pod of the task's Job works on."""
     if isinstance(task, PreflightTask):
         return [task] * task.indexes
+    if isinstance(task, ObserveTask):
+        return [task.model_copy(update={"items": task.items_of(index)}) for index in range(task.indexes)]
     return list(task.items) if isinstance(task, EvaluateTask) else [task]
 
 
@@ -61,6 +76,10 @@ def result_of(part: Any) -> Result:
             return published(part)
         case DeliverTask():
             return delivered(part)
+        case ObserveTask():
+            return observed(part)
+        case NotifyTask():
+            return NotifyResult(key=part.key, scheme="json")
     raise AssertionError(f"no such task: {part}")
 
 
@@ -126,3 +145,35 @@ def published(task: PublishTask, reports: str = REPORTS) -> PublishResult:
 def delivered(task: DeliverTask) -> DeliverResult:
     """Every copy went well."""
     return DeliverResult(targets=tuple(Delivered(name=backup.name, ok=True) for backup in task.backups))
+
+
+def observed(task: ObserveTask, **numbers: Any) -> ObserveResult:
+    """A look at all symbols of an index; numbers as in `looked`."""
+    symbols = tuple(looked(task, item, **numbers) for item in task.items)
+    return ObserveResult(observe_key=task.observe_key, symbols=symbols)
+
+
+def looked(task: ObserveTask, item: ObserveItem, **numbers: Any) -> Looked:
+    """The model that the run promoted, which holds by default."""
+    holds: dict[str, Any] = {
+        "symbol": item.symbol,
+        "model": item.model,
+        "run": task.run.uid,
+        "newest": task.as_of,
+        "blocks": 100,
+        "bars": 600,
+        "right": 420,
+        "accuracy": 0.7,
+        "calibration_error": 0.04,
+        "pnl": 0.05,
+        "promised": 0.71,
+        "wealth": -1.0,
+        "peak": 0.2,
+        "promise": -0.5,
+        "days_to_see": 2.0,
+    }
+    return Looked(**(holds | numbers))
+
+
+DECAYED = {"right": 280, "accuracy": 0.4667, "wealth": 20.0, "peak": 20.0, "promise": 30.0}
+"""Numbers of a model that is far below the gate's bar."""

@@ -8,16 +8,17 @@ cluster.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from retrain_api import reasons
 from retrain_api.formatting import counted, headline
 from retrain_api.gate.caveats import caveats
 from retrain_api.gate.older_rules import older_note
 from retrain_api.run import RetrainRun
+from retrain_api.status.observation import ObservationStatus
 from retrain_api.status.run import (
     FINAL_STATES,
     GateStatus,
@@ -32,12 +33,13 @@ from retrain_operator.decide.conditions import ConditionDraft, conditions
 from retrain_operator.decide.context import Context, Settings
 from retrain_operator.decide.job_reasons import held_up
 from retrain_operator.decide.phase_job import Waiting
-from retrain_operator.state.effects import Basis, Deletion, Event, Plan, RunPlan, Steps, deletions
+from retrain_operator.state.effects import Basis, Deletion, Plan, RunPlan, Steps, deletions
 from retrain_operator.state.view import RunView
 
-from . import checking, columns, delivering, evaluating, publishing, training
+from . import checking, columns, delivering, evaluating, observing, publishing, training
 from .answers import StaleAnswer, stale_answers, still_stale
 from .as_of import as_of_work, begins
+from .events import events
 from .publications import Publications, publications
 from .publishing import Published
 from .shortfall import why_broken, why_skipped
@@ -84,10 +86,12 @@ def plan(run: RetrainRun, view: RunView, now: datetime, settings: Settings) -> R
 
 def _planned(context: Context, draft: _Draft) -> RunPlan:
     draft = replace(draft, stale=still_stale(context.run) if draft.stale is None else draft.stale)
-    status, steps = _status(context, draft), draft.steps
-    events = _events(context.run.status, status, draft)
+    refused = draft.message if draft.reason == reasons.IMAGE_NOT_ALLOWED else None
+    observed = observing.advance(context, draft.past.promotion, refused)
+    status, steps = _status(context, draft, observed.status), draft.steps + observed.steps
+    found = events(context.run.status, status, draft.reason, draft.stale or ()) + observed.events
     basis = Basis(context.run.metadata.uid, context.run.metadata.resource_version)
-    return Plan(basis, steps.create, _once(steps.delete), status, events, steps.requeue_at)
+    return Plan(basis, steps.create, _once(steps.delete), status, found, steps.requeue_at)
 
 
 def _refused_image(context: Context, settings: Settings) -> _Draft:
@@ -139,7 +143,7 @@ def _draft(context: Context) -> _Draft:
 
 def _skipped(context: Context, checked: checking.Checked) -> _Draft:
     """Too few symbols have anything new to learn: nothing is trained, judged or reported, and nothing is wrong."""
-    jobs = tuple(job for job in context.view.jobs if job.live and job.phase != "preflight")
+    jobs = tuple(job for job in context.view.jobs if job.live and job.phase not in ("preflight", "observe", "notify"))
     why = "Not trained: of the other symbols, too few have new bars for minPassed."
     idle = {"state": "Stopped", "reason": reasons.SKIPPED, "message": why}
     symbols = tuple(
@@ -298,7 +302,7 @@ def _rejection(verdict: str) -> str:
     )
 
 
-def _status(context: Context, draft: _Draft) -> RetrainRunStatus:
+def _status(context: Context, draft: _Draft, observation: ObservationStatus | None) -> RetrainRunStatus:
     before, now = context.run.status, timestamp(context.now)
     delivered, final = draft.delivered, draft.state in FINAL_STATES
     status = before.model_copy(
@@ -318,6 +322,7 @@ def _status(context: Context, draft: _Draft) -> RetrainRunStatus:
             "report": _set(draft, draft.past.report, before.report),
             "history": draft.past.history,
             "backups": delivered.backups if delivered else before.backups,
+            "observation": observation,
         }
     )
     epochs, delivers = context.run.spec.training.epochs, delivered is not None
@@ -351,45 +356,3 @@ def _brief(gate: GateStatus) -> GateStatus:
 
 def _once(deletions: tuple[Deletion, ...]) -> tuple[Deletion, ...]:
     return tuple({deletion.uid: deletion for deletion in reversed(deletions)}.values())[::-1]
-
-
-def _events(before: RetrainRunStatus, after: RetrainRunStatus, draft: _Draft) -> tuple[Event, ...]:
-    """One for the run's transition, for each symbol that has just failed, for copies that were not made, and for each answer
-    to another judgement.
-    """
-    known = {entry.symbol: entry.state for entry in before.symbols}
-    failures = tuple(
-        Event("Warning", entry.reason or reasons.SYMBOL_FAILED, f"{entry.symbol} failed: {entry.message}")
-        for entry in after.symbols
-        if entry.state == "Failed" and known.get(entry.symbol) != "Failed"
-    )
-    failures += _skips(known, after)
-    failures += _undelivered(before, after)
-    news = (one for one in draft.stale or () if not one.told_in(before))
-    failures += tuple(Event("Warning", reasons.JUDGEMENT_CHANGED, one.sentence) for one in news)
-    reason = draft.reason
-    # That a new run waits for its pods is not worth an event: those of its Jobs say so at the same time.
-    if before.state == after.state or (after.state == "Queued" and reason == reasons.POD_PENDING):
-        return failures
-    warns = after.state in ("Rejected", "Failed") or reason == reasons.PROMOTED_BY_OVERRIDE
-    kind: Literal["Normal", "Warning"] = "Warning" if warns else "Normal"
-    return (*failures, Event(kind, reason if after.state in FINAL_STATES else after.state, after.message))
-
-
-def _skips(known: Mapping[str, str], after: RetrainRunStatus) -> tuple[Event, ...]:
-    """One for each symbol that has just been skipped, in a run that goes on; where it does not, the run's names them."""
-    if after.state == "Skipped":
-        return ()
-    return tuple(
-        Event("Normal", entry.reason or reasons.SKIPPED, f"{entry.symbol} was skipped: {entry.message}")
-        for entry in after.symbols
-        if entry.state == "Skipped" and known.get(entry.symbol) != "Skipped"
-    )
-
-
-def _undelivered(before: RetrainRunStatus, after: RetrainRunStatus) -> tuple[Event, ...]:
-    """A warning about copies that were not made; where one was required, the run fails with the same message."""
-    news = after.backups is not None and after.backups != before.backups and after.state != "Failed"
-    if after.backups is None or not news or after.backups.ok or not after.backups.message:
-        return ()
-    return (Event("Warning", reasons.NOT_COPIED, after.backups.message),)
