@@ -37,7 +37,14 @@ def run(args: argparse.Namespace) -> int:
 def row(run: RunHandle) -> dict[str, Any]:
     """What is told of a run; `ended` is a time (RFC 3339)."""
     status = run.status
-    cells = (status.state, status.trained, status.gate_summary, status.promoted, status.observed, status.completion_time)
+    cells = (
+        status.state,
+        status.trained,
+        status.gate_summary,
+        status.promoted,
+        status.observed,
+        status.completion_time,
+    )
     return dict(zip(map(str.lower, COLUMNS), (run.namespace, run.name, *cells), strict=True))
 
 
