@@ -374,7 +374,6 @@ def test_the_observation_tells_what_a_person_may_have_to_act_upon(
     cluster.to_the_end()
     if before is not None:
         cluster.run = cluster.run.model_copy(update={"status": after_a_look(cluster, before)})
-        cluster.settle()
     run = cluster.run
     telling = advance(_context(cluster), after_a_look(cluster, after))
     assert [one.pending for one in telling.status.notified or () if one.pending] == keys
