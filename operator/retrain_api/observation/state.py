@@ -31,12 +31,16 @@ class Evidence:
 
 
 def nulls_of(gate: Gate, measurement: Measurement) -> Nulls | None:
+    """What a model must keep to by its gate; see `nulls_at`."""
+    return nulls_at(next((one.bound for one in gate.criteria if one.metric == "accuracy"), None), measurement)
+
+
+def nulls_at(bar: float | None, measurement: Measurement) -> Nulls | None:
     """What a model must keep to: the gate's bar of accuracy, and where it has none the majority of the test; None without either.
 
     What it promised is the lower end of the 95 % interval of its accuracy.
     """
-    bars = [criterion.bound for criterion in gate.criteria if criterion.metric == "accuracy"]
-    bar = bars[0] if bars else measurement.baselines.majority
+    bar = measurement.baselines.majority if bar is None else bar
     return None if bar is None else Nulls(bar, measurement.near_bound("accuracy", 95))
 
 

@@ -63,7 +63,7 @@ OPS = {"name": "ops", "secretName": "slack"}
 
 def seen_conditions() -> tuple[Condition, ...]:
     """Of a run that is rejected, one that works, one that is suspended, one with a newer CRD's field, one with backups, one with a
-    preflight, one whose approval is of another judgement, one whose data was rewritten, and one that is observed and one that tells somebody.
+    preflight, one whose approval is of another judgement, one whose data was rewritten, one that is observed, and one that tells somebody.
     """
     cluster = Cluster.of(backups=[{"name": "vault", "uri": "s3://vault/models/"}], notify=[OPS])
     found = cluster.settle().status.conditions + cluster.to_the_end().status.conditions

@@ -91,8 +91,7 @@ def _planned(context: Context, draft: _Draft) -> RunPlan:
     refused = draft.message if draft.reason == reasons.IMAGE_NOT_ALLOWED else None
     observed = observing.advance(context, draft.past.promotion, refused)
     told = notifying.advance(context, _status(context, draft, observed.status))
-    status = _with_conditions(context, draft, told.status)
-    steps = draft.steps + observed.steps + told.steps
+    status, steps = _with_conditions(context, draft, told.status), draft.steps + observed.steps + told.steps
     found = events(context.run.status, status, draft.reason, draft.stale or ()) + observed.events
     basis = Basis(context.run.metadata.uid, context.run.metadata.resource_version)
     return Plan(basis, steps.create, _once(steps.delete), status, found, steps.requeue_at)
