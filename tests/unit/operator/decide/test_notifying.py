@@ -82,7 +82,7 @@ def test_each_receiver_is_told_of_the_end_one_after_the_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("on", "keys"),
+    ("when", "keys"),
     [
         (None, ["1-AwaitingApproval", "2-Promoted"]),
         (["Promoted"], ["2-Promoted"]),
@@ -90,8 +90,8 @@ def test_each_receiver_is_told_of_the_end_one_after_the_other() -> None:
         (["Failed", "Decaying"], []),
     ],
 )
-def test_a_receiver_is_told_of_what_it_asked_for(on: list[str] | None, keys: list[str]) -> None:
-    receiver = OPS | ({"on": on} if on else {})
+def test_a_receiver_is_told_of_what_it_asked_for(when: list[str] | None, keys: list[str]) -> None:
+    receiver = OPS | ({"when": when} if when else {})
     cluster = Cluster.of(notify=[receiver], promotion={"policy": "Manual"})
     cluster.to_the_end()
     approve(cluster)
