@@ -153,6 +153,11 @@ def model_file(symbol: str, interval: str, sha256: str) -> str:
     return f"lstm_{file_symbol(symbol)}_{interval}_{sha256[:8]}.pt"
 
 
+def validation_file(sha256: str) -> str:
+    """In the folder of its train key: what a model answered on its validation bars."""
+    return f"validation-{sha256[:12]}.npy"
+
+
 def card_file(model: str) -> str:
     """The model card beside a model file."""
     return re.sub(r"\.pt$", ".json", model)

@@ -10,27 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.browser import browser, chromium, tab
+from support.browser import CUT, STICKS_OUT, browser, chromium, tab
 from support.later_scores import scores
 
 from retrain_trainer.report.backfill.facts import BackfillFacts, Judged
 from retrain_trainer.report.backfill.page import page
-
-STICKS_OUT = """
-[...document.querySelectorAll("body *")]
-  .filter(e => (e.closest(".table") === null || e.matches(".table")) && !e.closest("svg"))
-  .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
-  .map(e => e.outerHTML.slice(0, 80))
-"""
-CUT = """
-[...document.querySelectorAll("svg.plot")].flatMap(plot => {
-  const frame = plot.getBoundingClientRect();
-  return [...plot.querySelectorAll("text")].filter(text => {
-    const box = text.getBoundingClientRect();
-    return box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 1 || box.bottom > frame.bottom + 1;
-  }).map(text => text.textContent);
-})
-"""
 
 
 def facts(promoted: list[bool], skill: list[float], **more: Any) -> BackfillFacts:

@@ -36,6 +36,25 @@ _FLAGS = (
 )
 
 
+STICKS_OUT = """
+[...document.querySelectorAll("body *")]
+  .filter(e => (e.closest(".table") === null || e.matches(".table")) && !e.closest("svg"))
+  .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+  .map(e => e.outerHTML.slice(0, 80))
+"""
+"""Of a page: what is wider than the window, but for tables that scroll by themselves and what is in a plot."""
+CUT = """
+[...document.querySelectorAll("svg.plot")].flatMap(plot => {
+  const frame = plot.getBoundingClientRect();
+  return [...plot.querySelectorAll("text")].filter(text => {
+    const box = text.getBoundingClientRect();
+    return box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 1 || box.bottom > frame.bottom + 1;
+  }).map(text => text.textContent);
+})
+"""
+"""Of a page: text of its plots that their frames cut."""
+
+
 def chromium() -> str | None:
     """The program, or None where there is none."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -156,7 +156,19 @@ def _shortened(result: Result, room: int) -> Result:
             return result.model_copy(update={"targets": targets})
         case PublishResult():
             return _shortened_publication(result, room)
+        case ObserveResult():
+            return _shortened_look(result, room)
     return result
+
+
+def _shortened_look(result: ObserveResult, room: int) -> ObserveResult:
+    """Sixteen digits name a model as well as all of them; they are cut last."""
+    digits = 64 if room > 0 else 16
+    symbols = [
+        one.model_copy(update={"problem": _cut(one.problem, room), "model": one.model[:digits]})
+        for one in result.symbols
+    ]
+    return result.model_copy(update={"symbols": tuple(symbols)})
 
 
 def _shortened_publication(result: PublishResult, room: int) -> PublishResult:

@@ -144,7 +144,7 @@ class Looked(Terse):
     peak: float = 0.0
     promise: float | None = None
     late: int = 0
-    """Judged blocks that would be judged otherwise now."""
+    """Judged blocks of which the file has other bars now, late or restated. They stay as they were judged."""
     days_to_see: Measured = None
 
 

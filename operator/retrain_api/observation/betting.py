@@ -102,7 +102,12 @@ def alarm_line(symbols: int) -> float:
 
 def has_alarmed(wealth: Wealth, symbols: int) -> bool:
     """Whether it has ever reached the alarm's line."""
-    return wealth.log_peak >= math.log(alarm_line(symbols))
+    return is_rich(wealth.log_peak, symbols)
+
+
+def is_rich(log: float, symbols: int) -> bool:
+    """Whether the wealth of this logarithm reaches the alarm's line."""
+    return log >= math.log(alarm_line(symbols))
 
 
 def days_to_see(

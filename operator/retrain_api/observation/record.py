@@ -7,7 +7,7 @@ the blocks since: the same additions are made in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -28,6 +28,10 @@ class Block(Lenient):
     """For each bin of the calibration error, the sum of probability less outcome."""
     pnl: float = 0.0
     """Change of the account in the block, of the trades that it entered."""
+    open_bars: int = 0
+    """Of the next block, the bars until the last of these trades is over: no other is entered before."""
+    digest: str = ""
+    """Of times and closes that it was judged by."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +103,9 @@ def not_judged_yet(record: Sequence[Block], found: Iterable[Block]) -> list[Bloc
     return [block for block in found if block.first > last]
 
 
-def restated(record: Iterable[Block], found: Iterable[Block]) -> int:
-    """How many judged blocks would be judged otherwise now, because their bars came late or have changed."""
-    judged = {block.first: (block.bars, block.right) for block in record}
-    return sum(block.first in judged and judged[block.first] != (block.bars, block.right) for block in found)
+def restated(record: Iterable[Block], digests: Mapping[str, str]) -> int:
+    """How many judged blocks have other bars now, because some came late or have changed; `digests` by a block's `first`."""
+    return sum(bool(block.digest) and digests.get(block.first, block.digest) != block.digest for block in record)
 
 
 def _after(wealth: Wealth, block: Block, bar: float, blocks: Blocks) -> Wealth:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from retrain_api.measurement import Measurement
 from retrain_api.spec.gate import Gate
 
-from .betting import Wealth, alarm_line, has_alarmed
+from .betting import is_rich
 from .record import Nulls, Totals
 
 State: TypeAlias = Literal["Observing", "Holding", "BelowPromise", "Decaying"]
@@ -18,32 +17,47 @@ State: TypeAlias = Literal["Observing", "Holding", "BelowPromise", "Decaying"]
 MIN_BARS = 100
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """What the word is made of: judged bars, and logarithms of two wealths.
+
+    `peak` is the highest that the bet against the bar has ever been, `promise` what the bet against the promise is now; None where
+    nothing was promised.
+    """
+
+    bars: int
+    peak: float
+    promise: float | None
+
+
 def nulls_of(gate: Gate, measurement: Measurement) -> Nulls | None:
+    """What a model must keep to by its gate; see `nulls_at`."""
+    return nulls_at(next((one.bound for one in gate.criteria if one.metric == "accuracy"), None), measurement)
+
+
+def nulls_at(bar: float | None, measurement: Measurement) -> Nulls | None:
     """What a model must keep to: the gate's bar of accuracy, and where it has none the majority of the test; None without either.
 
     What it promised is the lower end of the 95 % interval of its accuracy.
     """
-    bars = [criterion.bound for criterion in gate.criteria if criterion.metric == "accuracy"]
-    bar = bars[0] if bars else measurement.baselines.majority
+    bar = measurement.baselines.majority if bar is None else bar
     return None if bar is None else Nulls(bar, measurement.near_bound("accuracy", 95))
 
 
 def state_of(totals: Totals, symbols: int, min_bars: int = MIN_BARS) -> State:
-    """The state of one of the `symbols` that a run has promoted.
+    """The state of one of the `symbols` that a run has promoted, from its record."""
+    promise = None if totals.promise is None else totals.promise.log
+    return state_by(Evidence(totals.bars, totals.bar.log_peak, promise), symbols, min_bars)
 
-    Decaying is latched: the alarm asks whether the wealth has ever reached its line. The warning goes away when the wealth does.
+
+def state_by(evidence: Evidence, symbols: int, min_bars: int) -> State:
+    """The same from what a look reports of the record.
+
+    Decaying is latched: it asks whether the wealth has ever reached the alarm's line. The warning goes away when the wealth does.
     """
-    if totals.bars < min_bars:
+    if evidence.bars < min_bars:
         return "Observing"
-    if has_alarmed(totals.bar, symbols):
+    if is_rich(evidence.peak, symbols):
         return "Decaying"
-    return "BelowPromise" if _is_rich(totals.promise, symbols) else "Holding"
-
-
-def states(totals: Mapping[str, Totals], min_bars: int = MIN_BARS) -> dict[str, State]:
-    """The state of each symbol that a run has promoted."""
-    return {symbol: state_of(one, len(totals), min_bars) for symbol, one in totals.items()}
-
-
-def _is_rich(wealth: Wealth | None, symbols: int) -> bool:
-    return wealth is not None and wealth.log >= math.log(alarm_line(symbols))
+    warns = evidence.promise is not None and is_rich(evidence.promise, symbols)
+    return "BelowPromise" if warns else "Holding"

@@ -27,7 +27,7 @@ UNOBSERVED = bad(
     "The last look at the promoted models failed, so nobody knows how they do. The next look tries again.",
     "Mend what the message names; `retrain retry` looks at once.",
 )
-SUPERSEDED_MODEL = neutral("NewerModel", "A newer run was promoted, and its model is observed from there.")
+NEWER_MODEL = neutral("NewerModel", "A newer run was promoted, and its model is observed from there.")
 RECORD_DAMAGED = bad(
     "RecordDamaged",
     "A file of judged blocks is not what this product wrote.",

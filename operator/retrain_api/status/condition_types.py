@@ -123,7 +123,7 @@ CONDITION_TYPES: tuple[ConditionType, ...] = (
             reasons.NOT_MEASURABLE,
             reasons.UNOBSERVED,
             reasons.SUSPENDED,
-            reasons.SUPERSEDED_MODEL,
+            reasons.NEWER_MODEL,
         ),
     ),
     ConditionType(

@@ -46,14 +46,27 @@ class ObservationStatus(Lenient):
     )
     since: str | None = Field(None, description="When it became that.")
     message: str = Field("", description="What that means, and what to do, in a sentence.")
+    models: str | None = Field(
+        None, description="Digest of the promoted models that this is about; of others it begins anew."
+    )
+    bar: float | None = Field(
+        None,
+        description="Accuracy that they were held to at the last look that could judge all of them; absent where that is the majority of "
+        "each test.",
+    )
+    began: str | None = Field(None, description="When they were promoted: `observation.for` counts from here.")
     key: str | None = Field(None, description="The look that was read last.")
-    last_time: str | None = Field(None, description="When the models were last looked at.")
+    last_time: str | None = Field(
+        None, description="The last look, read or failed: it judged the bars that had closed by then."
+    )
     next_time: str | None = Field(None, description="When they are looked at next; absent where that is over.")
     sees: str | None = Field(
         None,
         description="How long until a fall of ten points below the bar would show, such as 3d; absent where unknown.",
     )
-    failed_key: str | None = Field(None, description="The look that failed, with which pod fields and retry token.")
+    failed_key: str | None = Field(
+        None, description="The last look where it failed, for a symbol at least: with which pod fields and retry token."
+    )
     symbols: tuple[ObservedSymbol, ...] = Field(
         (), description="Each promoted symbol.", json_schema_extra={"x-kubernetes-list-type": "atomic"}
     )

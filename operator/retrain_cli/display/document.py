@@ -26,6 +26,7 @@ DocumentKind: TypeAlias = Literal[
     "Comparison",
     "Findings",
     "Backfill",
+    "Life",
 ]
 
 

@@ -42,6 +42,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ("one section with its fields", "explain spec.model"),
         ("one field", "explain spec.training.epochs"),
     ),
+    "observe": (
+        ("judge the bars that closed since the promotion", "observe my-run"),
+        ("stay, and do so each day; after Ctrl-C the same goes on", "observe my-run --every 1d"),
+    ),
     "ls": (
         ("the runs of this machine", "ls"),
         ("those of a namespace of a cluster", "ls --context kind-retrain -n retrain-demo"),
@@ -104,6 +108,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "history": (
         ("the last judgements of a run", "history my-run"),
         ("all judgements of a symbol in a store", "history BTC-USD -f retrain.yaml"),
+    ),
+    "live": (
+        ("what was judged of the model in service", "live BTC-USD -f retrain.yaml"),
+        ("the same in a store, as a page", "live BTC-USD --artifacts s3://bucket/models/ -o live.html"),
+        ("with later bars, of a file like the run's", "live BTC-USD -f retrain.yaml --candles data/btc.parquet"),
     ),
     "gate": (
         ("the same gate again", "gate replay results.json"),

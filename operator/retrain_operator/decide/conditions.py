@@ -18,9 +18,11 @@ from pydantic import ValidationError
 from retrain_api import reasons
 from retrain_api.formatting import counted, headline
 from retrain_api.model_times import apart
+from retrain_api.reasons.reason import Reason
 from retrain_api.status.condition import Condition
-from retrain_api.status.condition_types import ANSWER_STALE, CHECKED, CONDITION_TYPES, NOTIFIED
+from retrain_api.status.condition_types import ANSWER_STALE, CHECKED, CONDITION_TYPES, HOLDING, NOTIFIED
 from retrain_api.status.notified import Notified
+from retrain_api.status.observation import ObservationStatus, ObservedState
 from retrain_api.status.run import FINAL_STATES, NEVER, RetrainRunStatus
 from retrain_api.wire import timestamp
 
@@ -39,6 +41,20 @@ _PROMOTIONS = {
     "Declined": reasons.DECLINED,
     "Promoted": reasons.PROMOTED,
 }
+
+OBSERVED: dict[ObservedState, Reason] = {
+    "Observing": reasons.OBSERVING,
+    "Holding": reasons.HOLDING,
+    "Held": reasons.HELD,
+    "BelowPromise": reasons.BELOW_PROMISE,
+    "Decaying": reasons.DECAYING,
+    "NoNewBars": reasons.NO_NEW_BARS,
+    "NotMeasurable": reasons.NOT_MEASURABLE,
+    "Unobserved": reasons.UNOBSERVED,
+    "Suspended": reasons.SUSPENDED,
+    "Superseded": reasons.NEWER_MODEL,
+}
+"""The reason for each state of an observation."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +189,16 @@ def _milestones(status: RetrainRunStatus) -> Iterable[ConditionDraft]:
             reasons.COPIED if status.backups.ok else reasons.NOT_COPIED,
             status.backups.message,
         )
+    if status.observation is not None:
+        yield _holding(status.observation)
     yield from notified(status.notified or ())
+
+
+def _holding(observation: ObservationStatus) -> ConditionDraft:
+    known: dict[str, Flag] = {"Holding": "True", "Held": "True", "Decaying": "False"}
+    return ConditionDraft(
+        HOLDING, known.get(observation.state, "Unknown"), OBSERVED[observation.state], observation.message
+    )
 
 
 def notified(entries: Sequence[Notified]) -> Iterable[ConditionDraft]:

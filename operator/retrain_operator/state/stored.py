@@ -21,6 +21,7 @@ from retrain_api.run import parse_stored
 from retrain_api.spec.run import RetrainRunSpec
 from retrain_api.status.run import NEVER, RetrainRunStatus
 
+from .promoted import Promoted, promoted
 from .schedule_view import ChildRun
 from .snapshot import controller_of, read_time
 
@@ -77,6 +78,8 @@ class RunSnapshot(_Stored):
     """Symbols and models that decay."""
     observed: bool = False
     """Whether its models are looked at again."""
+    promoted: Promoted | None = None
+    """Its promoted models, where they are observed."""
 
     def concerns(self, before: RunSnapshot | None) -> bool:
         """Whether its schedule has to know that it became this; `before` is None where it is new."""
@@ -123,6 +126,7 @@ def run_snapshot(body: Mapping[str, Any]) -> RunSnapshot:
         verdict=(status.get("gate") or {}).get("digest"),
         decaying=_decaying(status.get("observation") or {}),
         observed="nextTime" in (status.get("observation") or {}),
+        promoted=promoted(status),
     )
 
 

@@ -18,6 +18,8 @@ from retrain_api import errors, reasons
 from retrain_api.errors import DataError
 from retrain_api.reasons import ALL, nodes, waits
 from retrain_api.reasons.reason import Polarity, Reason
+from retrain_api.spec.notify import ScheduleTold, Told
+from retrain_api.status.observation import ObservedState
 from retrain_api.status.run import PromotionStatus, State
 from retrain_api.status.schedule import ProofState, ScheduleState
 from retrain_api.status.symbol import SymbolState
@@ -34,11 +36,15 @@ STATES = {
     *get_args(PromotionStatus.model_fields["state"].annotation),
     *get_args(ScheduleState),
     *get_args(ProofState),
+    *get_args(ObservedState),
+    *get_args(Told),
+    *get_args(ScheduleTold),
 }
 """Words that are a state as well: a literal of theirs is a reason only where one is expected."""
 OTHER_MEANINGS = {
     ("controller.py", "Superseded"): "a kind of error that is counted",
     ("metrics.py", "Superseded"): "the same kind, begun at zero",
+    ("promoted_metrics.py", "Told"): "how a notification ended",
     ("criteria.py", "Distance"): "a heading",
     ("evidence.py", "Model"): "a heading",
     ("account.py", "Drawdown"): "a heading",

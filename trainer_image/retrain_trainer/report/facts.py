@@ -11,6 +11,7 @@ from typing import Any
 
 from retrain_api.documents.tasks import PublishItem, PublishTask
 from retrain_api.gate.judgement import Judgement
+from retrain_trainer.measure.observed.life import Life
 from retrain_trainer.measure.predictions.trades import Traded
 from retrain_trainer.model.pointer import Previous, Promotion
 
@@ -23,7 +24,7 @@ class Facts:
     """Everything that the report says; `promotion` is None until the promotion has been carried out.
 
     `evaluations` holds the evaluation.json of each symbol, `cards` its model card, `before` the model that was promoted until
-    now, and `trades` what was traded, where its predictions were kept.
+    now, `lives` what that one has done since its test, or why nobody can say, and `trades` what was traded, where its predictions were kept.
     """
 
     task: PublishTask
@@ -31,6 +32,7 @@ class Facts:
     written_at: str
     evaluations: Mapping[str, Document] = field(default_factory=dict)
     before: Mapping[str, Previous | None] = field(default_factory=dict)
+    lives: Mapping[str, Life | str] = field(default_factory=dict)
     cards: Mapping[str, Document] = field(default_factory=dict)
     trades: Mapping[str, Traded] = field(default_factory=dict)
     promotion: Promotion | None = None

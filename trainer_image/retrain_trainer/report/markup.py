@@ -16,7 +16,8 @@ _MARK = re.compile(
 )
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?(?: ?UTC|Z)?)?")
 VERDICTS = {"Pass": "good", "Fail": "bad", "Error": "bad", "Suspect": "unsure", "Inconclusive": "unsure"}
-"""CSS class of the badge of each verdict."""
+VERDICTS |= {"Holding": "good", "Held": "good", "Decaying": "bad", "BelowPromise": "unsure"}
+"""CSS class of the badge of each verdict, and of each state of a model in service."""
 _SIGNS = {"good": "\N{HEAVY CHECK MARK}", "bad": "\N{HEAVY BALLOT X}", "unsure": "?"}
 
 

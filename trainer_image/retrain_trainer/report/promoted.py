@@ -15,6 +15,7 @@ from retrain_api.measurement import CHAMPION_DIGITS, Champion
 from retrain_api.names import file_name, promoted_pointer
 
 from .facts import Facts
+from .lived import lived
 from .text import Block, Table, code, count, grouped, plain, share, shown, signed_points, table, when
 
 _PENDING = (
@@ -76,14 +77,11 @@ def _why_not(facts: Facts, item: PublishItem, refused: Mapping[str, str]) -> str
 
 
 def predecessor(facts: Facts) -> list[Block]:
-    """The model in service until now beside the new one, and both on the same bars; nothing where none was in service.
-
-    What is known of the predecessor's life since its promotion belongs here too.
-    """
+    """The model in service until now: what it has done since its test, and how the new one compares; nothing where none was in service."""
     rows = [row for item in facts.task.items for row in _old_and_new_rows(facts, item)]
     head = ["Model", "Which", "File", "Accuracy", "Calibration error", "PnL", "Test bars up to"]
     said = grouped((item.symbol, sentence) for item in facts.measured for sentence in comparisons(facts, item))
-    return [said, table(head, rows)]
+    return [*lived(facts), said, table(head, rows)]
 
 
 def _old_and_new_rows(facts: Facts, item: PublishItem) -> list[list[str]]:

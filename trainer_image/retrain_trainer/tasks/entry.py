@@ -30,14 +30,22 @@ from retrain_api.documents.encoding import (
     encode_message,
 )
 from retrain_api.documents.results import Result, TaskFailure
-from retrain_api.documents.tasks import EvaluateTask, NotifyTask, PreflightTask, PublishTask, ScoreTask, TrainTask
+from retrain_api.documents.tasks import (
+    EvaluateTask,
+    NotifyTask,
+    ObserveTask,
+    PreflightTask,
+    PublishTask,
+    ScoreTask,
+    TrainTask,
+)
 from retrain_api.errors import ConfigurationError, Interrupted, NamedEnd, SoftwareError, UnforeseenError
 from retrain_api.unforeseen import unforeseen, wants_tracebacks
 
 from .interruption import STOPPED, Stop, hold_back
 
-COMMANDS = ("preflight", "train", "evaluate", "publish", "deliver", "score", "notify")
-"""Each is a module in this folder with a function `run`. It is loaded when needed, because only three of them need torch."""
+COMMANDS = ("preflight", "train", "evaluate", "publish", "deliver", "observe", "score", "notify")
+"""Each is a module in this folder with a function `run`. It is loaded when needed, because only four of them need torch."""
 
 USAGE = f"""usage: python -m retrain_trainer {{{",".join(COMMANDS)}}}
 
@@ -184,6 +192,8 @@ def _operation(environ: Mapping[str, str]) -> str:
             return f"The backfill of {task.items[int(environ.get('JOB_COMPLETION_INDEX', '0'))].symbol}"
         if isinstance(task, PreflightTask):
             return "The preflight"
+        if isinstance(task, ObserveTask):
+            return "The look at the promoted models"
         if isinstance(task, NotifyTask):
             return f"Telling {task.receiver}"
     except (ConfigurationError, LookupError, ValueError):

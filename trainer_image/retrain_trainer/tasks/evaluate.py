@@ -38,7 +38,7 @@ from retrain_trainer.measure.assess import Predictions, assess, measurement, win
 from retrain_trainer.measure.champion import Comparison, baseline, promoted_today
 from retrain_trainer.measure.document import evaluation_document, figures
 from retrain_trainer.measure.figures.metrics import base_rate_loss
-from retrain_trainer.measure.figures.score import calibration_of, finite_logits, probabilities
+from retrain_trainer.measure.figures.score import calibration_of, finite_logits
 from retrain_trainer.measure.judged_blocks import rule_of
 from retrain_trainer.measure.predictions.prediction_file import encode
 from retrain_trainer.measure.tries.counting import luck_among, luck_document, record_of
@@ -51,6 +51,7 @@ from retrain_trainer.store.base import Store
 from retrain_trainer.store.credentials import environ_for
 from retrain_trainer.store.locate import Locate, open_artifacts, read_if_there
 from retrain_trainer.store.open import open_store, split_uri
+from retrain_trainer.train import validation_logits
 
 from .kept_rows import kept
 
@@ -198,7 +199,10 @@ def validation_figures(context: EvaluateContext, model: ModelFile, predictions: 
     if not ends.size:
         return None
     evaluation = context.task.evaluation
-    found = probabilities(model, predictions.scaled, ends, evaluation.calibration, context.device)
+    answers = validation_logits.kept(context.store, training_folder(context), context.item.model.sha256, len(ends))
+    if answers is None:
+        answers = finite_logits(model, predictions.scaled, ends, context.device)
+    found = probability(calibration_of(model, evaluation.calibration), answers)
     train = window_ends(times, interval, model.lookback, dataset.split.train, labels)
     nothing = base_rate_loss(labels[train], labels[ends], model.positive_weight) if train.size else None
     return figures(found, labels[ends], evaluation) | {"baseRateLoss": significant(nothing)}
@@ -240,12 +244,17 @@ def fetch_data(context: EvaluateContext, path: Path, pin: StoredPin | None = Non
         )
 
 
+def training_folder(context: EvaluateContext) -> str:
+    """Where the training left what it knew beside its model."""
+    run = context.task.run
+    return run_folder(run.namespace, run.name, run.uid, context.item.train_key)
+
+
 def pin_of_training(context: EvaluateContext) -> StoredPin | None:
     """What the training pinned; None where nothing readable says it, or of another file than the item's."""
-    task, item = context.task, context.item
-    folder = run_folder(task.run.namespace, task.run.name, task.run.uid, item.train_key)
+    item = context.item
     try:
-        pin = read_pin(context.store, folder + PIN_FILE)
+        pin = read_pin(context.store, training_folder(context) + PIN_FILE)
     except DataError:
         return None
     return pin if pin is not None and pin.sha256.startswith(item.data.sha256) else None

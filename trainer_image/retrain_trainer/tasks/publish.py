@@ -34,6 +34,7 @@ from retrain_trainer.store.base import Conflict, Store
 from retrain_trainer.store.locate import Locate, Located, open_artifacts, read_if_there
 
 from . import traded
+from .lives import read_lives
 
 Log = Callable[[str], None]
 Page = Callable[[Facts], str]
@@ -77,12 +78,14 @@ def publish(task: PublishTask, store: Store, locate: Locate, now: datetime, log:
 def gather(task: PublishTask, store: Store, locate: Locate, now: datetime, log: Log) -> Facts:
     """Everything that the report needs to know, except the promotion."""
     evaluations = {item.symbol: read_evaluation(item.evaluation, locate) for item in task.items if item.evaluation}
+    before = {item.symbol: promoted_before(store, item) for item in task.items}
     return Facts(
         task=task,
         judgement=Judgement.model_validate(task.judgement),
         written_at=now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         evaluations=evaluations,
-        before={item.symbol: promoted_before(store, item) for item in task.items},
+        before=before,
+        lives=read_lives(store, before, log),
         cards={item.symbol: read_card(item.model, locate) for item in task.items if item.model},
         trades=traded.read_traded(task.items, evaluations, locate, log),
     )

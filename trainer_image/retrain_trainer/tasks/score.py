@@ -23,20 +23,18 @@ from retrain_api import reasons
 from retrain_api.documents.references import FileRef
 from retrain_api.documents.results import ScoreResult
 from retrain_api.documents.tasks import ScoreItem, ScoreSlot, ScoreTask
-from retrain_api.errors import ConfigurationError, DataError
+from retrain_api.errors import ConfigurationError
 from retrain_api.model_times import times_in
 from retrain_api.names import backfill_folder
 from retrain_api.time import nanoseconds_of
 from retrain_trainer.data.dataset import file_sha256
-from retrain_trainer.data.features.selection import BUILT_IN_NAMES, rows_of
 from retrain_trainer.data.files.candles import Candles, read_feature_file
+from retrain_trainer.data.files.parquet import open_parquet
 from retrain_trainer.data.labels import label
-from retrain_trainer.data.windows import window_ends
-from retrain_trainer.measure.champion import read_model
-from retrain_trainer.measure.figures.score import probabilities
+from retrain_trainer.measure.asking import Rows, answers, exact_model, rows_with_features
 from retrain_trainer.measure.later.scores import ANSWERS, Floats, Integers, Promise, Scores, Slot, encode, placed
 from retrain_trainer.model.device import choose_device
-from retrain_trainer.model.file import ModelFile, load_model
+from retrain_trainer.model.file import ModelFile
 from retrain_trainer.store.base import Store
 from retrain_trainer.store.credentials import environ_for
 from retrain_trainer.store.locate import Locate, open_artifacts, read_if_there
@@ -60,7 +58,7 @@ class Scoring:
     path: Path
     data: str
     models: dict[str, ModelFile] = field(default_factory=dict)
-    rows: dict[tuple[str, ...], tuple[Candles, Any]] = field(default_factory=dict)
+    rows: dict[tuple[str, ...], Rows] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
@@ -231,39 +229,18 @@ def _kept(store: Store, key: str, bars: int) -> Floats | None:
 def _model(scoring: Scoring, reference: FileRef) -> ModelFile:
     """The model with exactly these bytes. Raises NotFoundError and DataError."""
     if reference.sha256 not in scoring.models:
-        data = read_model(scoring.locate, reference.uri)
-        if sha256(data).hexdigest() != reference.sha256:
-            raise DataError(
-                reasons.MODEL_CHANGED, f"{reference.uri} has other bytes than were trained; restore that file."
-            )
-        scoring.models[reference.sha256] = load_model(data)
+        scoring.models[reference.sha256] = exact_model(scoring.locate, reference, "trained")
     return scoring.models[reference.sha256]
 
 
 def _predicted(scoring: Scoring, model: ModelFile, times: Integers) -> Floats:
-    candles, values = _rows(scoring, model)
-    interval = scoring.task.question.interval
-    all_times = candles.timestamps
-    start = max(int(np.searchsorted(all_times, times[0])) - (model.lookback - 1), 0)
-    stop = int(np.searchsorted(all_times, times[-1], "right"))
-    ends = window_ends(all_times[start:stop], interval, model.lookback, slice(0, stop - start))
-    found = np.full(times.size, np.nan)
-    rows = np.searchsorted(times, all_times[start:stop][ends])
-    usable = (rows < times.size) & (times[np.minimum(rows, times.size - 1)] == all_times[start:stop][ends])
-    if usable.any():
-        scaled = model.scaling.apply(values[start:stop])
-        method = scoring.task.evaluation.calibration
-        found[rows[usable]] = probabilities(model, scaled, ends[usable], method, scoring.device)
-    return found
+    return answers(model, _rows(scoring, model), times, scoring.task.evaluation.calibration, scoring.device)
 
 
-def _rows(scoring: Scoring, model: ModelFile) -> tuple[Candles, Any]:
+def _rows(scoring: Scoring, model: ModelFile) -> Rows:
     """The file's bars with the model's features, read once for models of the same features."""
     names = (*model.features, "", *model.computed_features)
     if names not in scoring.rows:
-        interval = scoring.task.question.interval
-        own = [name for name in model.features if name not in model.computed_features]
         now = max(time.time_ns(), scoring.end)
-        file = read_feature_file(scoring.path, interval, own, BUILT_IN_NAMES, now=now, until=scoring.end)
-        scoring.rows[names] = rows_of(file, interval, model.features)
+        scoring.rows[names] = rows_with_features(open_parquet(scoring.path), model, now, scoring.end)
     return scoring.rows[names]

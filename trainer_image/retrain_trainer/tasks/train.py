@@ -53,7 +53,7 @@ from retrain_trainer.model.network import Architecture
 from retrain_trainer.store.base import Store
 from retrain_trainer.store.credentials import environ_for
 from retrain_trainer.store.locate import open_artifacts, read_if_there
-from retrain_trainer.train import checkpoint
+from retrain_trainer.train import checkpoint, validation_logits
 from retrain_trainer.train.card import model_card
 from retrain_trainer.train.learner import Learner, new_learner
 from retrain_trainer.train.loop import Hooks, State, Stopped, fit
@@ -255,13 +255,15 @@ def hooks(context: TrainContext, save: Callable[[State], None]) -> Hooks:
 def finish(
     context: TrainContext, prepared: PreparedData, pin: StoredPin, trained: Trained, leaks: Leaks
 ) -> TrainResult:
-    """Write model file, card and result, in this order, and then remove the checkpoints.
+    """Write model file, its answers on validation, card and result, in this order, and then remove the checkpoints.
 
     The result is written last, because a training with a result counts as finished.
     """
     task, state = context.task, trained.state
-    model = finished_model(task, prepared, trained)
+    answers = best_answers(prepared, trained)
+    model = finished_model(task, prepared, trained, answers)
     reference = write_model(context.store, model)
+    validation_logits.keep(context.store, context.folder, reference.sha256, answers)
     best = state.epochs[state.patience.best_epoch - 1]
     result = TrainResult(
         symbol=task.symbol,
@@ -298,19 +300,26 @@ def feature_set(dataset: Dataset) -> FeatureSet:
     return FeatureSet(count=len(dataset.names), own=len(dataset.own), digest=digest_of(described))
 
 
-def finished_model(task: TrainTask, prepared: PreparedData, trained: Trained) -> ModelFile:
-    """The best weights, calibrated on validation, with everything that inference needs.
+def best_answers(prepared: PreparedData, trained: Trained) -> NDArray[np.float64]:
+    """Logits [k] of the best weights on the validation windows; the network has these weights from then on."""
+    network = trained.learner.network
+    network.load_state_dict(trained.learner.best)
+    return logits(network, trained.data.features, prepared.validation, trained.data.lookback)
+
+
+def finished_model(
+    task: TrainTask, prepared: PreparedData, trained: Trained, answers: NDArray[np.float64]
+) -> ModelFile:
+    """The best weights, calibrated by their `answers` on validation, with everything that inference needs.
 
     Platt scaling is always fitted: an evaluation without calibration ignores it and needs no other file.
     """
     network, dataset = trained.learner.network, prepared.dataset
-    network.load_state_dict(trained.learner.best)
-    found = logits(network, trained.data.features, prepared.validation, trained.data.lookback)
     labels = dataset.labels.values[prepared.validation]
-    calibration = fit_calibration(found, labels, prepared.positive_weight, "Platt")
+    calibration = fit_calibration(answers, labels, prepared.positive_weight, "Platt")
     figures = {
         "trainAccuracy": train_accuracy(prepared, trained, calibration),
-        "validationAccuracy": accuracy(calibration, found, labels),
+        "validationAccuracy": accuracy(calibration, answers, labels),
     }
     return ModelFile(
         network=network,

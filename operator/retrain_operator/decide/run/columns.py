@@ -14,6 +14,8 @@ from retrain_api.status.run import PromotionStatus, RetrainRunStatus
 from retrain_api.status.symbol import SymbolStatus
 from retrain_operator.decide.job_reasons import STARTING, held_up
 
+from .observed_words import column
+
 _FEW = 4
 """Up to so many symbols in training have their epochs in the column, each with its own."""
 _AT_WORK = (reasons.CHECKING, reasons.QUEUED, reasons.POD_PENDING, reasons.EVALUATING, reasons.PUBLISHING)
@@ -35,6 +37,7 @@ def columns(status: RetrainRunStatus, reason: str, delivers: bool, epochs: int) 
         "trained_until": oldest(entry.result.trained_until for entry in status.symbols if entry.result),
         "gate_summary": f"{gate.passed}/{gate.total} {gate.verdict}" if gate else "",
         "promoted": ",".join(model.symbol for model in promotion.models),
+        "observed": column(status.observation),
     }
 
 

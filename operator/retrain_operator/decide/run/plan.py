@@ -18,6 +18,7 @@ from retrain_api.formatting import counted, headline
 from retrain_api.gate.caveats import caveats
 from retrain_api.gate.older_rules import older_note
 from retrain_api.run import RetrainRun
+from retrain_api.status.observation import ObservationStatus
 from retrain_api.status.run import (
     FINAL_STATES,
     GateStatus,
@@ -35,7 +36,7 @@ from retrain_operator.decide.phase_job import Waiting
 from retrain_operator.state.effects import Basis, Deletion, Plan, RunPlan, Steps, deletions
 from retrain_operator.state.view import RunView
 
-from . import checking, columns, delivering, evaluating, notifying, publishing, training
+from . import checking, columns, delivering, evaluating, notifying, observing, publishing, training
 from .answers import StaleAnswer, stale_answers, still_stale
 from .as_of import as_of_work, begins
 from .events import events
@@ -87,9 +88,11 @@ def plan(run: RetrainRun, view: RunView, now: datetime, settings: Settings) -> R
 
 def _planned(context: Context, draft: _Draft) -> RunPlan:
     draft = replace(draft, stale=still_stale(context.run) if draft.stale is None else draft.stale)
-    told = notifying.advance(context, _status(context, draft))
-    status, steps = _with_conditions(context, draft, told.status), draft.steps + told.steps
-    found = events(context.run.status, status, draft.reason, draft.stale or ())
+    refused = draft.message if draft.reason == reasons.IMAGE_NOT_ALLOWED else None
+    observed = observing.advance(context, draft.past.promotion, refused)
+    told = notifying.advance(context, _status(context, draft, observed.status))
+    status, steps = _with_conditions(context, draft, told.status), draft.steps + observed.steps + told.steps
+    found = events(context.run.status, status, draft.reason, draft.stale or ()) + observed.events
     basis = Basis(context.run.metadata.uid, context.run.metadata.resource_version)
     return Plan(basis, steps.create, _once(steps.delete), status, found, steps.requeue_at)
 
@@ -143,7 +146,7 @@ def _draft(context: Context) -> _Draft:
 
 def _skipped(context: Context, checked: checking.Checked) -> _Draft:
     """Too few symbols have anything new to learn: nothing is trained, judged or reported, and nothing is wrong."""
-    jobs = tuple(job for job in context.view.jobs if job.live and job.phase not in ("preflight", "notify"))
+    jobs = tuple(job for job in context.view.jobs if job.live and job.phase not in ("preflight", "observe", "notify"))
     why = "Not trained: of the other symbols, too few have new bars for minPassed."
     idle = {"state": "Stopped", "reason": reasons.SKIPPED, "message": why}
     symbols = tuple(
@@ -302,7 +305,7 @@ def _rejection(verdict: str) -> str:
     )
 
 
-def _status(context: Context, draft: _Draft) -> RetrainRunStatus:
+def _status(context: Context, draft: _Draft, observation: ObservationStatus | None) -> RetrainRunStatus:
     before, now = context.run.status, timestamp(context.now)
     delivered, final = draft.delivered, draft.state in FINAL_STATES
     status = before.model_copy(
@@ -322,6 +325,7 @@ def _status(context: Context, draft: _Draft) -> RetrainRunStatus:
             "report": _set(draft, draft.past.report, before.report),
             "history": draft.past.history,
             "backups": delivered.backups if delivered else before.backups,
+            "observation": observation,
         }
     )
     epochs, delivers = context.run.spec.training.epochs, delivered is not None

@@ -49,11 +49,11 @@ def test_later_blocks_never_change_what_was_judged_before(record: list[Block], m
 
 
 def test_what_was_restated_is_counted_and_not_judged_anew() -> None:
-    record = [block(0), block(1), block(2)]
-    found = [block(0), block(1, right=55), block(2, bars=61), block(3)]
-    assert restated(record, found) == 2
-    assert not_judged_yet(record, found) == [block(3)]
-    assert restated([], found) == 0
+    record = [block(number, digest=digest) for number, digest in enumerate(("aa", "bb", "cc", ""))]
+    now = {one.first: digest for one, digest in zip(record, ("aa", "00", "00", "00"), strict=True)}
+    assert restated(record, now) == 2, "what has no digest can't be compared"
+    assert restated(record, {}) == 0, "nor can what the file does not hold any more"
+    assert not_judged_yet(record, [block(1, right=55), block(5)]) == [block(5)]
 
 
 def test_the_numbers_are_those_of_all_blocks_together() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from retrain_api.measurement import Baselines, Measurement
 from retrain_api.observation.blocks import Blocks
 from retrain_api.observation.record import Block, Nulls, Totals, total
-from retrain_api.observation.state import nulls_of, state_of, states
+from retrain_api.observation.state import Evidence, nulls_of, state_by, state_of
 from retrain_api.spec.gate import Gate
 
 BLOCKS = Blocks(60, 0.05, 0.06)
@@ -57,14 +57,11 @@ def test_with_more_symbols_it_takes_more_to_alarm() -> None:
 lives = st.lists(st.tuples(st.integers(1, 30), st.integers(25, 55)), max_size=3)
 
 
-@given(several=st.dictionaries(st.sampled_from(["BTC-USD", "ETH-USD", "SOL-USD"]), lives), order=st.randoms())
-def test_the_order_of_the_symbols_makes_no_difference(
-    several: dict[str, list[tuple[int, int]]], order: random.Random
-) -> None:
-    totals = {symbol: life(*stages) for symbol, stages in several.items()}
-    names = list(totals)
-    order.shuffle(names)
-    assert states({name: totals[name] for name in names}) == states(totals)
+@given(stages=lives, symbols=st.integers(1, 64), promised=st.sampled_from([None, 0.75]))
+def test_a_look_reports_enough_of_a_record(stages: list[tuple[int, int]], symbols: int, promised: float | None) -> None:
+    totals = life(*stages, nulls=Nulls(0.68, promised))
+    reported = Evidence(totals.bars, totals.bar.log_peak, totals.promise.log if totals.promise else None)
+    assert state_by(reported, symbols, 100) == state_of(totals, symbols)
 
 
 ACCURACY = {"metric": "accuracy", "atLeast": 0.6}

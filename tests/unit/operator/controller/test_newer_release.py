@@ -18,15 +18,15 @@ RUN = "/apis/retrain.crpbot.dev/v1alpha1/namespaces/team/retrainruns/improved-ls
 VAULT = {"name": "vault", "uri": "s3://vault/models/"}
 NEWER: dict[str, dict[str, Any]] = {
     "a field of a section": {"training": {"warmupEpochs": 0}},
-    "a section": {"observation": {"every": "1d"}},
+    "a section": {"hedging": {"every": "1d"}},
     "a field of a list's entry": {"backups": [VAULT | {"encrypt": False}]},
-    "a list": {"notify": []},
+    "a list": {"mirrors": []},
 }
 PATHS = {
     "a field of a section": "spec.training.warmupEpochs",
-    "a section": "spec.observation",
+    "a section": "spec.hedging",
     "a field of a list's entry": "spec.backups[0].encrypt",
-    "a list": "spec.notify",
+    "a list": "spec.mirrors",
 }
 
 
@@ -93,11 +93,11 @@ def test_what_was_ignored_when_a_run_ended_stays_said() -> None:
     """The operator of the newer release knows the field, and changes nothing of what is finished."""
     api = FakeCluster()
     older = Replica(api)
-    api.put(run_document(observation={"every": "1d"}))
+    api.put(run_document(hedging={"every": "1d"}))
     older.live(Node(api), api.collect)
     assert "FieldsIgnored" in conditions(api)
     body = copy.deepcopy(stored(api))
-    del body["spec"]["observation"]
+    del body["spec"]["hedging"]
     api.store(RUN, body)
     stands(api, Replica(api))
 
@@ -131,9 +131,9 @@ def test_a_symbol_in_a_state_of_a_newer_release_keeps_its_model() -> None:
 
 def test_what_a_newer_release_wrote_into_the_status_of_a_finished_run_stays() -> None:
     api, replica = finished()
-    holding = {"type": "Holding", "status": "True", "reason": "Held", "lastTransitionTime": "2026-01-05T12:00:00Z"}
+    hedged = {"type": "Hedged", "status": "True", "reason": "Covered", "lastTransitionTime": "2026-01-05T12:00:00Z"}
     known = stored(api)["status"]["conditions"]
-    rewrite(api, status={"observation": {"state": "Holding"}, "conditions": [*known, holding]})
+    rewrite(api, status={"hedging": {"state": "Hedged"}, "conditions": [*known, hedged]})
     symbols = copy.deepcopy(stored(api)["status"]["symbols"])
     symbols[0]["shelvedKey"] = "k"
     rewrite(api, status={"symbols": symbols})

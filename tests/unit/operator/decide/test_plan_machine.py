@@ -63,6 +63,9 @@ EDITS: list[dict[str, Any]] = [
     {"jobTTLSecondsAfterFinished": 60},
     {"suspend": True},
     {"suspend": False},
+    {"observation": {"every": "1d", "for": "3d"}},
+    {"observation": {"every": "1h"}},
+    {"observation": None},
 ]
 
 

@@ -205,7 +205,7 @@ def test_a_long_error_fits_the_message(job: Job) -> None:
 @pytest.mark.parametrize(
     ("arguments", "task", "reason", "words"),
     [
-        (("dance",), None, "BadCommand", "must be one of preflight, train, evaluate, publish, deliver, score"),
+        (("dance",), None, "BadCommand", "must be one of preflight, train, evaluate, publish, deliver, observe, score"),
         (("train", "now"), None, "BadCommand", "train now"),
         (("evaluate",), None, "BadTask", "holds a train task"),
         (("train",), "", "NoTask", "RETRAIN_TASK is not set"),
@@ -230,7 +230,7 @@ def test_no_command_is_64(job: Job) -> None:
 @pytest.mark.parametrize("argument", ["-h", "--help"])
 def test_help_succeeds(job: Job, argument: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert job.run(argument) == 0
-    assert "preflight,train,evaluate,publish,deliver,score" in capsys.readouterr().out
+    assert "preflight,train,evaluate,publish,deliver,observe,score" in capsys.readouterr().out
 
 
 def test_a_result_that_can_not_be_written_is_an_error(job: Job, capsys: pytest.CaptureFixture[str]) -> None:

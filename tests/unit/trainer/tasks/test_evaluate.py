@@ -24,6 +24,7 @@ from retrain_api.documents.results import EvaluateResult
 from retrain_api.documents.tasks import EvaluateItem, EvaluateTask
 from retrain_api.errors import ConfigurationError, CredentialsError, DataError, NoDeviceError, NotFoundError
 from retrain_api.model_times import times_in
+from retrain_api.names import run_folder, validation_file
 from retrain_api.observation.blocks import rule_in
 from retrain_api.spec.data import Label, Split
 from retrain_api.spec.evaluation import Evaluation
@@ -42,6 +43,7 @@ from retrain_trainer.model.pointer import Pointer, TestPeriod
 from retrain_trainer.store.base import Store
 from retrain_trainer.store.open import open_store
 from retrain_trainer.tasks import evaluate as evaluate_task
+from retrain_trainer.train import validation_logits
 
 LOOKBACK, HORIZON, ROWS = 5, 1, 3_000
 FEATURES = ("hint", "noise")
@@ -560,6 +562,24 @@ def test_validation_is_measured_beside_the_test(stage: Stage) -> None:
     assert validation.keys() - {"baseRateLoss"} <= test.keys()
     assert validation["baseRateLoss"] == pytest.approx(np.log(2), abs=0.01), "half of the bars are up"
     assert validation["accuracy"] == pytest.approx(0.8, abs=0.05) and 200 < validation["bars"] < test["bars"]
+
+
+def test_what_the_training_answered_on_validation_is_not_computed_again(stage: Stage) -> None:
+    """A logit of 0 is no direction: an accuracy that no prediction of this model has shows whose answers were used."""
+    model, folder = stage.put(stage.model()), run_folder(RUN.namespace, RUN.name, RUN.uid, KEYS["train_key"])
+    bars = stage.document(run(stage.task(model)))["validation"]["bars"]
+    for evaluate_key, answers, used in (
+        ("other", np.zeros(bars), True),
+        ("too-few", np.zeros(bars - 1), False),
+        ("not-finite", np.full(bars, np.nan), False),
+    ):
+        validation_logits.keep(stage.store, folder, model.sha256, answers)
+        item = stage.task(model).items[0].model_copy(update={"evaluate_key": evaluate_key})
+        found = stage.document(run(stage.task(model, items=(item,))))["validation"]
+        assert (found["accuracy"] < 0.7) is used, evaluate_key
+    stage.store.write(folder + validation_file(model.sha256), b"damaged")
+    item = stage.task(model).items[0].model_copy(update={"evaluate_key": "damaged"})
+    assert stage.document(run(stage.task(model, items=(item,))))["validation"]["accuracy"] > 0.7
 
 
 def test_the_file_round_trips_as_the_tests_assume(stage: Stage) -> None:

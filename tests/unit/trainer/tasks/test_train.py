@@ -22,6 +22,7 @@ from retrain_api.documents.results import TrainResult
 from retrain_api.documents.tasks import TrainTask
 from retrain_api.errors import ConfigurationError, DataError, Interrupted, NoDeviceError, NotFoundError
 from retrain_api.model_times import times_in
+from retrain_api.names import validation_file
 from retrain_api.spec.training import EarlyStopping, Model
 from retrain_trainer.data.dataset import Dataset
 from retrain_trainer.data.windows import fit_scaling, window_ends
@@ -65,7 +66,8 @@ def weights(model: ModelFile) -> dict[str, Any]:
 def test_model_card_and_result_are_all_that_is_left(setup: TrainingSetup) -> None:
     result = run(setup)
     name = f"lstm_BTC_USD_1m_{result.model.sha256[:8]}"
-    kept = [f"{setup.folder}data.json", f"{setup.folder}result.json"]
+    answers = setup.folder + validation_file(result.model.sha256)
+    kept = [f"{setup.folder}data.json", f"{setup.folder}result.json", answers]
     assert setup.files() == [f"{name}.json", f"{name}.pt", *setup.pins(), *kept]
     assert sha256(setup.model_bytes(result)).hexdigest() == result.model.sha256
     assert result.data.sha256 == sha256(setup.file.read_bytes()).hexdigest()

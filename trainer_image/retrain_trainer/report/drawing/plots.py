@@ -51,7 +51,7 @@ def training(epochs: Sequence[Row], best: int | None) -> Figure:
     losses.set_ylabel("Loss")
     _line(accuracy, numbers, _column(epochs, "validation_accuracy"), ORANGE, marker="s")
     accuracy.set_ylabel("Validation\naccuracy")
-    _percent(accuracy)
+    percent(accuracy)
     _line(rate, numbers, _column(epochs, "learning_rate"), GREEN)
     rates = [value for value in _column(epochs, "learning_rate") if value > 0]
     if rates and max(rates) / min(rates) > _WIDE:
@@ -63,8 +63,8 @@ def training(epochs: Sequence[Row], best: int | None) -> Figure:
     if best is not None:
         for axes in (losses, accuracy, rate):
             axes.axvline(best, color=INK, linewidth=0.9, linestyle=(0, (2, 2)), label=f"kept: {best}")
-    _legend(losses, 3)
-    _upright((losses, accuracy, rate), numbers, [_epoch(row) for row in epochs])
+    legend(losses, 3)
+    upright((losses, accuracy, rate), numbers, [_epoch(row) for row in epochs])
     figure.align_ylabels()
     return figure
 
@@ -86,8 +86,8 @@ def reliability(bins: Sequence[Row]) -> Figure:
     diagram.plot(x, y, color=BLUE, linewidth=1)
     diagram.scatter(x, y, s=sizes, color=BLUE, alpha=0.75, linewidths=0, label="this model", zorder=3)
     diagram.set(xlim=(-ROOM, 1 + ROOM), ylim=(-ROOM, 1 + ROOM), ylabel="Share that went up")
-    _legend(diagram)
-    _percent(diagram)
+    legend(diagram)
+    percent(diagram)
     for axis in (diagram.xaxis, diagram.yaxis):
         axis.set_ticks([0, 0.25, 0.5, 0.75, 1])
     widths = [part["high"] - part["low"] for part in bins]
@@ -121,7 +121,7 @@ def equity(points: Sequence[Row]) -> Figure:
     if not np.isnan(held).all():
         account.plot(times, np.maximum(held, LOWEST), color=ORANGE, linewidth=1, label="buy and hold")
     account.plot(times, shown, color=BLUE, label="this model")
-    _legend(account)
+    legend(account)
     both = np.concatenate([shown, np.maximum(held, LOWEST)])
     if np.nanmax(both) / np.nanmin(both) > _WIDE:
         account.set_yscale("log")
@@ -132,8 +132,8 @@ def equity(points: Sequence[Row]) -> Figure:
     fall.plot(times, below, color=RED, linewidth=1)
     fall.set_ylabel("Drawdown")
     fall.set_ylim(top=0)
-    _percent(fall)
-    _upright((account, fall), times, [_moment(*row) for row in zip(times, values, held, below, strict=True)])
+    percent(fall)
+    upright((account, fall), times, [_moment(*row) for row in zip(times, values, held, below, strict=True)])
     figure.align_ylabels()
     return figure
 
@@ -161,11 +161,11 @@ def over_time(periods: Sequence[Row], whole: float | None, majority: float | Non
     if majority is not None:
         axes.axhline(majority, color=ORANGE, linewidth=1, linestyle=(0, (4, 3)), label="majority")
     axes.set_ylabel("Accuracy")
-    _percent(axes)
+    percent(axes)
     axes.margins(x=0.04, y=0.15)
-    _legend(axes)
+    legend(axes)
     words = [f"{row['period']}: {row['accuracy'] * 100:.1f} % of {row['bars']:,} bars" for row in periods]
-    _upright((axes,), times, words)
+    upright((axes,), times, words)
     return figure
 
 
@@ -187,7 +187,7 @@ def comparison(rows: Sequence[tuple[str, float]], interval: tuple[float, float] 
     axes.set(xlim=(min(edges) - room, max(edges) + room), ylim=(-0.6, len(rows) - 0.4))
     if bar is not None:
         axes.axvline(bar, color=RED, linewidth=1.4, label=f"gate {bar * 100:.6g} %")
-        _legend(axes)
+        legend(axes)
     for value, place in zip(values, places, strict=True):
         axes.text(1.02, place, f"{value * 100:.1f} %", transform=axes.get_yaxis_transform(), va="center", color=INK)
     axes.set_yticks(places, [name.replace(" ", "\n") for name, _ in rows])
@@ -211,7 +211,7 @@ def _line(axes: Axes, x: Sequence[float], y: Sequence[float], colour: str, label
     axes.plot(x, y, color=colour, label=label or None, marker=marker if few else "", markersize=3)
 
 
-def _upright(axes: Sequence[Axes], places: Any, words: Sequence[str]) -> None:
+def upright(axes: Sequence[Axes], places: Any, words: Sequence[str]) -> None:
     """Tips around places on the x axis, in order; of many places every few get one."""
     every = -(-len(words) // MOST_TIPS)
     at = _on_axis(places)
@@ -228,7 +228,7 @@ def _on_axis(places: Any) -> np.ndarray:
     return found.astype("datetime64[s]").astype(np.float64) / 86_400 if days else found.astype(np.float64)
 
 
-def _legend(axes: Axes, columns: int = 2) -> None:
+def legend(axes: Axes, columns: int = 2) -> None:
     """A legend above the panel, where no line can run through it."""
     axes.legend(
         loc="lower right",
@@ -240,7 +240,7 @@ def _legend(axes: Axes, columns: int = 2) -> None:
     )
 
 
-def _percent(axes: Axes) -> None:
+def percent(axes: Axes) -> None:
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0 if high - low > 0.04 else 1, symbol=" %"))
