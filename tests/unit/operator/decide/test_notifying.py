@@ -329,6 +329,7 @@ def test_a_program_reads_which_run_what_happened_and_the_judgement() -> None:
     fields = task(cluster).fields
     gate = cluster.run.status.gate
     assert gate is not None
+    assert not fields.keys() & {"version", "title", "message", "attachments", "type"}  # Apprise's own
     assert fields == {
         "kind": "RetrainRun",
         "namespace": "team",
