@@ -40,4 +40,13 @@ if message == nil or message == "" then
 else
   message = status.state .. ": " .. message
 end
+-- Whatever becomes of promoted models is said and changes no health: Degraded would fail every later sync, one that mends it too.
+local observed = status.observation
+if observed ~= nil and observed.state ~= nil then
+  local since = observed.state
+  if observed.message ~= nil and observed.message ~= "" then
+    since = since .. ": " .. observed.message
+  end
+  message = message .. ". Since then " .. since
+end
 return { status = health[status.state] or "Progressing", message = message }

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init.init", "look at candles and GPU here, and write a run to start from"),
     "doctor": ("doctor.doctor", "check data, store, credentials, GPU and disk before a run starts"),
     "explain": ("runs.explain", "say what a field of a run is: type, bounds, default"),
+    "observe": ("runs.observe", "look at the promoted models of a run: do they keep their promise?"),
     "ls": ("results.ls", "list the runs of this machine, or of a cluster"),
     "status": ("results.status", "show how a run stands"),
     "logs": ("results.logs", "print what the tasks of a run wrote"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from retrain_api.documents.encoding import TASK_VARIABLE, decode_task
-from retrain_api.documents.tasks import EvaluateTask, PreflightTask, TrainTask
+from retrain_api.documents.tasks import EvaluateTask, ObserveTask, PreflightTask, TrainTask
 from retrain_api.errors import ConfigurationError
 from retrain_api.names import CONTAINER
 from retrain_operator.state.view import PhaseName
@@ -57,7 +57,7 @@ def symbols_of(pod_spec: Mapping[str, Any], index: int) -> tuple[str, ...]:
             return (task.symbol,)
         case EvaluateTask():
             return tuple(item.symbol for item in task.items[index : index + 1])
-        case PreflightTask():
+        case PreflightTask() | ObserveTask():
             return tuple(item.symbol for item in task.items_of(index))
     return ()
 

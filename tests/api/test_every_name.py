@@ -13,9 +13,11 @@ import pytest
 from support.control_plane import ApiRefusal, ControlPlane
 from support.planning import Cluster, run_document, task_of
 
-from retrain_api.names import LABEL_SCHEDULE, label_value, replay_run, slot_run, triggered_run
+from retrain_api.names import LABEL_SCHEDULE, decay_run, label_value, replay_run, slot_run, triggered_run
 from retrain_api.run import RetrainRun, parse_run
+from retrain_api.status.run import PromotedModel
 from retrain_operator.manifests.jobs import manifest
+from retrain_operator.manifests.tasks import notify_task, observe_task
 
 JOBS = "/apis/batch/v1/namespaces/default/jobs?dryRun=All&fieldValidation=Strict"
 RUNS = "/apis/retrain.crpbot.dev/v1alpha1/namespaces/default/retrainruns?dryRun=All&fieldValidation=Strict"
@@ -32,8 +34,11 @@ def tasks(count: int) -> dict[str, Any]:
     """The task of each phase, of a run of so many symbols."""
     cluster = Cluster.of(symbols=symbols(count), backups=BACKUPS)
     cluster.to_the_end()
-    found = [task_of(made) for made in cluster.manifests.values()]
-    return {task.kind: task for task in found}
+    found = {task.kind: task for task in (task_of(made) for made in cluster.manifests.values())}
+    models = [PromotedModel(symbol=symbol, uri="s3://bucket/a.pt") for symbol in cluster.run.spec.symbols]
+    found["observe"] = observe_task(cluster.run, models, "look", "2026-11-28T03:00:00Z")
+    found["notify"] = notify_task(cluster.run, "ops", "1-Promoted", "Promoted", "All pass.", {})
+    return found
 
 
 def named(length: int) -> str:
@@ -43,7 +48,7 @@ def named(length: int) -> str:
 
 def named_runs() -> Iterator[RetrainRun]:
     """A run of every length of name that there is."""
-    run = parse_run(run_document())
+    run = parse_run(run_document(notify=[{"name": "ops", "secretName": "chat"}]))
     for length in range(1, LONGEST + 1):
         meta = run.metadata.model_copy(update={"name": named(length), "namespace": "default"})
         yield run.model_copy(update={"metadata": meta})
@@ -51,7 +56,7 @@ def named_runs() -> Iterator[RetrainRun]:
 
 @pytest.mark.parametrize(
     ("phase", "count"),
-    [("train", 1), ("evaluate", 10), ("evaluate", 64), ("publish", 1), ("deliver", 1)],
+    [("train", 1), ("evaluate", 10), ("evaluate", 64), ("publish", 1), ("deliver", 1), ("observe", 64), ("notify", 1)],
 )
 def test_the_api_server_takes_the_job_of_a_run_of_every_length(
     control_plane: ControlPlane, phase: str, count: int
@@ -78,6 +83,7 @@ SCHEDULE = "n" * 39 + "x"
 MADE = {
     "a slot": slot_run(SCHEDULE, WHEN),
     "a trigger": triggered_run(SCHEDULE, WHEN),
+    "a decayed model": decay_run(SCHEDULE, "0123456789abcdef"),
     "a replay": replay_run(SCHEDULE, "0123456789abcdef", WHEN),
 }
 

@@ -16,7 +16,7 @@ def test_without_a_run_it_says_how_to_start_one(local: LocalRun) -> None:
 def test_a_run_has_a_line(local: LocalRun) -> None:
     local.run()
     head, line = local.command("ls").stdout.splitlines()
-    assert head.split() == ["NAMESPACE", "NAME", "STATE", "TRAINED", "GATE", "PROMOTED", "ENDED"]
+    assert head.split() == ["NAMESPACE", "NAME", "STATE", "TRAINED", "GATE", "PROMOTED", "OBSERVED", "ENDED"]
     assert line.split()[:6] == ["default", "nightly", "Promoted", "1/1", "1/1", "Pass"]
     assert line.endswith(" ago")
     assert local.command("ls", "-n", "elsewhere").stdout.startswith("There is no run here yet")

@@ -153,14 +153,16 @@ def broken(steps: Steps, node: Node, whole: Document = WHOLE) -> Iterator[Case]:
         spec = whole_for(steps, whole)
         del at(steps, spec)[needed]
         yield Case(f"{where} required {needed}", f"{where}.{needed}", spec)
-    yield from _doubles(steps, node, value)  # of lists, which a schedule has in its template alone
+    yield from _doubles(steps, node, value, whole)
 
 
-def _doubles(steps: Steps, node: Node, value: Any) -> Iterator[Case]:
+def _doubles(steps: Steps, node: Node, value: Any, whole: Document) -> Iterator[Case]:
     kind = node.get("x-kubernetes-list-type")
     if kind in ("set", "map"):
         again = [*value, copy.deepcopy(value[0])]
-        yield Case(f"{field(steps)} {kind}", f"{field(steps)}[{len(value)}]", with_value(steps, again))
+        yield Case(
+            f"{field(steps)} {kind}", f"{field(steps)}[{len(value)}]", with_value(steps, again, whole_for(steps, whole))
+        )
 
 
 def _wrong_values(node: Node, value: Any) -> Iterator[tuple[str, Any]]:
@@ -187,7 +189,9 @@ def _wrong_sizes(node: Node, value: Any) -> Iterator[tuple[str, Any]]:
         yield "minItems", []
     if "maxItems" in node:
         key = next(iter(node.get("x-kubernetes-list-map-keys", ())), None)
-        yield "maxItems", _many(node["maxItems"] + 1, value[0], key)
+        one_of_a_few = "enum" in node["items"]
+        count = node["maxItems"] + 1
+        yield "maxItems", [value[0]] * count if one_of_a_few else _many(count, value[0], key)
     if "maxProperties" in node:
         sample = next(iter(value.values()))
         yield "maxProperties", {f"k{number}": sample for number in range(node["maxProperties"] + 1)}
@@ -222,6 +226,7 @@ ON_A_CLUSTER = next(
     if "file://." in rule["rule"]
 )
 """The one rule that holds on a cluster alone."""
+_EVERY = ("observation", "every")
 _BOTH = SECRET | {"serviceAccountName": "trainer"}
 _GIT_PATH = ("report", "git", "path")
 _SCHEDULER, _FIRST = ("training", "scheduler"), ("gate", "criteria", 0)
@@ -249,6 +254,7 @@ RULES: Rules = (
     ),
     (_WEIGHT, "must be Auto", field(_WEIGHT), _WEIGHT, ("auto", "-1", "0", 0, -3, 1000000, "1e3", "")),
     (_THRESHOLD, "must be at least 0.5", field(_THRESHOLD), _THRESHOLD, (0,)),
+    (_EVERY, "must be at least an hour", field(_EVERY), _EVERY, ("59m", "1m", "30m", "5m")),
     (("artifacts", "uri"), "must be s3:// or", "spec.artifacts.uri", ("artifacts", "uri"), ("rclone://drive/models/",)),
     (_GIT_PATH, "must be a folder", field(_GIT_PATH), _GIT_PATH, ("../x", "a/..", "a/./b", ".git/hooks", "a/.GIT")),
     (_SCHEDULER, "t0, tMult and", field(_SCHEDULER), (*_SCHEDULER, "type"), ("Constant",)),

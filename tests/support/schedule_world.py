@@ -18,6 +18,7 @@ from retrain_api.names import replay_run
 from retrain_api.run import as_stored, parse_run
 from retrain_api.schedule import RetrainSchedule, parse_schedule, parse_stored_schedule
 from retrain_api.status.condition import Condition
+from retrain_api.status.observation import ObservationStatus, ObservedState, ObservedSymbol
 from retrain_api.status.run import FINAL_STATES, GateStatus, PromotedModel, PromotionStatus, RetrainRunStatus, State
 from retrain_api.status.schedule import RetrainScheduleStatus
 from retrain_api.status.symbol import ModelRef, SymbolResult, SymbolStatus
@@ -220,6 +221,14 @@ class World:
         symbols = run.spec.symbols if run.spec else ("BTC-USD",)
         self.runs[name] = replace(run, status=run_status(symbols, state, accuracy, why, timestamp(self.now)))
 
+    def observe(self, name: str, state: ObservedState, models: Mapping[str, str], over: bool = False) -> None:
+        """A look at a run's promoted models, by symbol, has found that state; with `over` it was the last one."""
+        run = self.runs[name]
+        seen = tuple(ObservedSymbol(symbol=symbol, state=state, model=model) for symbol, model in models.items())
+        next_time = None if over else timestamp(self.now + timedelta(days=1))
+        found = ObservationStatus(state=state, next_time=next_time, symbols=seen)
+        self.runs[name] = replace(run, status=run.status.model_copy(update={"observation": found}))
+
     def end_all(self, state: State, accuracy: float = 0.71) -> None:
         """All runs that are at work end; replays as they would, whose policy is Never."""
         for run in self.at_work():
@@ -258,6 +267,10 @@ class World:
 
 def is_replay(name: str) -> bool:
     return name.startswith(f"{NAME}-wf-")
+
+
+def is_for_decay(name: str) -> bool:
+    return name.startswith(f"{NAME}-decay-")
 
 
 def at(text: str) -> datetime:

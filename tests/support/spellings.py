@@ -140,6 +140,12 @@ SPELLINGS: dict[str, dict[str, str]] = {
         "My_Run": f"write my-run; a name is {_NAME}",
         "-a": f"must be a name as Kubernetes takes it: {_NAME}",
     },
+    "name of a secret": {
+        "slack://T1/B2/xyz": "must be the name of a Secret; the address belongs into that Secret, as its key url",
+        "https:/hooks.example": "must be the name of a Secret; the address belongs into that Secret, as its key url",
+        "My_Secret": f"write my-secret; a name is {_NAME}",
+        "a-": f"must be a name as Kubernetes takes it: {_NAME}",
+    },
     "label": {
         "My.Vault": f"write my-vault; a name here is {_LABEL}",
         "a-": f"must be {_LABEL}",

@@ -15,8 +15,15 @@ end
 local digest = status.gate and status.gate.digest
 local waits = current and state == "AwaitingApproval" and digest ~= nil
 
--- As `retrain retry` has it: a symbol, the report or a copy failed, and the run as a whole is not refused.
+-- A finished run is at work as long as its models are looked at.
+local observed = status.observation ~= nil and status.observation.nextTime ~= nil
+
+-- As `retrain retry` has it: a symbol, the report, a copy, a look or a notification failed, and the run as a whole is not refused.
 local failed = status.backups ~= nil and status.backups.failedKey ~= nil
+failed = failed or (status.observation ~= nil and status.observation.failedKey ~= nil)
+for _, receiver in ipairs(status.notified or {}) do
+  failed = failed or receiver.failedKey ~= nil
+end
 for _, entry in ipairs(status.symbols or {}) do
   failed = failed or entry.state == "Failed"
 end
@@ -30,7 +37,7 @@ local actions = {}
 actions["suspend"] = {
   ["displayName"] = "Suspend",
   ["iconClass"] = "fa fa-fw fa-pause",
-  ["disabled"] = suspended or final[state] == true,
+  ["disabled"] = suspended or (final[state] == true and not observed),
 }
 actions["resume"] = {
   ["displayName"] = "Resume",

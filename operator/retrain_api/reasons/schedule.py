@@ -32,7 +32,7 @@ PAUSED = bad(
     "and the pause ends if it does not fail.",
 )
 RESUMED = good("Resumed", "A pause is over: slots count from now on.")
-RUN_CREATED = good("RunCreated", "A run was made, for a slot or a trigger.")
+RUN_CREATED = good("RunCreated", "A run was made, for a slot, a trigger or a model that decays.")
 RUN_DELETED = neutral(
     "RunDeleted",
     "Somebody deleted a run before it was over; it is not made again.",

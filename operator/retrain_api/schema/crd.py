@@ -55,6 +55,7 @@ _RUN_COLUMNS = (
         kind="date",
         wide=True,
     ),
+    _column("Observed", ".status.observed", "How the promoted models do since.", wide=True),
     _MESSAGE,
 )
 _SCHEDULE_COLUMNS = (

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from retrain_api.names import GROUP, KIND, SCHEDULE_KIND, VERSION
 
-from .near import suggestion, writable
+from .near import nearest_word, suggestion, writable
 from .units import in_its_unit
 
 _UNION_TAGS = frozenset({"int", "str", "float", "bool", "dict", "constrained-str"})
@@ -89,25 +89,33 @@ def _complaint(detail: Any, kind: str) -> str:
     if what == "extra_forbidden":
         return f"unknown field{_near(detail['loc'], kind)}"
     if what == "value_error":
-        return f"{detail['ctx']['error']!s}{_shown(value)}"
+        return f"{detail['ctx']['error']!s}{_shown(value, detail['loc'][-1:] == ('secretName',))}"
     template = _TEMPLATES.get(what)
     complaint = template.format(**detail.get("ctx", {})) if template else str(detail["msg"])
     if what == "missing":
         # What a required field with one value is to have.
         one = {"apiVersion": f": write {GROUP}/{VERSION}", "kind": f": write {kind}"}
         return complaint + one.get(path(detail["loc"]), "")
-    unit = in_its_unit(path(detail["loc"]), value)
-    return complaint + (f": write {unit}" if unit else "") + _shown(value)
+    meant = in_its_unit(path(detail["loc"]), value)
+    if not meant and what == "literal_error":
+        meant = _meant(detail["ctx"]["expected"], value)
+    return complaint + (f": write {meant}" if meant else "") + _shown(value)
 
 
-def _shown(value: object) -> str:
+def _meant(expected: str, value: object) -> str:
+    """The choice that was probably meant by another word; `expected` is pydantic's list of them: 'Drop' or 'Down'."""
+    return nearest_word(value, re.findall(r"'([^']*)'", expected)) if isinstance(value, str) else ""
+
+
+def _shown(value: object, in_secret: bool = False) -> str:
     """The wrong value itself, where it is short enough to help and can't hold a secret.
 
     Mappings may, and so may a text with "@" or "=": https://user:token@host/, or rclone's :sftp,pass=...:path.
+    So may an address where a Secret's name belongs: slack://token/.
     """
     if not isinstance(value, str | int | float | bool) or len(repr(value)) > 80:
         return ""
-    secretive = isinstance(value, str) and any(mark in value for mark in "@=")
+    secretive = isinstance(value, str) and (any(mark in value for mark in "@=") or (in_secret and ":/" in value))
     return "" if secretive else f", is {value!r}"
 
 

@@ -45,8 +45,23 @@ def writable(kind: str = KIND) -> tuple[str, ...]:
     return ("apiVersion", "kind", "metadata", *metadata, "spec", *(path for path, *_ in fields(spec, "spec")))
 
 
+_RECEIVER = {
+    **dict.fromkeys(("on", "true", "events"), "did you mean when?"),
+    "url": "the address belongs into a Secret, as its key url, and the Secret's name into secretName",
+}
+"""Fields that people expect of a receiver. YAML takes an unquoted on for true."""
+
+
+def nearest_word(given: str, words: Sequence[str]) -> str:
+    """The word that was probably meant; empty where none is near."""
+    same = [word for word in words if _letters(word) == _letters(given)]
+    return next(iter(same or get_close_matches(given, words, n=1, cutoff=_SLIP)), "")
+
+
 def suggestion(parent: str, name: str, known: Sequence[str]) -> str:
     """`did you mean epochs?`, or `epochs belongs in spec.training`; empty where nothing is near. `parent` is a path, or empty."""
+    if parent.endswith("notify[]") and name in _RECEIVER:
+        return _RECEIVER[name]
     siblings = [_last(path) for path in known if _parent(path) == parent]
     close = [each for each in siblings if _letters(each) == _letters(name)] or get_close_matches(
         name, siblings, n=1, cutoff=_SLIP

@@ -80,14 +80,14 @@ def kind(node: Mapping[str, Any]) -> str:
     """Type and bounds in a few words."""
     if node.get("x-kubernetes-int-or-string"):
         return "integer or string"
-    kind = str(node.get("type", "any"))
-    if kind == "array":
+    what = str(node.get("type", "any"))
+    if what == "array":
         items = node.get("items", {})
-        inner = items.get("type", "any") if isinstance(items, Mapping) else "any"
+        inner = (kind(items) if "enum" in items else items.get("type", "any")) if isinstance(items, Mapping) else "any"
         return f"list of {inner}" + _range(node, "minItems", "maxItems", " entries")
     if "enum" in node:
         return " or ".join(_code(value) for value in node["enum"])
-    return kind + _range(node, "minimum", "maximum", "")
+    return what + _range(node, "minimum", "maximum", "")
 
 
 def _range(node: Mapping[str, Any], low: str, high: str, unit: str) -> str:

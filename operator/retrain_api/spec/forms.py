@@ -173,6 +173,19 @@ NAME = Form(
     (Hint(r"[A-Za-z0-9]([A-Za-z0-9._ -]*[A-Za-z0-9])?", f"write {{}}; a name is {_NAME}", "lower", _NAME_SPELLINGS),),
 )
 
+SECRET_NAME = Form(
+    r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?",
+    NAME.sentence,
+    (
+        Hint(
+            r"[A-Za-z][A-Za-z0-9+.-]*:/.*",
+            "must be the name of a Secret; the address belongs into that Secret, as its key url",
+        ),
+        *NAME.hints,
+    ),
+)
+"""The same of a Secret that holds an address, which people write here in its place."""
+
 _LABEL = "small letters, digits and -, with a letter or digit at both ends"
 LABEL = Form(
     r"[a-z0-9]([a-z0-9-]*[a-z0-9])?",
@@ -254,6 +267,7 @@ FORMS: dict[str, Form] = {
     "time": TIME,
     "location": URI,
     "name": NAME,
+    "name of a secret": SECRET_NAME,
     "label": LABEL,
     "file name": FILE_NAME,
     "folder": FOLDER,

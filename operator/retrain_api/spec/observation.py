@@ -12,7 +12,7 @@ from retrain_api.wire import Strict, rule
 from .forms import Check, Length
 
 _AN_HOUR = rule(
-    "self.endsWith('m') ? int(self.substring(0, size(self) - 1)) >= 60 : true",
+    "!self.matches('^[1-5]?[0-9]m$')",
     "must be at least an hour, such as 1h or 1d: each look is a Job",
 )
 

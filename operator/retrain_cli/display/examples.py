@@ -42,6 +42,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ("one section with its fields", "explain spec.model"),
         ("one field", "explain spec.training.epochs"),
     ),
+    "observe": (
+        ("judge the bars that closed since the promotion", "observe my-run"),
+        ("stay, and do so each day; after Ctrl-C the same goes on", "observe my-run --every 1d"),
+    ),
     "ls": (
         ("the runs of this machine", "ls"),
         ("those of a namespace of a cluster", "ls --context kind-retrain -n retrain-demo"),

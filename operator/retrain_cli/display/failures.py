@@ -10,8 +10,14 @@ from retrain_api.status.symbol import SymbolStatus
 
 
 def failed_work(status: RetrainRunStatus) -> list[str]:
-    """A line with the reason for each symbol that failed or was stopped for it, the report and the copies."""
-    return [*_of_symbols(status), *_of_publication(status), *_of_copies(status)]
+    """A line with the reason for each symbol that failed or was stopped for it, the report, the copies, and what came after them."""
+    return [
+        *_of_symbols(status),
+        *_of_publication(status),
+        *_of_copies(status),
+        *_of_looks(status),
+        *_of_receivers(status),
+    ]
 
 
 def _of_symbols(status: RetrainRunStatus) -> Iterator[str]:
@@ -37,3 +43,14 @@ def _of_publication(status: RetrainRunStatus) -> Iterator[str]:
 def _of_copies(status: RetrainRunStatus) -> Iterator[str]:
     if status.backups is not None and status.backups.failed_key:
         yield f"copies failed: {status.backups.message}"
+
+
+def _of_looks(status: RetrainRunStatus) -> Iterator[str]:
+    if status.observation is not None and status.observation.failed_key:
+        yield f"the look at the promoted models failed: {status.observation.message}"
+
+
+def _of_receivers(status: RetrainRunStatus) -> Iterator[str]:
+    for receiver in status.notified or ():
+        if receiver.failed_key:
+            yield f"{receiver.name} was not told: {receiver.message}"

@@ -92,6 +92,11 @@ class ScheduleLive:
         self.at_work.pop(run.metadata.name, None)
         self.plain.ended(run)
 
+    def looked(self, run: RetrainRun) -> None:
+        """Its row goes, and how its models do stays above."""
+        self.at_work.pop(run.metadata.name, None)
+        self.plain.looked(run)
+
     def status(self, status: RetrainScheduleStatus) -> None:
         """Shown at once."""
         self.current = status

@@ -11,6 +11,7 @@ from retrain_api.status.schedule import RetrainScheduleStatus
 from retrain_client.local.children import is_replay
 from retrain_client.local.executor import Display
 
+from .observed import observed_lines
 from .plain import Lines, PlainDisplay
 from .schedule_text import minute, next_line
 from .summary import run_summary, trained_models
@@ -37,6 +38,10 @@ class SchedulePlain:
             self.say(f"{label(run)}: {status.state}{f', {line}' if line else ''}")
         else:
             self.say("\n".join(["", *run_summary(run.metadata.name, status), ""]))
+
+    def looked(self, run: RetrainRun) -> None:
+        """How its promoted models do."""
+        self.say("\n".join([f"{run.metadata.name}:", *observed_lines(run.status.observation)]))
 
     def status(self, status: RetrainScheduleStatus) -> None:
         """A new state."""

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from retrain_api.formatting import age, measured
 from retrain_api.gate.caveats import caveats
 from retrain_api.names import ANNOTATION_APPROVE
-from retrain_api.status.condition_types import ANSWER_STALE
+from retrain_api.status.condition_types import ANSWER_STALE, NOTIFIED
 from retrain_api.status.run import FINAL_STATES, RetrainRunStatus
 from retrain_api.status.symbol import SymbolStatus
 
 from .failures import failed_work
+from .observed import observed_lines
 
 
 def trained_models(status: RetrainRunStatus) -> dict[str, str]:
@@ -59,12 +60,18 @@ def closing(name: str, status: RetrainRunStatus, page: str | None = None) -> lis
         lines = [status.message.split(". ", 1)[0].rstrip(".") + "."] if status.message else []
     lines = [*_learning(status), *lines, *_promotion(name, status)]
     lines += _report(name, status, page)
+    lines += [*observed_lines(status.observation), *_not_told(status)]
     if status.backups is not None and status.backups.message:
         lines += [f"Copies: {status.backups.message}"]
     if failed_work(status):
         how = f"retrain retry {shlex.quote(name)}"
         lines += [f"To try again what failed, once its cause is mended: {how}; then the same command again."]
     return lines
+
+
+def _not_told(status: RetrainRunStatus) -> list[str]:
+    """Who could not be told what became of the run, and why."""
+    return [one.message for one in status.conditions if one.type == NOTIFIED and one.status == "False"]
 
 
 def _report(name: str, status: RetrainRunStatus, page: str | None) -> list[str]:

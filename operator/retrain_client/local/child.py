@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from retrain_api.run import RetrainRun, parse_run
+from retrain_api.status.run import FINAL_STATES, RetrainRunStatus
 
 from .executor import Display, Executor
 from .state import RunFolder, RunLock, open_folder, take_lock
@@ -19,6 +20,19 @@ class Child:
 
     executor: Executor
     lock: RunLock
+    before: RetrainRunStatus
+    """As it was taken up."""
+
+    @property
+    def was_over(self) -> bool:
+        """Whether it was over when it was taken up and has done no work since, except to look at what it had promoted."""
+        now = self.run.status
+        return self.before.state in FINAL_STATES and self.before.completion_time == now.completion_time
+
+    @property
+    def looked(self) -> bool:
+        """Whether its promoted models were looked at since."""
+        return self.before.observation != self.run.status.observation
 
     @property
     def run(self) -> RetrainRun:
@@ -46,7 +60,8 @@ def open_child(
     notify: Callable[[str], None] = lambda _: None,
     cores: int | None = None,
 ) -> Child:
-    """The run of a manifest, taken up where it was left; `notify` is told what it has to wait for.
+    """The run of a manifest, taken up where it was left; its promoted models are looked at where that is due. `notify` is told what
+    it has to wait for.
 
     Raises ConfigurationError for a manifest that is wrong, SoftwareError("RunIsLocked") where another command works on it.
     """
@@ -54,9 +69,10 @@ def open_child(
     folder = open_folder(state_dir, run.metadata.namespace, run.metadata.name)
     lock = take_lock(folder, notify)
     try:
-        executor = Executor(folder.identify(run), folder, display, stopping, lock.workers, cores)
+        known = folder.identify(run)
+        executor = Executor(known, folder, display, stopping, lock.workers, cores, looks=True)
         executor.begin()
-        return Child(executor, lock)
+        return Child(executor, lock, known.status)
     except BaseException:
         lock.release()
         raise

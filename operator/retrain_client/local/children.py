@@ -24,11 +24,12 @@ from retrain_api.spec.run import RetrainRunSpec
 from retrain_operator.decide.schedule.children import is_replay as replays
 from retrain_operator.state.schedule_view import ChildRun
 
-from .state import RunFolder, open_folder
+from .state import DEFINITION_FILE, RunFolder, open_folder
 
 MANIFEST_FILE = "manifest.json"
 IDENTITY_FILE = "run.json"
-_RECORDS = (MANIFEST_FILE, IDENTITY_FILE, "status.json", "answers.json", "report.html", "lock", "workers.lock")
+_STATE = ("status.json", DEFINITION_FILE, "answers.json", "report.html", "lock", "workers.lock")
+_RECORDS = (MANIFEST_FILE, IDENTITY_FILE, *_STATE)
 _FOLDERS = ("jobs", "logs", "messages")
 
 

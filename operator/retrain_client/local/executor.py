@@ -16,6 +16,8 @@ from typing import Protocol
 from retrain_api import reasons
 from retrain_api.documents.encoding import encode_message
 from retrain_api.documents.results import TaskFailure
+from retrain_api.errors import ConfigurationError
+from retrain_api.names import LABEL_PHASE
 from retrain_api.run import RetrainRun
 from retrain_api.status.lateness import read_late
 from retrain_api.status.progress import Pace, read_epoch
@@ -23,18 +25,22 @@ from retrain_api.status.run import FINAL_STATES, RetrainRunStatus
 from retrain_operator.decide.context import Settings
 from retrain_operator.decide.run.plan import plan
 from retrain_operator.state.effects import Deletion, RunPlan
-from retrain_operator.state.view import RunView
+from retrain_operator.state.view import PhaseName, RunView
 
 from . import jobs as local_jobs
 from .jobs import JobRecord
 from .logs import drop_old_logs
 from .processes import TaskProcess, spawn
+from .receivers import no_url
 from .state import RunFolder
 
 PAUSE = 0.1
 """Seconds between two checks of the processes."""
 
-_RESTING = FINAL_STATES | {"AwaitingApproval", "Suspended"}
+LOOK: PhaseName = "observe"
+
+RESTING = FINAL_STATES | {"AwaitingApproval", "Suspended"}
+"""States in which a run needs nobody to work on it: it is over, or waits for a person."""
 
 
 class Display(Protocol):
@@ -65,6 +71,8 @@ class Executor:
     lock: int | None = None
     cores: int | None = None
     """How many cores it may use; those of the machine when unset, and a few processes more than they are."""
+    looks: bool = False
+    """Whether it looks at promoted models where that is due: `retrain run` ends once the run has, and leaves that to others."""
     settings: Settings = field(default_factory=Settings)
     jobs: dict[str, JobRecord] = field(default_factory=dict)
     processes: list[TaskProcess] = field(default_factory=list)
@@ -131,11 +139,17 @@ class Executor:
             time.sleep(PAUSE)
 
     def _due(self) -> bool:
-        return self.changed or (self.requeue_at is not None and _now() >= self.requeue_at)
+        if self.changed:
+            return True
+        return self.requeue_at is not None and _now() >= self.requeue_at and not self._resting()
 
     def _resting(self) -> bool:
         """Nothing is left to do now; what is due later (a time to live, say) is done by the next command."""
-        return self.run.status.state in _RESTING and not self.processes
+        at_work = self.processes or any(self._is_mine(job) and not job.finished for job in self.jobs.values())
+        return self.run.status.state in RESTING and not at_work
+
+    def _is_mine(self, job: JobRecord) -> bool:
+        return self.looks or job.phase != LOOK
 
     def _reconcile(self) -> None:
         """Plan, write the status, carry out the plan. Comes again while the status still changes."""
@@ -154,9 +168,9 @@ class Executor:
         for deletion in decided.delete:
             self._delete(deletion)
         for manifest in decided.create:
-            name = manifest["metadata"]["name"]
-            if name not in self.jobs:
-                self._keep(local_jobs.new_record(manifest, str(uuid.uuid4()), _now()))
+            record = local_jobs.new_record(manifest, str(uuid.uuid4()), _now())
+            if record.name not in self.jobs and self._is_mine(record):
+                self._keep(record)
 
     def _delete(self, deletion: Deletion) -> None:
         record = self.jobs.get(deletion.name)
@@ -207,7 +221,8 @@ class Executor:
                 self._keep(replace(record, late=asdict(late)))
 
     def _start_processes(self) -> None:
-        waiting = [(record, i) for record in self.jobs.values() for i in local_jobs.runnable(record, _now())]
+        mine = [record for record in self.jobs.values() if self._is_mine(record)]
+        waiting = [(record, i) for record in mine for i in local_jobs.runnable(record, _now())]
         cores = self.cores or machine_cores()
         # One and a half processes per core: three symbols on two cores, two at a time, would leave a core idle at the end.
         free = cores + (0 if self.cores else cores // 2) - len(self.processes)
@@ -218,6 +233,9 @@ class Executor:
     def _start(self, record: JobRecord, index: int, threads: int) -> None:
         record = local_jobs.started(record, index)
         self._keep(record)
+        if (failure := no_url(record.manifest, os.environ)) is not None:
+            self._not_started(record, index, failure, ConfigurationError.exit_code)
+            return
         log = self.folder.new_log(record.name, index, record.indexes[index].starts)
         message = self.folder.message_path(record.name, index)
         try:
@@ -225,8 +243,11 @@ class Executor:
         except OSError as error:
             # As the kubelet reports it: StartError, exit code 128.
             failure = TaskFailure(reason=reasons.START_ERROR, message=f"Its process could not start: {error.strerror}.")
-            self.display.line(record, index, f"{failure.reason}: {failure.message}")
-            self._keep(local_jobs.ended(record, index, 128, encode_message(failure), _now()))
+            self._not_started(record, index, failure, 128)
+
+    def _not_started(self, record: JobRecord, index: int, failure: TaskFailure, code: int) -> None:
+        self.display.line(record, index, f"{failure.reason}: {failure.message}")
+        self._keep(local_jobs.ended(record, index, code, encode_message(failure), _now()))
 
 
 def is_done(run: RetrainRun, folder: RunFolder) -> bool:
@@ -235,7 +256,8 @@ def is_done(run: RetrainRun, folder: RunFolder) -> bool:
         return False
     jobs = tuple(local_jobs.job_view(record) for record in folder.read_jobs().values())
     decided = plan(run, RunView(jobs), _now(), Settings())
-    return decided.status.state == run.status.state and not decided.create
+    looks = [one for one in decided.create if one["metadata"]["labels"][LABEL_PHASE] == LOOK]
+    return decided.status.state == run.status.state and len(looks) == len(decided.create)
 
 
 def machine_cores() -> int:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from retrain_api import reasons
 from retrain_api.documents.encoding import TASK_VARIABLE, decode_message, decode_task
-from retrain_api.documents.tasks import EvaluateTask
+from retrain_api.documents.tasks import EvaluateTask, ObserveTask
 from retrain_api.names import ANNOTATION_KEY, ANNOTATION_QUEUE, ANNOTATION_TEMPLATE, LABEL_PHASE, LABEL_SYMBOL
 from retrain_api.status.lateness import Late
 from retrain_api.status.progress import Progress
@@ -57,16 +57,24 @@ class JobRecord:
         return str(self.manifest["metadata"]["name"])
 
     @property
+    def phase(self) -> str:
+        """Of the run, such as train."""
+        return str(self.manifest["metadata"]["labels"][LABEL_PHASE])
+
+    @property
     def symbol(self) -> str | None:
         """Its symbol, for a train Job."""
         return self.manifest["metadata"]["labels"].get(LABEL_SYMBOL)  # type: ignore[no-any-return]
 
     def symbol_of(self, index: int) -> str | None:
-        """The symbol that an index works for, of a train or evaluate Job."""
-        if self.symbol or self.manifest["metadata"]["labels"][LABEL_PHASE] != "evaluate":
+        """The symbol that an index works for, where it is one."""
+        if self.symbol or self.phase not in ("evaluate", "observe"):
             return self.symbol
         environ = self.spec["template"]["spec"]["containers"][0]["env"]
         task = decode_task(next(entry["value"] for entry in environ if entry["name"] == TASK_VARIABLE))
+        if isinstance(task, ObserveTask):
+            looked_at = task.items_of(index)
+            return looked_at[0].symbol if len(looked_at) == 1 else None
         return task.items[index].symbol if isinstance(task, EvaluateTask) else None
 
     @property

@@ -12,12 +12,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from retrain_api.documents.encoding import GRACE_VARIABLE, MESSAGE_LIMIT, TERMINATION_VARIABLE
+
+from .receivers import is_receivers, url_of
 
 GRACE_SECONDS = 20.0
 """How long a process gets to save after SIGTERM; a pod gets 30."""
@@ -84,9 +86,7 @@ def environment(
     entries = {entry["name"]: entry for entry in container.get("env", ())}
     secrets = {name for name, entry in entries.items() if "secretKeyRef" in entry.get("valueFrom", {})}
     own = {
-        name: value
-        for name, value in base.items()
-        if not name.startswith("RETRAIN_") or "_AWS_" in name or name in secrets or _is_mounted(name) or _is_git(name)
+        name: value for name, value in base.items() if not name.startswith("RETRAIN_") or _is_passed_on(name, secrets)
     }
     plain = {name: entry["value"] for name, entry in entries.items() if "value" in entry and not _is_mounted(name)}
     return (
@@ -101,6 +101,12 @@ def environment(
             TERMINATION_VARIABLE: str(message.absolute()),
         }
     )
+
+
+def _is_passed_on(name: str, secrets: Collection[str]) -> bool:
+    """Whether a variable of our own is for tasks: what stands for a Secret here, and is not a receiver's."""
+    known = "_AWS_" in name or name in secrets or _is_mounted(name) or _is_git(name)
+    return known and not is_receivers(name)
 
 
 def _is_mounted(name: str) -> bool:
@@ -124,7 +130,7 @@ def spawn(
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            env=environment(container, os.environ, index, threads, message),
+            env=environment(container, os.environ, index, threads, message) | url_of(manifest, os.environ),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

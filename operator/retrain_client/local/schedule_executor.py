@@ -17,7 +17,6 @@ from typing import Protocol
 from retrain_api.errors import ConfigurationError
 from retrain_api.run import RetrainRun, parse_run
 from retrain_api.schedule import RetrainSchedule
-from retrain_api.status.run import FINAL_STATES
 from retrain_api.status.schedule import RetrainScheduleStatus
 from retrain_operator.decide.schedule.plan import plan
 from retrain_operator.state.effects import SchedulePlan
@@ -26,10 +25,9 @@ from retrain_operator.state.view import Refusal
 
 from .child import Child, open_child
 from .children import Children
-from .executor import PAUSE, Display, machine_cores
+from .executor import PAUSE, RESTING, Display, machine_cores
+from .look import look_is_due
 from .schedule_folder import ScheduleFolder
-
-RESTING = FINAL_STATES | {"AwaitingApproval", "Suspended"}
 
 _SECOND = 1.0
 
@@ -45,6 +43,9 @@ class ScheduleDisplay(Protocol):
 
     def ended(self, run: RetrainRun) -> None:
         """A run rests: it has ended, or waits for a person."""
+
+    def looked(self, run: RetrainRun) -> None:
+        """The promoted models of a run that was over were looked at."""
 
     def status(self, status: RetrainScheduleStatus) -> None:
         """The status has changed."""
@@ -181,11 +182,11 @@ class ScheduleExecutor:
             )
 
     def _needs(self, run: ChildRun) -> bool:
-        """Whether a run is not over, or was answered since it came to rest: approved, rejected, retried."""
+        """Whether a run is not over, or was answered since it came to rest (approved, rejected, retried), or is to be looked at."""
         given = self.stamps.get(run.name, 0.0)
         acted = self.answered.get(run.name) or self.children.status_time(run.name)
         if run.status.state in RESTING and given <= acted:
-            return False
+            return look_is_due(run.status, self.clock())
         self.answered[run.name] = given
         return True
 
@@ -199,7 +200,11 @@ class ScheduleExecutor:
         return bool(rests)
 
     def _tell(self, child: Child) -> None:
-        """Say that a run has ended, or waits for a person. Its status, and the schedule's, are written before that."""
+        """Say what became of a run. Its status, and the schedule's, are written before that."""
+        if child.was_over:
+            if child.looked:
+                self.display.looked(child.run)
+            return
         self.ended.append(child.run)
         self.display.ended(child.run)
 

@@ -18,15 +18,18 @@ from pydantic import ValidationError
 
 from retrain_api import reasons
 from retrain_api.approval import read_answer
-from retrain_api.errors import SoftwareError
+from retrain_api.errors import ConfigurationError, SoftwareError
 from retrain_api.names import ANNOTATION_RERUN, ANNOTATION_RETRY, short_hash
-from retrain_api.run import RetrainRun
+from retrain_api.run import RetrainRun, parse_run
 from retrain_api.status.run import RetrainRunStatus
 from retrain_api.wire import to_wire
 
 from .folder import StateFolder, holder, is_taken, make_folder, open_lock, sign
 from .jobs import JobRecord, from_json, to_json
 from .processes import kill_workers
+
+DEFINITION_FILE = "definition.json"
+"""The run as it was carried out last here: a look at its models needs no YAML file, which may be another by then."""
 
 _PATIENCE = 30.0
 """Seconds that the workers of a killed `retrain run` get to save and end, like the grace period of a pod."""
@@ -68,10 +71,25 @@ class RunFolder(StateFolder):
         if before != spec:
             generation += 1
             self._write("run.json", {"uid": uid, "generation": generation, "spec": spec})
+        self._define(run)
         status = self.read_status()
         annotations = self._answers() | run.metadata.annotations | self._answers_to(status) | self._tokens(run)
         metadata = run.metadata.model_copy(update={"uid": uid, "generation": generation, "annotations": annotations})
         return run.model_copy(update={"metadata": metadata, "status": status})
+
+    def definition(self) -> RetrainRun | None:
+        """The run as it was carried out last here; None where an earlier release did. Raises SoftwareError("BadState")."""
+        known = self._read(DEFINITION_FILE)
+        try:
+            return None if known is None else parse_run(known)
+        except (ConfigurationError, TypeError, AttributeError):
+            raise self._bad(DEFINITION_FILE, "a run") from None
+
+    def _define(self, run: RetrainRun) -> None:
+        own = run.metadata.model_dump(include={"name", "namespace", "labels", "annotations"})
+        whole = {"apiVersion": run.api_version, "kind": run.kind, "metadata": own, "spec": to_wire(run.spec)}
+        if whole != self._read(DEFINITION_FILE):
+            self._write(DEFINITION_FILE, whole)
 
     def write_answer(self, annotation: str, value: str) -> None:
         """answers.json: annotations that `retrain approve`, `reject`, `retry` and `run --rerun` set, beside those of the YAML file."""

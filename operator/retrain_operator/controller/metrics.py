@@ -6,7 +6,7 @@ and overload Prometheus.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol, get_args
@@ -19,10 +19,13 @@ from retrain_api.status.condition import Condition
 from retrain_api.status.run import FINAL_STATES, RetrainRunStatus, State
 from retrain_api.status.schedule import RetrainScheduleStatus
 from retrain_operator.kube.clock import Clock, now_utc
+from retrain_operator.state.promoted import Promoted
 from retrain_operator.state.schedules import Schedules
 from retrain_operator.state.snapshot import KINDS, Kind
 
-from .schedule_metrics import LeadersGauge, ended, observe_schedules, schedule_runs
+from .gauges import LeadersGauge, oldest
+from .promoted_metrics import Looks, observe_promoted
+from .schedule_metrics import ended, observe_schedules, schedule_runs
 
 _SECONDS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
 COUNTED_REASONS = frozenset(
@@ -74,6 +77,9 @@ class Standing(Protocol):
     def waiting_since(self) -> list[str]:
         """The times since when the runs that are held up have been standing still."""
 
+    def promoted(self) -> list[Promoted]:
+        """The promoted models of each run that observes them."""
+
     @property
     def schedules(self) -> Schedules:
         """The schedules that exist."""
@@ -116,6 +122,7 @@ class Metrics:
             registry=registry,
         )
         self._slots = schedule_runs(registry)
+        self._looks = Looks(registry)
         self._time_in(registry)
         self._begin_at_zero()
 
@@ -173,6 +180,7 @@ class Metrics:
         for kind in KINDS:
             ages.labels(kind).set_function(partial(watches.age, kind))
         self._observe_runs(runs, leading)
+        observe_promoted(registry, runs.promoted, leading, clock)
         observe_schedules(registry, runs.schedules, leading, schedules_on, clock)
 
     def _observe_runs(self, runs: Standing, leading: Callable[[], bool]) -> None:
@@ -219,6 +227,7 @@ class Metrics:
         """A schedule's status was written: count the runs of it that are over since."""
         for result in ended(before, after):
             self._slots.labels(result).inc()
+        self._looks.told(before.notified, after.notified)
 
     def wrote(self, before: RetrainRunStatus, after: RetrainRunStatus) -> None:
         """A status was written: count what is new in it."""
@@ -234,6 +243,8 @@ class Metrics:
                 self._skips.inc()
         for phase, seconds in durations(before, after):
             self._phases.labels(phase).observe(seconds)
+        self._looks.looked(before.observation, after.observation)
+        self._looks.told(before.notified, after.notified)
 
 
 def _count(runs: Standing, state: str) -> float:
@@ -242,11 +253,6 @@ def _count(runs: Standing, state: str) -> float:
 
 def _longest(runs: Standing, state: str) -> float:
     return oldest(runs.in_states().get(state, []), datetime.now(UTC))
-
-
-def oldest(times: Iterable[str], now: datetime) -> float:
-    """Seconds since the earliest of these times; 0 where there is none."""
-    return max([(now - datetime.fromisoformat(time)).total_seconds() for time in times if time] + [0.0])
 
 
 def durations(before: RetrainRunStatus, after: RetrainRunStatus) -> Iterator[tuple[str, float]]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from retrain_api.cron import Cron
 from retrain_api.status.run import FINAL_STATES
@@ -16,21 +16,11 @@ from retrain_operator.kube.clock import Clock
 from retrain_operator.state.schedules import Schedules
 from retrain_operator.state.stored import ScheduleSnapshot
 
+from .gauges import LeadersGauge
+
 _ENDS = FINAL_STATES | {"Deleted"}
 _STEPS = 3
 """At the third slot after the last success two whole steps have passed without one: two runs had all the time that there is."""
-
-
-class LeadersGauge(Gauge):
-    """A gauge that only the leader exports: every replica knows the same objects, and a sum over both would count each twice."""
-
-    leading: Callable[[], bool]
-
-    def collect(self) -> Iterable[Metric]:
-        """Its family, without a value on a replica that stands by."""
-        for family in super().collect():
-            family.samples = family.samples if self.leading() else []
-            yield family
 
 
 def schedule_runs(registry: CollectorRegistry) -> Counter:

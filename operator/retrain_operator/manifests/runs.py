@@ -1,7 +1,7 @@
 """The runs that a schedule makes: for a slot, at a person's word, and to replay a past slot.
 
 A run of a slot is the template as of the slot's time. A replay is the template as of a past time, without all that would leave
-a trace outside its store folder: it promotes nothing, is copied nowhere, asks for no fresh data, and tells nobody.
+a trace outside its store folder: it promotes nothing, is copied nowhere, asks for no fresh data, and sends no message.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from retrain_api.status.progress import Progress
 
 from .gone import Gone
 from .observe import observe
+from .promoted import Promoted
 from .schedule_view import ScheduleView
 from .schedules import ScheduleKey, Schedules
 from .snapshot import JobSnapshot, Kind, Note, PodSnapshot, job_snapshot, pod_snapshot
@@ -185,6 +186,10 @@ class Cache:
     def waiting_since(self) -> list[str]:
         """The times since when the runs that are held up have been standing still."""
         return [run.since for run in self.runs.values() if run.held_up]
+
+    def promoted(self) -> list[Promoted]:
+        """The promoted models of each run that observes them."""
+        return [run.promoted for run in self.runs.values() if run.promoted is not None]
 
     def _put_run(self, body: Mapping[str, Any]) -> Key | None:
         meta = body["metadata"]

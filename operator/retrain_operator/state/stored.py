@@ -21,6 +21,7 @@ from retrain_api.run import parse_stored
 from retrain_api.spec.run import RetrainRunSpec
 from retrain_api.status.run import NEVER, RetrainRunStatus
 
+from .promoted import Promoted, promoted
 from .schedule_view import ChildRun
 from .snapshot import controller_of, read_time
 
@@ -73,6 +74,12 @@ class RunSnapshot(_Stored):
     deleting: bool = False
     verdict: str | None = None
     """Digest of its gate's verdict."""
+    decaying: tuple[str, ...] = ()
+    """Symbols and models that decay."""
+    observed: bool = False
+    """Whether its models are looked at again."""
+    promoted: Promoted | None = None
+    """Its promoted models, where they are observed."""
 
     def concerns(self, before: RunSnapshot | None) -> bool:
         """Whether its schedule has to know that it became this; `before` is None where it is new."""
@@ -117,6 +124,9 @@ def run_snapshot(body: Mapping[str, Any]) -> RunSnapshot:
         schedule=meta.get("labels", {}).get(LABEL_SCHEDULE),
         deleting="deletionTimestamp" in meta,
         verdict=(status.get("gate") or {}).get("digest"),
+        decaying=_decaying(status.get("observation") or {}),
+        observed="nextTime" in (status.get("observation") or {}),
+        promoted=promoted(status),
     )
 
 
@@ -159,8 +169,14 @@ def _parts(text: bytes, body: Mapping[str, Any]) -> tuple[RetrainRunSpec | None,
         return None, RetrainRunStatus()
 
 
+def _decaying(observation: Mapping[str, Any]) -> tuple[str, ...]:
+    found = [one for one in observation.get("symbols") or () if one.get("state") == "Decaying"]
+    return tuple(f"{one.get('symbol')} {one.get('model')}" for one in found)
+
+
 def _for_schedule(run: RunSnapshot) -> tuple[Any, ...]:
-    return run.uid, run.state, run.owner, run.schedule, run.deleting, run.verdict
+    known = run.uid, run.state, run.owner, run.schedule, run.deleting, run.verdict
+    return *known, run.decaying, run.observed
 
 
 def _packed(body: Mapping[str, Any], kind: str) -> bytes:

@@ -45,7 +45,7 @@ def files_of(spec: RetrainRunSpec) -> list[str]:
 
 def test_the_examples_are_numbered_and_in_the_readme() -> None:
     assert [path.name[:2] for path in FILES] == [f"{number:02}" for number in range(1, len(FILES) + 1)]
-    assert len(FILES) == 7
+    assert len(FILES) == 8
     readme = (EXAMPLES / "README.md").read_text()
     assert set(re.findall(r"\]\((\d\d-[\w-]+\.yaml)\)", readme)) == {path.name for path in FILES}
 
@@ -119,6 +119,14 @@ def test_the_schedule_is_the_mission() -> None:
     assert (run.data.window, run.split.test, run.preflight) == ("180d", "13d", "Always")
     labels = (EXAMPLES / "07-every-saturday.yaml").read_text()
     assert LABEL_CPU_QUEUE in labels, "a queue for GPUs never admits a preflight"
+
+
+def test_the_observed_example_holds_models_to_the_gates_bar_and_tells_people() -> None:
+    spec = example(EXAMPLES / "08-observed.yaml").spec
+    assert spec.observation and (spec.observation.every, spec.observation.for_) == ("1d", "30d")
+    assert [criterion.bound for criterion in spec.gate.criteria if criterion.metric == "accuracy"] == [0.68]
+    told = {receiver.name: receiver.wants("Promoted") for receiver in spec.notify}
+    assert told == {"team": True, "on-call": False} and all(receiver.wants("Decaying") for receiver in spec.notify)
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/schedules.md"])

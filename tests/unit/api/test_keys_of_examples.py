@@ -1,6 +1,6 @@
 """The keys of the runs that we ship, as release 0.1.0 made them: an upgrade trains and measures nothing again.
 
-They were computed with commit 6b2899b, those of 06-window.yaml when `data.window` came, those of 07-every-saturday.yaml when schedules did. A key that changes here means hours of training for everyone who has such a run.
+They were computed with commit 6b2899b, those of 06-window.yaml when `data.window` came, those of 07-every-saturday.yaml when schedules did, those of 08-observed.yaml when observation did. A key that changes here means hours of training for everyone who has such a run.
 """
 
 from __future__ import annotations
@@ -135,6 +135,24 @@ KEYS = {
         "fa92086f90ae639a",
         "bf9e5d9a77dc16ce",
         "2b40bc9113c25448",
+    ),
+    ("examples/08-observed.yaml", "BTC-USD"): (
+        "132c44330f7e606d",
+        "6432355a82aae038",
+        "c1ddd3b1ea394ea7",
+        "4979521d818d8ec6",
+    ),
+    ("examples/08-observed.yaml", "ETH-USD"): (
+        "a3a2b4e56827e7c5",
+        "532af086c802e6b1",
+        "8e1a57a84d59865f",
+        "859f4c75bc38fefe",
+    ),
+    ("examples/08-observed.yaml", "SOL-USD"): (
+        "7dcf9da510f1b172",
+        "019f8f9e0556555e",
+        "7034b711299b2df5",
+        "0b1fe166ac580b88",
     ),
     ("manifests/samples/kind.yaml", "BTC-USD"): (
         "9242b1531b0bfee0",

@@ -26,7 +26,7 @@ from retrain_api.spec.forms import SYMBOL
 
 run_names = st.from_regex(r"\A[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z")
 symbols = st.from_regex(rf"\A{SYMBOL.pattern}\Z").filter(lambda symbol: len(symbol) <= 41)
-phases = st.sampled_from(["train", "evaluate", "publish", "deliver"])
+phases = st.sampled_from(["train", "evaluate", "publish", "deliver", "observe", "notify"])
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 

@@ -44,6 +44,7 @@ STATES = {
 OTHER_MEANINGS = {
     ("controller.py", "Superseded"): "a kind of error that is counted",
     ("metrics.py", "Superseded"): "the same kind, begun at zero",
+    ("promoted_metrics.py", "Told"): "how a notification ended",
     ("criteria.py", "Distance"): "a heading",
     ("evidence.py", "Model"): "a heading",
     ("account.py", "Drawdown"): "a heading",

@@ -134,9 +134,9 @@ def test_a_document_of_the_other_kind_is_one_sentence() -> None:
 
 
 def test_what_a_newer_definition_lets_in_is_left_out_and_named() -> None:
-    newer = document(put(WHOLE_SCHEDULE, "spec.whenDecaying", "Wait"), labels={"team": "alpha"})
+    newer = document(put(WHOLE_SCHEDULE, "spec.whenHolding", "Wait"), labels={"team": "alpha"})
     schedule = parse_stored_schedule(json.dumps(newer).encode(), newer)
-    assert schedule.ignored == ("spec.whenDecaying",)
+    assert schedule.ignored == ("spec.whenHolding",)
     assert schedule.metadata.labels == {"team": "alpha"}
 
 

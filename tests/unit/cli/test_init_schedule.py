@@ -50,6 +50,7 @@ def test_it_writes_a_schedule_of_the_run_that_it_would_write(here: Path, full: t
     assert (run.symbols, run.data.max_age, run.data.min_new_bars) == (("BTC-USD",), "1d", 720)
     assert (run.split.validation, run.split.test) == ("1d", "1d")
     assert (run.promotion.policy, run.promotion.expires_after) == ("Automatic", "7d")
+    assert run.observation is not None and run.observation.every == "1d"
 
 
 def test_a_run_and_a_schedule_may_lie_in_one_folder(here: Path) -> None:

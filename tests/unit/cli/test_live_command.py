@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,23 @@ def test_the_page_is_written_beside(store: Store, tmp_path: Path, capsys: pytest
     assert "already exists" in capsys.readouterr().err
     assert live(store, "-o", str(page), "--force", "--json") == 0
     read_document(capsys.readouterr().out, "Life")
+
+
+def test_the_page_is_opened(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda place: bool(places.append(place) or place))
+    promoted(store)
+    assert live(store, "--open") == 0
+    assert live(store, "--open", "--json", "-o", str(tmp_path / "live.html")) == 0
+    assert places[1] == (tmp_path / "live.html").as_uri()
+    copy = Path(places[0].removeprefix("file://"))
+    assert "<title>BTC-USD: Observing, live</title>" in copy.read_text()
+    copy.unlink()
+    monkeypatch.setattr(webbrowser, "open", lambda _: False)
+    assert live(store, "--open", "-o", str(tmp_path / "again.html")) == 2
+    assert "No browser can be started here; the page is at file://" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

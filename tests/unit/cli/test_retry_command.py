@@ -11,6 +11,8 @@ import pytest
 from support.planning import Cluster, at_phase, passing
 
 from retrain_api.errors import ConfigurationError
+from retrain_api.status.notified import Notified
+from retrain_api.status.observation import ObservationStatus
 from retrain_api.status.run import RetrainRunStatus
 from retrain_cli.commands.runs import retry
 from retrain_cli.display.failures import failed_work
@@ -126,6 +128,18 @@ def test_it_says_exactly_what_the_plan_then_does(case: str) -> None:
     cluster.annotate(retry="one")
     cluster.settle()
     assert len(cluster.created) - made == promised
+
+
+def test_what_failed_after_the_promotion_is_tried_again_too() -> None:
+    cluster = Cluster.of()
+    cluster.to_the_end()
+    observation = ObservationStatus(state="Unobserved", message="StoreUnreachable: The store is away.", failed_key="a")
+    told = (Notified(name="ops", failed_key="b", message="ReceiverFailed: It is away."), Notified(name="mail"))
+    after = {"observation": observation, "notified": told}
+    assert failed_work(cluster.run.status.model_copy(update=after)) == [
+        "the look at the promoted models failed: StoreUnreachable: The store is away.",
+        "ops was not told: ReceiverFailed: It is away.",
+    ]
 
 
 def test_two_retries_have_two_tokens(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,6 +124,14 @@ def test_what_is_not_yaml_is_one_sentence_with_its_place(text: str, sentence: st
     assert "\n" not in caught.value.message
 
 
+def test_a_receiver_with_the_word_that_yaml_takes_for_true_is_told_the_right_one(tmp_path: Path) -> None:
+    path = tmp_path / "retrain.yaml"
+    path.write_text(RUN + "  notify:\n    - {name: ops, secretName: chat, on: [Promoted]}\n")
+    with pytest.raises(ConfigurationError) as refused:
+        load_run(path)
+    assert "spec.notify[0].true: unknown field; did you mean when?" in refused.value.message
+
+
 def test_a_run_is_read_with_its_numbers(tmp_path: Path) -> None:
     path = tmp_path / "retrain.yaml"
     path.write_text(RUN)

@@ -17,6 +17,7 @@ from retrain_api.documents.encoding import encode_message
 from retrain_api.documents.results import TaskFailure
 from retrain_api.errors import ERRORS_BY_EXIT_CODE, PERMANENT_EXIT_CODES
 from retrain_api.names import ANNOTATION_KEY, ANNOTATION_TEMPLATE, LABEL_PHASE, LABEL_SYMBOL
+from retrain_api.status.run import PromotedModel
 from retrain_client.local.jobs import (
     JobRecord,
     action_on,
@@ -32,7 +33,7 @@ from retrain_client.local.jobs import (
     to_json,
 )
 from retrain_operator.manifests.jobs import manifest
-from retrain_operator.manifests.tasks import evaluate_item, evaluate_task, train_task
+from retrain_operator.manifests.tasks import evaluate_item, evaluate_task, observe_task, train_task
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
@@ -62,6 +63,14 @@ def end(record: JobRecord, code: int, index: int = 0, message: str | None = None
 def state(record: JobRecord) -> tuple[str, str | None]:
     seen = job_view(record)
     return seen.state, seen.failure_reason
+
+
+@pytest.mark.parametrize(("symbols", "shown"), [(1, ["S0-USD"]), (8, [None]), (9, [None, "S8-USD"])])
+def test_a_look_at_one_symbol_is_shown_by_its_name(symbols: int, shown: list[str | None]) -> None:
+    run = Cluster.of(symbols=[f"S{number}-USD" for number in range(symbols)]).run
+    models = [PromotedModel(symbol=symbol, uri="s3://bucket/a.pt") for symbol in run.spec.symbols]
+    record = new_record(manifest(run, observe_task(run, models, "k", "2026-11-28T03:00:00Z"), "k", "image"), "uid", NOW)
+    assert [record.symbol_of(index) for index in range(len(record.indexes))] == shown
 
 
 def of_the_plan(phase: str) -> JobRecord:

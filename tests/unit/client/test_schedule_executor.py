@@ -42,6 +42,9 @@ class Silent:
         """A run rests."""
         self.over.append(run.metadata.name)
 
+    def looked(self, run: RetrainRun) -> None:
+        """Its models were looked at."""
+
     def status(self, status: RetrainScheduleStatus) -> None:
         """A new status."""
 

@@ -8,10 +8,11 @@ import pytest
 from support.planning import run_document
 
 from retrain_api.run import parse_run
+from retrain_api.status.run import PromotedModel
 from retrain_client.tasks import TaskRun, meant, newest, symbols_of
 from retrain_operator.manifests.jobs import manifest
 from retrain_operator.manifests.pods import Task
-from retrain_operator.manifests.tasks import preflight_task, train_task
+from retrain_operator.manifests.tasks import notify_task, observe_task, preflight_task, train_task
 
 
 def task(phase: str, symbol: str, created: int, source: str = "", begun: bool = True) -> TaskRun:
@@ -30,6 +31,10 @@ def test_the_task_in_a_pod_says_whose_it_is() -> None:
     assert symbols_of(pod_of(train_task(run, "S3")), 0) == ("S3",)
     assert symbols_of(looked, 0) == tuple(f"S{n}" for n in range(8))
     assert symbols_of(looked, 1) == ("S8", "S9")
+    models = [PromotedModel(symbol=symbol, uri="s3://bucket/a.pt") for symbol in run.spec.symbols]
+    observed = pod_of(observe_task(run, models, "key", "2026-11-28T03:00:00Z"))
+    assert [symbols_of(observed, index) for index in (0, 1)] == [tuple(f"S{n}" for n in range(8)), ("S8", "S9")]
+    assert symbols_of(pod_of(notify_task(run, "ops", "3-Promoted", "Promoted", "1 of 1 pass.", {})), 0) == ()
     assert symbols_of({"containers": [{"name": "istio-proxy"}, {"name": "trainer", "env": []}]}, 0) == ()
 
 

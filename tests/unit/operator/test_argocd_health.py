@@ -260,6 +260,33 @@ def test_a_finished_run_is_no_less_finished_for_being_suspended() -> None:
     assert enabled(document(cluster)) == {"resume"}
 
 
+OBSERVED: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "Observing": ({"message": "120 of 1440 bars.", "nextTime": "2026-11-29T03:00:00Z"}, {"suspend"}),
+    "Holding": ({"message": "All hold.", "nextTime": "2026-11-29T03:00:00Z"}, {"suspend"}),
+    "Decaying": ({"message": "ETH-USD: right in 0.60 of 9000 bars.", "nextTime": "2026-11-29T03:00:00Z"}, {"suspend"}),
+    "Unobserved": ({"nextTime": "2026-11-29T03:00:00Z", "failedKey": "a"}, {"suspend", "retry"}),
+    "Held": ({"message": "For 14d."}, set()),
+}
+
+
+@pytest.mark.parametrize("state", OBSERVED)
+def test_what_becomes_of_promoted_models_is_said_and_changes_no_health(state: str) -> None:
+    observation, actions = OBSERVED[state]
+    run = document(promoted())
+    before = health(run)[1]
+    run["status"]["observation"] = observation | {"state": state}
+    found = health(run)
+    since = state + (f": {observation['message']}" if "message" in observation else "")
+    assert found == ("Healthy", f"{before}. Since then {since}")
+    assert enabled(run) == {"rerun"} | actions
+
+
+def test_a_notification_that_failed_can_be_tried_again() -> None:
+    run = document(promoted())
+    run["status"]["notified"] = [{"name": "ops", "key": "1-Promoted"}, {"name": "mail", "failedKey": "a"}]
+    assert health(run)[0] == "Healthy" and enabled(run) == {"rerun", "retry"}
+
+
 def test_a_state_of_a_newer_release_is_progress() -> None:
     run = document(promoted())
     run["status"]["state"] = "Packing"

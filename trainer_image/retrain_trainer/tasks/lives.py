@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from retrain_api.errors import RetrainError
 from retrain_trainer.measure.observed.life import Life
+from retrain_trainer.measure.observed.promise import Reports
 from retrain_trainer.measure.observed.reading import read_life
 from retrain_trainer.model.pointer import Previous
 from retrain_trainer.store.base import Store
@@ -18,12 +19,13 @@ def read_lives(
 
     Raises what may pass by itself, as a store that is away: the report would keep the gap for good.
     """
-    return {symbol: _life(store, symbol, old, log) for symbol, old in before.items() if old is not None}
+    reports = Reports(store)
+    return {symbol: _life(reports, symbol, old, log) for symbol, old in before.items() if old is not None}
 
 
-def _life(store: Store, symbol: str, old: Previous, log: Callable[[str], None]) -> Life | str:
+def _life(reports: Reports, symbol: str, old: Previous, log: Callable[[str], None]) -> Life | str:
     try:
-        return read_life(store, symbol, old.uri, old.sha256)
+        return read_life(reports, symbol, old.uri, old.sha256)
     except RetrainError as error:
         if error.retryable:
             raise

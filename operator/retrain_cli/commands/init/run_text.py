@@ -16,6 +16,7 @@ from .choice import USUAL
 from .timing import Timing
 
 SCHEMA_FILE = "retrain.schema.json"
+OBSERVED_EVERY = "1d"
 _COMMENT_COLUMN = 40
 # On two cores the default model takes an hour for three symbols of 51 days, this one a minute; see docs/performance.md.
 _SMALL_MODEL = {"hiddenSize": 32, "layers": 1, "dropout": 0.1, "lookbackBars": 30}
@@ -65,6 +66,7 @@ class Start:
             "gate": {"criteria": [to_wire(criterion) for criterion in Gate().criteria]},
             "promotion": {"policy": "Automatic"}
             | ({"expiresAfter": self.timing.expires_after} if self.timing and self.timing.test else {}),
+            **({"observation": {"every": OBSERVED_EVERY}} if self.timing else {}),
             "train": {"device": self.device},
         }
 
@@ -138,6 +140,9 @@ def spec_lines(start: Start) -> Iterator[str]:
             f"    expiresAfter: {spec['promotion']['expiresAfter']}",
             "a service refuses a model that is older than that",
         )
+    if "observation" in spec:
+        yield "  observation:"
+        yield commented(f"    every: {OBSERVED_EVERY}", "so often: do promoted models keep their promise?")
     yield "  train:"
     yield commented(f"    device: {start.device}", "GPU or CPU; it never changes by itself")
 

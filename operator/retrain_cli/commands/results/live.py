@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, NotFoundError
 from retrain_api.spec.bounds import bar_answer, percent_sign_answer
 from retrain_api.wire import to_wire
+from retrain_cli.display.browser import copy_of, open_page
 from retrain_cli.display.document import add_json_argument
 from retrain_cli.display.life_table import life_document, life_lines
 from retrain_cli.inputs.artifacts import add_artifacts_arguments, open_artifacts_of
@@ -44,13 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the page to this .html file as well")
     parser.add_argument("--force", action="store_true", help="overwrite the file that -o names")
+    parser.add_argument("--open", action="store_true", help="open the page in the browser")
     add_json_argument(parser, "Life")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print it, and write the page that -o names.
+    """Print it, and write or open the page.
 
-    Raises ConfigurationError for a wrong option, NotFoundError("NothingPromoted"), DataError("RecordDamaged") and what
+    Raises ConfigurationError for a wrong option or where no browser can be started, NotFoundError("NothingPromoted"), DataError("RecordDamaged") and what
     `require_symbol`, `with_candles` and the store raise.
     """
     bar = None if args.accuracy is None else accuracy_in(args.accuracy)
@@ -61,14 +64,25 @@ def run(args: argparse.Namespace) -> int:
     facts = facts_of(store, require_symbol(store, args.symbol), datetime.now(UTC), bar)
     if args.candles is not None:
         facts = with_candles(facts, store, args.candles)
-    if args.output is not None:
-        from retrain_trainer.report.live.page import page
-
-        write_text(args.output, page(facts), args.force)
     print(life_document(facts) if args.json else "\n".join(life_lines(facts)))
-    if args.output is not None and not args.json:
-        print(f"\nPage: {args.output}")
+    if args.output is not None or args.open:
+        _show(facts, args)
     return 0
+
+
+def _show(facts: LiveFacts, args: argparse.Namespace) -> None:
+    """Write the page, open it, or both, and say where it is."""
+    from retrain_trainer.report.live.page import page
+
+    text = page(facts)
+    if args.output is None:
+        place = copy_of(text, "retrain-live-")
+    else:
+        write_text(args.output, text, args.force)
+        place = args.output.resolve().as_uri()
+    print(f"\nPage: {args.output or place}", file=sys.stderr if args.json else sys.stdout)
+    if args.open:
+        open_page(place)
 
 
 def accuracy_in(text: str) -> float:
@@ -85,6 +99,7 @@ def accuracy_in(text: str) -> float:
 
 def facts_of(store: Any, symbol: str, now: datetime, bar: float | None) -> LiveFacts:
     """What the store knows of the model in service. Raises NotFoundError("NothingPromoted")."""
+    from retrain_trainer.measure.observed.promise import Reports
     from retrain_trainer.measure.observed.reading import read_life
     from retrain_trainer.model.pointer import read_pointer
     from retrain_trainer.report.live.facts import LiveFacts
@@ -93,7 +108,7 @@ def facts_of(store: Any, symbol: str, now: datetime, bar: float | None) -> LiveF
     if pointed is None:
         raise NotFoundError(reasons.NOTHING_PROMOTED, f"No model of {symbol} is promoted in {store.uri}.")
     pointer = pointed.pointer
-    life = read_life(store, symbol, pointer.model.uri, pointer.model.sha256, to_wire(pointer), bar)
+    life = read_life(Reports(store), symbol, pointer.model.uri, pointer.model.sha256, to_wire(pointer), bar)
     return LiveFacts(symbol, store.uri, pointer, life, now)
 
 

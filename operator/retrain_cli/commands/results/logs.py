@@ -25,7 +25,7 @@ _WAITING = ("Pending", "Queued", "Checking")
 """States in which no task may have begun yet."""
 
 
-_TOGETHER = ("publish", "deliver")
+_TOGETHER = ("publish", "deliver", "notify")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ from retrain_cli.inputs.run_arguments import add_place_arguments
 from retrain_client.find import find_runs
 from retrain_client.handle import RunHandle
 
-COLUMNS = ("NAMESPACE", "NAME", "STATE", "TRAINED", "GATE", "PROMOTED", "ENDED")
+COLUMNS = ("NAMESPACE", "NAME", "STATE", "TRAINED", "GATE", "PROMOTED", "OBSERVED", "ENDED")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,14 @@ def run(args: argparse.Namespace) -> int:
 def row(run: RunHandle) -> dict[str, Any]:
     """What is told of a run; `ended` is a time (RFC 3339)."""
     status = run.status
-    cells = (status.state, status.trained, status.gate_summary, status.promoted, status.completion_time)
+    cells = (
+        status.state,
+        status.trained,
+        status.gate_summary,
+        status.promoted,
+        status.observed,
+        status.completion_time,
+    )
     return dict(zip(map(str.lower, COLUMNS), (run.namespace, run.name, *cells), strict=True))
 
 

@@ -6,14 +6,13 @@ import argparse
 import json
 import os
 import sys
-import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, DataError, NotFoundError
 from retrain_api.status.run import ReportStatus, RetrainRunStatus
+from retrain_cli.display.browser import copy_of, open_page
 from retrain_cli.display.document import add_json_argument, document
 from retrain_cli.inputs.output_file import require_ending, write_text
 from retrain_cli.inputs.results_file import read_stored
@@ -121,17 +120,9 @@ def show(uri: str, environ: Mapping[str, str]) -> str:
     Raises NotFoundError as `read_stored` does, and ConfigurationError("NoBrowser") where none can be started.
     """
     text = read_stored(uri, environ)
-    place = uri if uri.startswith("file://") else _copy(text).as_uri()
-    if not webbrowser.open(place):
-        raise ConfigurationError(reasons.NO_BROWSER, f"No browser can be started here; the page is at {place}")
+    place = uri if uri.startswith("file://") else copy_of(text, "retrain-report-")
+    open_page(place)
     return place
-
-
-def _copy(text: str) -> Path:
-    """A file that is not deleted: the browser may read it after this process has ended."""
-    with NamedTemporaryFile("w", encoding="utf-8", prefix="retrain-report-", suffix=".html", delete=False) as file:
-        file.write(text)
-    return Path(file.name)
 
 
 def no_report(name: str, status: RetrainRunStatus) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from retrain_cli.inputs.run_file import load_run
 from retrain_cli.inputs.stop import Stop
 from retrain_client.handle import new_token
 from retrain_client.local.executor import Executor, is_done
+from retrain_client.local.look import is_over
 from retrain_client.local.state import RunFolder, open_folder, take_lock
 
 from .done import digest_of, nothing_to_do
@@ -112,6 +114,11 @@ def _kept(status: RetrainRunStatus) -> str:
 def _print_end(name: str, status: RetrainRunStatus, folder: RunFolder, out: TextIO) -> None:
     print(file=out)
     print_run(name, status, out, near_page(status, folder))
+    if status.observation is not None and not is_over(status):
+        print(
+            f"To see how they do: retrain observe {shlex.quote(name)}   (--every 1d stays, and looks each day)",
+            file=out,
+        )
     print(f"Status: {folder.path / 'status.json'}", file=out)
 
 

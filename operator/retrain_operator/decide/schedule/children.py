@@ -17,7 +17,7 @@ from retrain_operator.state.schedule_view import ChildRun
 _LINE = 160
 """Characters of a verdict's line. Ten of them stand in a status."""
 _FORMS = {12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-"""The times at the end of the names of runs: of a slot, and of a trigger."""
+"""The times at the end of the names of runs: of a slot, and of a trigger. The run of a decayed model is named by the model."""
 
 
 def is_finished(run: ChildRun) -> bool:
@@ -47,13 +47,35 @@ def promotes(run: ChildRun) -> tuple[str, ...]:
     return tuple(model.symbol for model in promotion.models) if promotion is not None else ()
 
 
+def is_observed(run: ChildRun) -> bool:
+    """Whether its promoted models are looked at again: not once others stand in their place, or the observation has ended."""
+    found = run.status.observation
+    return found is not None and found.next_time is not None and found.state != "Superseded"
+
+
 def is_replay(schedule: str, name: str) -> bool:
     """Whether a run of that name replays a past slot."""
     return name.startswith(f"{schedule}-wf-")
 
 
-def made_for(schedule: str, name: str) -> datetime | None:
-    """The time that a run was made for, a slot's or a trigger's, by its name; None of a replay, and of a name that is not ours."""
+def decayed_model(schedule: str, name: str) -> str | None:
+    """The first 8 hex digits of the model for whose decay a run of that name was made; None of any other run."""
+    found = re.fullmatch(re.escape(schedule) + r"-decay-([0-9a-f]{8})", name)
+    return found.group(1) if found is not None else None
+
+
+def made_for(schedule: str, run: ChildRun) -> datetime | None:
+    """The time that a run was made for: a slot's or a trigger's by its name, of a decayed model's what it learns as of.
+
+    None of a replay, and of a name that is not ours.
+    """
+    if decayed_model(schedule, run.name) is None:
+        return _time_in(schedule, run.name)
+    until = run.spec.data.until if run.spec is not None else None
+    return datetime.fromisoformat(until).astimezone(UTC) if until is not None else run.created
+
+
+def _time_in(schedule: str, name: str) -> datetime | None:
     found = re.fullmatch(re.escape(schedule) + r"-([0-9]{12}|[0-9]{14})", name)
     if found is None:
         return None
@@ -65,8 +87,8 @@ def made_for(schedule: str, name: str) -> datetime | None:
 
 
 def slot_of(schedule: str, name: str) -> datetime | None:
-    """The slot that a run was made for; None of a trigger's run, which belongs to no slot."""
-    time = made_for(schedule, name)
+    """The slot that a run was made for; None of one out of turn, which belongs to no slot."""
+    time = _time_in(schedule, name)
     return time if time is not None and slot_run(schedule, time) == name else None
 
 

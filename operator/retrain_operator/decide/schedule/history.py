@@ -12,7 +12,7 @@ from retrain_api.wire import timestamp
 from retrain_operator.state.effects import Event
 from retrain_operator.state.schedule_view import ChildRun
 
-from .children import is_busy, line_of, made_for, slot_of
+from .children import decayed_model, is_busy, line_of, made_for, slot_of
 from .context import Context, read_time
 
 _LINES = 10
@@ -22,7 +22,7 @@ _NO_FAILURE = ("Promoted", "Passed", "Rejected", "Skipped", "AwaitingApproval")
 
 @dataclass(frozen=True)
 class History:
-    """The runs of slots and triggers; `last_slot` is the newest slot that has one, `last_success` when one last ended well."""
+    """The runs of slots, and those out of turn; `last_slot` is the newest slot that has one, `last_success` when one last ended well."""
 
     active: tuple[ActiveRun, ...]
     recent: tuple[RecentRun, ...]
@@ -34,7 +34,7 @@ class History:
 
 def history(context: Context, failures: int) -> History:
     """The account of the runs, where so many `failures` in a row were counted before."""
-    ours = [run for run in context.owned if made_for(context.name, run.name)]
+    ours = [run for run in context.owned if made_for(context.name, run)]
     active = tuple(sorted((_active(context, run) for run in ours if is_busy(run)), key=lambda one: one.slot))
     deleted = [entry for entry in context.status.active if context.view.with_uid(entry.uid) is None]
     recent = _recent(context, deleted)
@@ -49,20 +49,20 @@ def history(context: Context, failures: int) -> History:
 
 
 def _active(context: Context, run: ChildRun) -> ActiveRun:
-    return ActiveRun(slot=timestamp(_time(context, run.name)), name=run.name, uid=run.uid)
+    return ActiveRun(slot=timestamp(_time(context, run)), name=run.name, uid=run.uid)
 
 
-def _time(context: Context, name: str) -> datetime:
-    return made_for(context.name, name) or context.now
+def _time(context: Context, run: ChildRun) -> datetime:
+    return made_for(context.name, run) or context.now
 
 
 def _recent(context: Context, deleted: Sequence[ActiveRun]) -> tuple[RecentRun, ...]:
     """The newest ten. A run that goes to work again keeps its line until that is over; lines outlive their runs."""
     ours = [run for run in context.view.runs if not run.stranger]
-    there = {run.name: run for run in ours if made_for(context.name, run.name)}
+    there = {run.name: run for run in ours if made_for(context.name, run)}
     lines = {line.run: _without_its_run(line) if line.run not in there else line for line in context.status.recent}
     over = [run for run in there.values() if not is_busy(run)]
-    lines |= {run.name: line_of(run, _time(context, run.name)) for run in over}
+    lines |= {run.name: line_of(run, _time(context, run)) for run in over}
     lines |= {one.name: RecentRun(slot=one.slot, run=one.name, state="Deleted", result="Deleted") for one in deleted}
     return tuple(sorted(lines.values(), key=lambda line: (line.slot, line.run), reverse=True)[:_LINES])
 
@@ -104,10 +104,15 @@ def _made(context: Context, ours: Sequence[ChildRun]) -> tuple[Event, ...]:
     pending = context.status.pending.name if context.status.pending else ""
     fresh = [run for run in ours if run.uid not in known and run.name not in lines]
     return tuple(
-        Event("Normal", reasons.RUN_CREATED, f"Made {run.name}.")
+        Event("Normal", reasons.RUN_CREATED, f"Made {run.name}{_because(context, run)}.")
         for run in fresh
         if is_busy(run) or run.name == pending
     )
+
+
+def _because(context: Context, run: ChildRun) -> str:
+    model = decayed_model(context.name, run.name)
+    return f", because model {model} decays" if model is not None else ""
 
 
 def _deleted(gone: Sequence[ActiveRun]) -> tuple[Event, ...]:

@@ -68,10 +68,18 @@ def _asked(draft: Draft) -> str:
 def _made(context: Context, draft: Draft) -> str:
     behind, due, after = draft.making.behind, draft.slots.due, draft.slots.next
     if behind:
-        what = f"The run of {context.spoken(due)}" if due else "The run that was triggered"
+        what = f"The run of {context.spoken(due)}" if due else _out_of_turn(context, draft)
         return f"{what} is made once {behind} is over."
     if draft.making.pending is not None:
         return f"{draft.making.pending.name} is being made."
     if after is None:
         return "No time fits spec.schedule, so no run is made; correct the day and month that it names."
     return f"The next run is made on {context.spoken(after)}."
+
+
+def _out_of_turn(context: Context, draft: Draft) -> str:
+    """What waits beside the slots."""
+    if context.schedule.trigger:
+        return "The run that was triggered"
+    pending = draft.making.pending
+    return pending.name if pending is not None else f"The model of {draft.making.decays} decays; a run for that"

@@ -54,7 +54,8 @@ def _draft(context: Context) -> Draft:
     proving = proven.state == "Proving"
     asked = again or context.schedule.trigger is not None
     # A pause has no slot that is due, so that only a trigger makes a run in it.
-    made = making(context, found.due, Terms(not suspended and not proving, proven.state == "Unproven", asked))
+    terms = Terms(not suspended and not proving, paused, proven.state == "Unproven", asked)
+    made = making(context, found.due, terms)
     replayed = () if stopped else replays(context, proven, asked)
     wanted = [proven.names[slot] for slot in proven.wanted] if proving and not stopped else []
     if made.pending and not suspended and not proving:
@@ -109,6 +110,7 @@ def _status(context: Context, draft: Draft, reason: str, message: str) -> Retrai
             "last_handled_trigger": draft.making.trigger or before.last_handled_trigger,
             "last_handled_resume": context.schedule.resume or before.last_handled_resume,
             "walk_forward": draft.proof.status,
+            "decayed": before.decayed if draft.making.decayed is None else draft.making.decayed,
             "recent": past.recent,
         }
     )

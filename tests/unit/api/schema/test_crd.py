@@ -33,7 +33,11 @@ def test_checked_in_files_are_what_the_models_say() -> None:
 @pytest.mark.parametrize(
     ("plural", "short", "columns"),
     [
-        (PLURAL, "rtr", ["State", "Trained", "Progress", "Gate", "Promoted", "Age", "Learnt*", "Message*"]),
+        (
+            PLURAL,
+            "rtr",
+            ["State", "Trained", "Progress", "Gate", "Promoted", "Age", "Learnt*", "Observed*", "Message*"],
+        ),
         (SCHEDULE_PLURAL, "rts", ["Schedule", "State", "Last", "Result", "Next", "Age", "Message*"]),
     ],
 )

@@ -61,6 +61,7 @@ BROKEN: dict[str, Case] = {
     "a number for a truth value": ("type", "spec.suspend", 1, "must be true or false, is 1"),
     "text for a truth value in an entry": ("type", "spec.backups[0].required", "no", "must be true or false, is 'no'"),
     "text for a list": ("type", "spec.symbols", "BTC-USD", "must be a list, is 'BTC-USD'"),
+    "text for a list of an entry": ("type", "spec.notify[0].when", "Promoted", "must be a list, is 'Promoted'"),
     "text for a section": ("type", "spec.training", "fast", "must be a mapping, is 'fast'"),
     "text for a mapping": ("type", "spec.pods.labels", "team", "must be a mapping, is 'team'"),
     "text for an object of Kubernetes": ("type", "spec.pods.affinity", "x", "must be a mapping, is 'x'"),
@@ -74,6 +75,7 @@ BROKEN: dict[str, Case] = {
     "a number that is none of the choices": ("enum", "spec.gate.confidencePercent", 91, "must be 90, 95 or 99, is 91"),
     "a choice of an entry": ("enum", "spec.gate.criteria[0].metric", "roc", "must be 'accuracy', 'calibrationError', 'f1', 'auc', 'brier', 'winRate', 'pnl', 'sharpe', 'maxDrawdown' or 'leadOverLogistic', is 'roc'"),
     "an integer below its least": ("minimum", "spec.training.epochs", 0, "must be at least 1, is 0"),
+    "a choice in a list of an entry": ("enum", "spec.notify[0].when[0]", "Won", "must be 'AwaitingApproval', 'Promoted', 'Passed', 'Rejected', 'Failed', 'Skipped', 'Decaying', 'BelowPromise' or 'Held', is 'Won'"),
     "a number below its least": ("minimum", "spec.model.dropout", -0.1, "must be at least 0, is -0.1"),
     "a quantity below nothing": ("minimum", "spec.train.resources.limits.memory", -1, "must be at least 0, is -1"),
     "a number at an open lower bound": ("exclusiveMinimum", "spec.training.learningRate", 0, "must be greater than 0, is 0"),
@@ -89,6 +91,8 @@ BROKEN: dict[str, Case] = {
     "long text in a mapping": ("maxLength", "spec.pods.labels.team", "a" * 1025, "must have at most 1024 characters"),
     "a long quantity": ("maxLength", "spec.train.resources.limits.memory", "1" * 33, f"must have at most 32 characters, is {'1' * 33!r}"),
     "a list without entries": ("minItems", "spec.symbols", [], "must have at least 1 entry"),
+    "a list of an entry without entries": ("minItems", "spec.notify[0].when", [], "must have at least 1 entry"),
+    "too many entries of an entry": ("maxItems", "spec.notify[0].when", ["Held"] * 10, "must have at most 9 entries"),
     "too many entries": ("maxItems", "spec.symbols", MANY_SYMBOLS, "must have at most 64 entries"),
     "too many pairs": ("maxProperties", "spec.pods.labels", MANY_LABELS, "must have at most 32 entries"),
     "no value for what a section needs": ("required", "spec.data.uri", None, "is required"),
@@ -160,6 +164,7 @@ WEIGHT, WEIGHT_WORDS = (
 GPUS = "GPUs are asked for in train.gpu (resourceName, count), not in train.resources"
 RESOURCES = "spec.train.resources"
 ABOVE = "a request must not be above the limit of the same resource"
+AN_HOUR = "must be at least an hour, such as 1h or 1d: each look is a Job"
 VOLUMES = "volumes whose names begin with retrain- or rclone- are the operator's own; choose another name"
 KEYS = (
     "names of labels are at most 63 letters, digits, ., - and _, with a letter or digit at both ends, and may have a domain "
@@ -213,6 +218,10 @@ ACROSS: dict[str, tuple[str, Any, str]] = {
     "a node's label of several words": ("spec.pods.nodeSelector", {"my team": "x"}, f"spec.pods.nodeSelector: {KEYS}"),
     "a report out of the repository": (GIT_PATH, "a/../..", f"{GIT_PATH}: {WITHIN}, is 'a/../..'"),
     "a report among Git's own files": (GIT_PATH, ".GIT/hooks", f"{GIT_PATH}: {WITHIN}, is '.GIT/hooks'"),
+    "a look every half an hour": ("spec.observation.every", "30m", f"spec.observation.every: {AN_HOUR}, is '30m'"),
+    "a receiver twice": ("spec.notify", [{"name": "ops", "secretName": "a"}, {"name": "ops", "secretName": "b"}], "spec.notify[1]: ops is listed twice"),
+    "a word twice": ("spec.notify[0].when", ["Held", "Held"], "spec.notify[0].when[1]: Held is listed twice"),
+    "an address in place of a Secret's name": ("spec.notify[0].secretName", "slack://T1/B2/xyz", "spec.notify[0].secretName: must be the name of a Secret; the address belongs into that Secret, as its key url"),
     "no source of credentials": ("spec.credentials", {}, f"spec.credentials: {ONE_SOURCE}"),
     "two sources of credentials": ("spec.data.credentials", {"secretName": "a", "serviceAccountName": "b"}, f"spec.data.credentials: {ONE_SOURCE}"),
     "two sources in an entry": ("spec.backups[0].credentials", {"secretName": "a", "rcloneConfigSecretName": "b"}, f"spec.backups[0].credentials: {ONE_SOURCE}"),
@@ -244,6 +253,13 @@ UNKNOWN: dict[str, tuple[str, Any, str]] = {
     "in the words of Python": ("spec.training.learning_rate", 5, "; did you mean learningRate?"),
     "of another section": ("spec.seed", 5, "; seed belongs in spec.training"),
     "of an entry": ("spec.backups[0].url", "x", "; did you mean uri?"),
+    "that YAML reads as true": ("spec.notify[0].true", ["Held"], "; did you mean when?"),
+    "in quotes": ("spec.notify[0].on", ["Held"], "; did you mean when?"),
+    "of an address": (
+        "spec.notify[0].url",
+        "json://a",
+        "; the address belongs into a Secret, as its key url, and the Secret's name into secretName",
+    ),
     "like no other": ("spec.xyzzy", 5, ""),
     "without a value": ("spec.xyzzy", None, ""),
     "of a section, without a value": ("spec.training.epoch", None, "; did you mean epochs?"),
@@ -266,6 +282,21 @@ def test_no_name_that_python_has_for_a_field_is_taken() -> None:
     assert len(wrong) > 30
     for where, name in wrong.items():
         assert f"{where}: unknown field; did you mean {name}?" in messages(put(WHOLE, where, 1))
+
+
+NEAR_WORDS: dict[str, tuple[str, str, str]] = {
+    "in small letters": ("spec.label.ties", "drop", "must be 'Drop' or 'Down': write Drop, is 'drop'"),
+    "with a slip": ("spec.promotion.policy", "Automated", "must be 'Automatic', 'Manual' or 'Never': write Automatic, is 'Automated'"),
+    "in the words of Python": ("spec.gate.criteria[0].metric", "win_rate", "write winRate, is 'win_rate'"),
+    "another form of the word": ("spec.notify[0].when[0]", "Promotion", "write Promoted, is 'Promotion'"),
+    "in two words": ("spec.notify[0].when[0]", "awaiting-approval", "write AwaitingApproval, is 'awaiting-approval'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("where", "value", "sentence"), NEAR_WORDS.values(), ids=NEAR_WORDS)
+def test_a_choice_that_is_nearly_right_is_answered_with_the_one_to_write(where: str, value: str, sentence: str) -> None:
+    (message,) = messages(put(WHOLE, where, value))
+    assert message.startswith(f"{where}: ") and message.endswith(sentence)
 
 
 IN_OTHER_UNITS: dict[str, tuple[str, Any, str]] = {

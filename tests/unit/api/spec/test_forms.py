@@ -29,6 +29,7 @@ RIGHT: dict[str, list[str]] = {
         *("rclone://drive/x", "rclone://my drive/x"),
     ],
     "name": ["a", "a-b.c", "0"],
+    "name of a secret": ["a", "a-b.c", "0", "a" * 253],
     "label": ["a", "a-b", "0"],
     "file name": ["{symbol}.parquet", "a b"],
     "folder": ["reports", "a/b"],

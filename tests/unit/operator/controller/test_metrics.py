@@ -11,7 +11,8 @@ from support.pod_status import Waits
 from support.still import Still
 
 from retrain_api.wire import to_wire
-from retrain_operator.controller.metrics import Metrics, durations, oldest
+from retrain_operator.controller.gauges import oldest
+from retrain_operator.controller.metrics import Metrics, durations
 from retrain_operator.state.cache import Cache
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -535,7 +535,7 @@ def test_each_receiver_is_told_by_a_job_of_its_own() -> None:
 NOTIFY_CHANGES: list[tuple[str, dict[str, Any], bool]] = [
     ("another Secret of the receiver", {"notify": [OPS | {"secretName": "other"}]}, True),
     ("another receiver's Secret", {"notify": [OPS, {"name": "others", "secretName": "other"}]}, False),
-    ("another choice of what it is told", {"notify": [OPS | {"on": ["Failed"]}]}, False),
+    ("another choice of what it is told", {"notify": [OPS | {"when": ["Failed"]}]}, False),
     ("another store", {"artifacts": {"uri": "s3://other/"}}, False),
     ("another proxy", {"pods": {"env": [{"name": "HTTPS_PROXY", "value": "http://proxy"}]}}, True),
 ]

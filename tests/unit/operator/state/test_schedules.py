@@ -80,12 +80,19 @@ def other(**fields: Any) -> dict[str, Any]:
     return child_body(version="11", **fields)
 
 
+def looked(**observation: Any) -> dict[str, Any]:
+    return other() | {"status": {"state": "Pending", "observation": observation}}
+
+
 CHANGES = {
     "its state": (other(state="Training"), [KEY]),
     "its deletion": (other(deletionTimestamp="2026-01-07T12:00:00Z"), [KEY]),
     "its owner is taken away": (other(owner=None), [KEY]),
     "another verdict": (other() | {"status": {"state": "Pending", "gate": {"digest": "d"}}}, [KEY]),
     "an epoch": (other() | {"status": {"state": "Pending", "progress": {"epoch": 1, "epochs": 2}}}, []),
+    "a model that decays": (looked(symbols=[{"symbol": "BTC-USD", "state": "Decaying", "model": "1a2b"}]), [KEY]),
+    "its observation begins": (looked(state="Observing", nextTime="2026-01-08T12:00:00Z"), [KEY]),
+    "a model that holds": (looked(state="Holding", symbols=[{"symbol": "BTC-USD", "state": "Holding"}]), []),
     "an older version": (child_body(version="9", state="Training"), []),
 }
 

@@ -6,8 +6,8 @@ Any of them may be gone, or be of a release that wrote less. What can't be known
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from pydantic import ValidationError
@@ -18,7 +18,7 @@ from retrain_api.model_times import times_in
 from retrain_api.names import EVALUATION_FILE, card_file, file_name, report_folder, run_folder
 from retrain_api.observation.blocks import Blocks, rule_in
 from retrain_api.observation.record import Nulls
-from retrain_api.observation.state import MIN_BARS, nulls_of
+from retrain_api.observation.state import MIN_BARS, nulls_at
 from retrain_api.spec.gate import Gate
 from retrain_trainer.store.base import Store
 from retrain_trainer.store.locate import read_if_there
@@ -56,42 +56,49 @@ class Promise:
         return None if self.bar is None else Nulls(self.bar, self.low)
 
 
+@dataclass
+class Reports:
+    """The results.json of runs in a store, each read once however many symbols a run has."""
+
+    store: Store
+    read: dict[RunRef, Sequence[Document]] = field(default_factory=dict)
+
+    def of(self, run: RunRef) -> Sequence[Document]:
+        """Those of a run, the newest report's first. Raises what the store raises."""
+        if run not in self.read:
+            self.read[run] = list(_results(self.store, run))
+        return self.read[run]
+
+
 def promise_of(
-    store: Store, uri: str, sha256: str, pointer: Document | None = None, bar: float | None = None
+    reports: Reports, uri: str, sha256: str, pointer: Document | None = None, bar: float | None = None
 ) -> Promise:
     """The promise of a model in `promoted/`. `pointer` is known beside its card; `bar` takes the place of the gate's.
 
     Raises what the store raises.
     """
-    known = {**(pointer or {}), **_read(store, f"promoted/{card_file(file_name(uri))}")}
-    run = _run(known)
-    measurement = _measurement(known)
-    results = list(_results(store, run)) if run else []
+    known = {**(pointer or {}), **_read(reports.store, f"promoted/{card_file(file_name(uri))}")}
+    run, measurement = _run(known), _measurement(known) or Measurement()
+    results = reports.of(run) if run else ()
     spec = next((one.get("spec") for one in results if sha256 in _promoted(one).values()), None)
-    gate = _gate(spec or {})
-    found = measurement or Measurement()
-    low, high = _interval(_evaluation(store, run, known), found)
-    nulls = nulls_of(gate or _WITHOUT_BAR, found)
-    asked = gate is not None and any(one.metric == "accuracy" for one in gate.criteria)
-    promoted = {symbol for one in results for symbol in _promoted(one)}
+    asked = _bar(spec or {})
+    nulls = nulls_at(asked if bar is None else bar, measurement)
+    low, high = _interval(_evaluation(reports.store, run, known), measurement)
+    accuracy = measurement.metrics.accuracy
     return Promise(
-        accuracy=found.metrics.accuracy if measurement else _accuracy(known),
+        accuracy=_accuracy(known) if accuracy is None else accuracy,
         low=low,
         high=high,
-        bars=found.bars or None,
-        bar=bar if bar is not None else nulls.bar if nulls else None,
-        bar_of="given" if bar is not None else "gate" if asked else "majority",
-        symbols=len(promoted) or None,
+        bars=measurement.bars or None,
+        bar=nulls.bar if nulls else None,
+        bar_of="given" if bar is not None else "majority" if asked is None else "gate",
+        symbols=len({symbol for one in results for symbol in _promoted(one)}) or None,
         min_bars=_min_bars(spec or {}),
         blocks=rule_in(known).blocks,
         tested_until=times_in(known).tested_until,
         run=run,
         spec=spec,
     )
-
-
-_WITHOUT_BAR = Gate.model_construct(criteria=())
-"""In place of a gate that nobody knows: one without a bar, so that the majority takes its place."""
 
 
 def _read(store: Store, key: str) -> dict[str, Any]:
@@ -162,11 +169,13 @@ def _promoted(results: Document) -> dict[str, str]:
         return {}
 
 
-def _gate(spec: Document) -> Gate | None:
+def _bar(spec: Document) -> float | None:
+    """The bar of accuracy of a run's gate; None where it has none, or nobody knows."""
     try:
-        return Gate.model_validate(spec["gate"])
+        gate = Gate.model_validate(spec["gate"])
     except (ValidationError, KeyError):
         return None
+    return next((one.bound for one in gate.criteria if one.metric == "accuracy"), None)
 
 
 def _min_bars(spec: Document) -> int:

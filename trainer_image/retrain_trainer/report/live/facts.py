@@ -63,7 +63,7 @@ class LiveFacts:
             over = ", so it is not to be used any more" if pointer.is_expired(self.now) else ""
             yield "expires at", f"{pointer.expires_at}{over}"
         if self.life.until:
-            yield "judged up to", f"{self.life.until}{self._behind_the_record()}"
+            yield "judged up to", f"{self.life.until}, {apart(self.life.until, now)} ago{self._behind_the_record()}"
 
     def _behind_the_record(self) -> str:
         if not self.judged_now:

@@ -47,12 +47,16 @@ def page(facts: LiveFacts) -> str:
             "<main>",
             *(_judged(facts) if facts.life.days else ()),
             "</main>",
-            f'<footer class="quiet"><p>Of {escape(facts.store)}, written {timestamp(facts.now)}. This file is self-contained and loads '
-            "nothing. Plots say more under the mouse.</p></footer>",
+            f'<footer class="quiet"><p>{inline(plain(_footer(facts)))}</p></footer>',
             "</body>",
             "</html>\n",
         ]
     )
+
+
+def _footer(facts: LiveFacts) -> str:
+    written = f"Of {facts.store}, written {timestamp(facts.now)}."
+    return f"{written} This file is self-contained and loads nothing. Plots say more under the mouse."
 
 
 def _top(facts: LiveFacts) -> str:

@@ -107,7 +107,7 @@ def accuracies(life: Life) -> Figure:
     figure, (axes,) = panels([1], 3.1, width=WIDTH)
     promise, shown = life.promise, [day for day in life.days if day.accuracy is not None]
     _promised(axes, promise)
-    times = _seconds([day.day for day in shown])
+    times = _seconds([f"{day.day}T12:00:00" for day in shown])
     values = [float(day.accuracy or 0.0) for day in shown]
     most = max((day.bars for day in shown), default=1)
     axes.plot(times, values, color=BLUE, linewidth=0.8, alpha=0.6)

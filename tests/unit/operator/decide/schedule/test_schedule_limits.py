@@ -138,3 +138,47 @@ def test_a_deletion_names_the_run_by_its_uid() -> None:
         "runs",
         "HistoryLimit",
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "over", "kept"),
+    [
+        ("Observing", False, True),
+        ("Holding", False, True),
+        ("Decaying", False, True),
+        ("Unobserved", False, True),
+        ("Suspended", False, True),
+        ("Held", True, False),
+        ("Decaying", True, False),
+        ("Superseded", True, False),
+        ("Superseded", False, False),
+    ],
+)
+def test_a_run_is_kept_until_its_observation_is_over(state: Any, over: bool, kept: bool) -> None:
+    world = World.of(runsHistoryLimit=0)
+    weeks(world, "Promoted")
+    first = world.slot_runs()[0]
+    world.observe(first, state, {"BTC-USD": "1a2b3c4d5e6f"}, over)
+    weeks(world, "Promoted")
+    assert (first in world.runs) is kept
+    world.observe(world.slot_runs()[1], "Holding", {"BTC-USD": "2b3c4d5e6f7a"}, over=True)
+    world.settle()
+    assert world.slot_runs()[1] in world.runs  # its model is in service
+
+
+@pytest.mark.parametrize("how", ["suspended", "paused"])
+def test_a_finished_run_is_observed_on_although_its_schedule_makes_no_more(how: str) -> None:
+    """The run has its own spec to go by, and nobody removes it or takes that away."""
+    world = World.of(runsHistoryLimit=0, pauseAfterFailures=1, template={"observation": {"every": "1h", "for": "7d"}})
+    weeks(world, "Promoted")
+    first = world.slot_runs()[0]
+    world.observe(first, "Holding", {"BTC-USD": "1a2b3c4d5e6f"})
+    if how == "suspended":
+        world.edit(suspend=True)
+    else:
+        weeks(world, "Failed")
+    before = world.runs[first]
+    world.go(days=30)
+    assert world.status.state == how.capitalize() and world.runs[first] == before
+    spec = before.spec
+    assert spec is not None and spec.observation is not None and spec.observation.for_ == "7d"

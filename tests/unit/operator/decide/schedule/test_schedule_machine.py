@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support.schedule_world import NAME, World, is_replay
+from support.schedule_world import NAME, World, is_for_decay, is_replay
 
 from retrain_api.cron import Cron
 from retrain_api.keys import proof_key
@@ -46,7 +46,11 @@ EDITS: tuple[dict[str, Any], ...] = (
     {"timeZone": "Etc/UTC"},
     {"timeZone": "Europe/Berlin"},
     {"schedule": "0 5 * * *"},
+    {"whenDecaying": "Retrain"},
+    {"whenDecaying": "Wait"},
 )
+MODELS = ("1a2b3c4d5e6f", "2b3c4d5e6f7a", "3c4d5e6f7a8b")
+"""What a pointer may name; a rollback names one again."""
 
 
 class ScheduleMachine(RuleBasedStateMachine):
@@ -160,6 +164,16 @@ class ScheduleMachine(RuleBasedStateMachine):
         if run is not None:
             self.world.turn(run.name, end)
 
+    @rule(
+        number=st.integers(0, 9),
+        state=st.sampled_from(["Decaying", "Holding", "Superseded"]),
+        model=st.sampled_from(MODELS),
+    )
+    def a_look_finds(self, number: int, state: Any, model: str) -> None:
+        run = self.pick([run for run in self.world.runs.values() if run.status.promotion], number)
+        if run is not None:
+            self.world.observe(run.name, state, {"BTC-USD": model}, over=state == "Superseded")
+
     # People
 
     @rule(number=st.integers(0, 9))
@@ -202,7 +216,9 @@ class ScheduleMachine(RuleBasedStateMachine):
             assert proof is None or proof.key == proof_key(spec.run_template.spec)
             assert decided.status.pending is not None and decided.status.pending.name == slots[0]
             slot = datetime.fromisoformat(decided.status.pending.slot)
-            if not is_triggered(slots[0]):
+            if is_for_decay(slots[0]):
+                self.follows_a_decay(slots[0], decided)
+            elif not is_triggered(slots[0]):
                 assert self.begun.replace(microsecond=0) < slot <= self.world.now, "it does not count"
         if made and not slots:
             assert spec.walk_forward is not None
@@ -210,9 +226,18 @@ class ScheduleMachine(RuleBasedStateMachine):
         assert not set(made) & self.gone, "made again after somebody deleted it"
         self.removes_only_what_it_may(decided)
 
+    def follows_a_decay(self, name: str, decided: SchedulePlan) -> None:
+        """It is remembered for good, and was asked for now or when it was promised."""
+        model, promised = name.removeprefix(f"{NAME}-decay-"), self.world.status.pending
+        assert model in (decided.status.decayed or ()) and decided.status.state != "Paused"
+        if promised is None or promised.name != name:
+            assert self.world.schedule.spec.when_decaying == "Retrain"
+            looks = [run.status.observation for run in self.world.runs.values() if run.status.observation]
+            assert any(one.model.startswith(model) for look in looks for one in look.symbols if one.state == "Decaying")
+
     def removes_only_what_it_may(self, decided: SchedulePlan) -> None:
         serving: dict[str, ChildRun] = {}
-        for run in sorted(self.world.runs.values(), key=lambda run: run.name):
+        for run in sorted(self.world.runs.values(), key=made_for):
             for model in run.status.promotion.models if run.status.promotion else ():
                 serving[model.symbol] = run
         proof = decided.status.walk_forward
@@ -221,6 +246,8 @@ class ScheduleMachine(RuleBasedStateMachine):
             run = self.world.runs[deletion.name]
             assert run.owned and run.uid == deletion.uid and run not in self.world.at_work()
             assert run.uid not in evidence
+            look = run.status.observation
+            assert look is None or look.next_time is None, "it is still observed"
             assert run not in serving.values() or is_replay(run.name)
 
     def count(self, decided: SchedulePlan) -> None:
@@ -271,8 +298,13 @@ class ScheduleMachine(RuleBasedStateMachine):
         raise AssertionError("the proof does not end")
 
 
+def made_for(run: ChildRun) -> tuple[str, str]:
+    """What runs are ordered by: their times."""
+    return (run.spec.data.until or "") if run.spec is not None else "", run.name
+
+
 def is_triggered(name: str) -> bool:
-    return not is_replay(name) and len(name) > len(f"{NAME}-202611280300")
+    return not is_replay(name) and not is_for_decay(name) and len(name) > len(f"{NAME}-202611280300")
 
 
 TestScheduleMachine = ScheduleMachine.TestCase

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.lives import TESTED_UNTIL, blocks, judge, promoted
+from support.lives import RULE, TESTED_UNTIL, blocks, judge, promoted
 
 from retrain_api.errors import DataError
 from retrain_api.names import card_file, file_name, observed_folder
 from retrain_api.observation.blocks import BlockRule
 from retrain_api.wire import to_wire
 from retrain_trainer.measure.observed.life import Life
+from retrain_trainer.measure.observed.promise import Reports
 from retrain_trainer.measure.observed.reading import read_life
 from retrain_trainer.store.base import Store
 from retrain_trainer.store.open import open_store
@@ -28,7 +29,7 @@ def store(tmp_path: Path) -> Store:
 
 def life(store: Store, bar: float | None = None) -> Life:
     pointer = json.loads(store.read("promoted/BTC-USD.json").data)
-    return read_life(store, "BTC-USD", pointer["model"]["uri"], pointer["model"]["sha256"], pointer, bar)
+    return read_life(Reports(store), "BTC-USD", pointer["model"]["uri"], pointer["model"]["sha256"], pointer, bar)
 
 
 def test_all_that_it_promised_is_found_where_its_promotion_left_it(store: Store) -> None:
@@ -148,6 +149,23 @@ def test_a_damaged_record_is_said(store: Store) -> None:
     assert raised.value.reason == "RecordDamaged"
 
 
+def test_blocks_of_another_length_than_the_card_says_are_a_damaged_record(store: Store) -> None:
+    judge(store, promoted(store, rule=RULE.model_copy(update={"block_length": 120})), blocks([0.7]))
+    with pytest.raises(DataError, match="are of 60 bars from 2025-06-24T00:16:00Z on, and its card says 120") as raised:
+        life(store)
+    assert raised.value.reason == "RecordDamaged"
+
+
+def test_the_reports_of_a_run_are_read_once_however_many_symbols_it_has(store: Store) -> None:
+    pointer = promoted(store)
+    reports = Reports(store)
+    first = read_life(reports, "BTC-USD", pointer.model.uri, pointer.model.sha256)
+    store.delete(RESULTS)
+    assert read_life(reports, "BTC-USD", pointer.model.uri, pointer.model.sha256) == first
+
+
 def test_a_pointer_as_json_is_enough(store: Store) -> None:
     pointer = promoted(store)
-    assert read_life(store, "BTC-USD", pointer.model.uri, pointer.model.sha256, to_wire(pointer)) == life(store)
+    assert read_life(Reports(store), "BTC-USD", pointer.model.uri, pointer.model.sha256, to_wire(pointer)) == life(
+        store
+    )
