@@ -129,7 +129,7 @@ CONDITION_TYPES: tuple[ConditionType, ...] = (
     ConditionType(
         NOTIFIED,
         "every receiver was told; absent where nobody is to be told",
-        "one could not be told, or is being told; the message says which, and why",
+        "one could not be told, and the message says why; Unknown while one is being told ([more](notifications.md))",
         (reasons.TOLD, reasons.TELLING, reasons.NOT_TOLD),
     ),
 )

@@ -22,3 +22,13 @@ class Notified(Terse):
     text: str = Field("", description="What it will be told of that.")
     failed_key: str | None = Field(None, description="What could not be told, with which pod fields and retry token.")
     message: str = Field("", description="Why it could not be told.")
+
+    @property
+    def word(self) -> str:
+        """What it is to be told next, without its number: Promoted."""
+        return (self.pending or "").partition("-")[2]
+
+    @property
+    def failure(self) -> str:
+        """That it could not be told, and why, in a sentence."""
+        return f"{self.name} was not told of {self.word}: {self.message.rstrip('.')}."

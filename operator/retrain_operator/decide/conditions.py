@@ -20,7 +20,8 @@ from retrain_api.formatting import counted, headline
 from retrain_api.model_times import apart
 from retrain_api.reasons.reason import Reason
 from retrain_api.status.condition import Condition
-from retrain_api.status.condition_types import ANSWER_STALE, CHECKED, CONDITION_TYPES, HOLDING
+from retrain_api.status.condition_types import ANSWER_STALE, CHECKED, CONDITION_TYPES, HOLDING, NOTIFIED
+from retrain_api.status.notified import Notified
 from retrain_api.status.observation import ObservationStatus, ObservedState
 from retrain_api.status.run import FINAL_STATES, NEVER, RetrainRunStatus
 from retrain_api.wire import timestamp
@@ -190,6 +191,7 @@ def _milestones(status: RetrainRunStatus) -> Iterable[ConditionDraft]:
         )
     if status.observation is not None:
         yield _holding(status.observation)
+    yield from notified(status.notified or ())
 
 
 def _holding(observation: ObservationStatus) -> ConditionDraft:
@@ -197,6 +199,18 @@ def _holding(observation: ObservationStatus) -> ConditionDraft:
     return ConditionDraft(
         HOLDING, known.get(observation.state, "Unknown"), OBSERVED[observation.state], observation.message
     )
+
+
+def notified(entries: Sequence[Notified]) -> Iterable[ConditionDraft]:
+    """Whether every receiver was told, of a run or a schedule; nothing where nobody is to be told."""
+    failed = [entry.failure for entry in entries if entry.failed_key]
+    waiting = [f"{entry.name} of {entry.word}" for entry in entries if entry.pending]
+    if failed:
+        yield ConditionDraft(NOTIFIED, "False", reasons.NOT_TOLD, " ".join(failed)[:1024])
+    elif waiting:
+        yield ConditionDraft(NOTIFIED, "Unknown", reasons.TELLING, f"To be told: {', '.join(waiting)}.")
+    elif entries:
+        yield ConditionDraft(NOTIFIED, "True", reasons.TOLD)
 
 
 def _age_of_the_learning(status: RetrainRunStatus) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from retrain_api import reasons
 from retrain_api.status.run import FINAL_STATES, RetrainRunStatus
+from retrain_operator.decide import telling
 from retrain_operator.state.effects import Event
 
 from .answers import StaleAnswer
@@ -15,8 +16,8 @@ from .answers import StaleAnswer
 def events(
     before: RetrainRunStatus, after: RetrainRunStatus, reason: str, stale: Sequence[StaleAnswer] = ()
 ) -> tuple[Event, ...]:
-    """One for the run's transition, for each symbol that has just failed, for copies that were not made, and for each answer
-    to another judgement. `reason` is the one behind the state.
+    """One for the run's transition, for each symbol that has just failed, for copies that were not made, for each receiver that
+    was not told, and for each answer to another judgement. `reason` is the one behind the state.
     """
     known = {entry.symbol: entry.state for entry in before.symbols}
     failures = tuple(
@@ -26,6 +27,7 @@ def events(
     )
     failures += _skips(known, after)
     failures += _undelivered(before, after)
+    failures += telling.events(before.notified, after.notified)
     news = (one for one in stale if not one.told_in(before))
     failures += tuple(Event("Warning", reasons.JUDGEMENT_CHANGED, one.sentence) for one in news)
     # That a new run waits for its pods is not worth an event: those of its Jobs say so at the same time.

@@ -36,7 +36,7 @@ from retrain_operator.decide.phase_job import Waiting
 from retrain_operator.state.effects import Basis, Deletion, Plan, RunPlan, Steps, deletions
 from retrain_operator.state.view import RunView
 
-from . import checking, columns, delivering, evaluating, observing, publishing, training
+from . import checking, columns, delivering, evaluating, notifying, observing, publishing, training
 from .answers import StaleAnswer, stale_answers, still_stale
 from .as_of import as_of_work, begins
 from .events import events
@@ -74,7 +74,9 @@ def plan(run: RetrainRun, view: RunView, now: datetime, settings: Settings) -> R
     as_of = as_of_work(run) or run.spec.data.as_of(now)
     context = Context(run, view, now, _image(run, settings), settings.evaluator_image, as_of)
     if not settings.allows(context.image):
-        return _planned(context, _refused_image(context, settings))
+        # Who is told of it is told by an image that is allowed.
+        judging = settings.evaluator_image or settings.default_image
+        return _planned(replace(context, evaluator_image=judging), _refused_image(context, settings))
     draft = _draft(context)
     if run.spec.suspend and draft.state not in FINAL_STATES:
         message = "Suspended; what is done is kept. Set spec.suspend to false to continue."
@@ -88,7 +90,8 @@ def _planned(context: Context, draft: _Draft) -> RunPlan:
     draft = replace(draft, stale=still_stale(context.run) if draft.stale is None else draft.stale)
     refused = draft.message if draft.reason == reasons.IMAGE_NOT_ALLOWED else None
     observed = observing.advance(context, draft.past.promotion, refused)
-    status, steps = _status(context, draft, observed.status), draft.steps + observed.steps
+    told = notifying.advance(context, _status(context, draft, observed.status))
+    status, steps = _with_conditions(context, draft, told.status), draft.steps + observed.steps + told.steps
     found = events(context.run.status, status, draft.reason, draft.stale or ()) + observed.events
     basis = Basis(context.run.metadata.uid, context.run.metadata.resource_version)
     return Plan(basis, steps.create, _once(steps.delete), status, found, steps.requeue_at)
@@ -110,7 +113,7 @@ def _stopped(context: Context, state: State, reason: str, message: str, why: str
         else entry
         for entry in known
     )
-    live = [job for job in context.view.jobs if job.live]
+    live = [job for job in context.view.jobs if job.live and job.phase != "notify"]
     return _Draft(
         state, reason, message, idle, Steps(delete=deletions(live, reason)), Publications.of(context.run.status)
     )
@@ -326,10 +329,14 @@ def _status(context: Context, draft: _Draft, observation: ObservationStatus | No
         }
     )
     epochs, delivers = context.run.spec.training.epochs, delivered is not None
-    status = status.model_copy(update=columns.columns(status, draft.reason, delivers, epochs))
+    return status.model_copy(update=columns.columns(status, draft.reason, delivers, epochs))
+
+
+def _with_conditions(context: Context, draft: _Draft, status: RetrainRunStatus) -> RetrainRunStatus:
     suspended = draft.state == "Suspended"
     # A CRD that is applied after a run has ended changes nothing of it.
-    ignored = None if final and before.state in FINAL_STATES else context.run.ignored
+    over = {draft.state, context.run.status.state} <= FINAL_STATES
+    ignored = None if over else context.run.ignored
     stale = _sentences(draft.stale)
     found = conditions(status, draft.reason, suspended, context.now, ignored, stale, draft.checked)
     return status.model_copy(update={"conditions": found})
