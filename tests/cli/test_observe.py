@@ -27,7 +27,7 @@ def promoted(local: LocalRun) -> LocalRun:
     local.spec = OBSERVED
     done = local.run()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Observed: Observing" in done.stdout
+    assert "Observed: nobody has looked yet.\n" in done.stdout
     assert "To see how they do: retrain observe nightly" in done.stdout
     return local
 
