@@ -133,3 +133,41 @@ def test_a_schedule_looks_at_what_its_runs_have_promoted_when_that_is_due(tmp_pa
         assert (len(looks(weekly)), weekly.trainings()) == (2, 1)
     finally:
         weekly.clean_up()
+
+
+TOLD = {"notify": [{"name": "my-phone", "secretName": "phone"}]}
+
+
+def test_people_are_told_before_the_run_ends_at_the_url_of_their_variable_and_no_other_task_sees_it(
+    local: LocalRun,
+) -> None:
+    url = "json://receiver.example/token-of-mine"
+    local.spec, local.environ = OBSERVED | TOLD, {"RETRAIN_NOTIFY_MY_PHONE_URL": url}
+    local.script = {
+        who: {"shows": ["RETRAIN_NOTIFY_MY_PHONE_URL", "RETRAIN_NOTIFY_URL"]} for who in ("BTC-USD", "publish")
+    }
+    done = local.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    (told,) = local.journal("notify", "tells")
+    assert (told["receiver"], told["title"], told["url"]) == ("my-phone", "nightly: Promoted", url)
+    for line in [*local.journal("BTC-USD", "start"), *local.journal("publish", "start")]:
+        assert not any(line["environment"][name] for name in ("RETRAIN_NOTIFY_MY_PHONE_URL", "RETRAIN_NOTIFY_URL"))
+    kept = "".join(path.read_text() for path in local.state.rglob("*") if path.is_file())
+    assert "token-of-mine" not in kept + done.stdout + done.stderr
+    assert observe(local, **FALLEN).returncode == 3
+    assert [line["title"] for line in local.journal("notify", "tells")] == ["nightly: Promoted", "nightly: Decaying"]
+
+
+def test_without_the_variable_it_is_said_once_which_one_is_missing(local: LocalRun) -> None:
+    local.spec = TOLD
+    done = local.run()
+    assert done.returncode == 0, "a receiver that can't be told changes nothing of the run"
+    sentence = "RETRAIN_NOTIFY_MY_PHONE_URL has its Apprise URL"
+    assert done.stdout.count(f"[notify] BadReceiver: On this machine my-phone is told where {sentence}") == 1
+    assert "my-phone was not told of Promoted: BadReceiver: " in done.stdout
+    again = local.run()
+    assert again.stdout.startswith("Nothing to do: ") and "[notify]" not in again.stdout
+    local.environ = {"RETRAIN_NOTIFY_MY_PHONE_URL": "json://receiver.example/"}
+    assert local.command("retry", "nightly").returncode == 0
+    assert local.run().returncode == 0
+    assert [line["title"] for line in local.journal("notify", "tells")] == ["nightly: Promoted"]
