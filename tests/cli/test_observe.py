@@ -112,8 +112,10 @@ def test_an_option_that_can_not_be_is_one_sentence(local: LocalRun, given: tuple
     assert sentence in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_a_schedule_looks_at_what_its_runs_have_promoted_when_that_is_due(tmp_path: Path) -> None:
-    weekly = LocalSchedule(tmp_path, spec=OBSERVED)
+def test_a_schedule_looks_at_what_its_runs_have_promoted_when_that_is_due_and_retrains_what_decays(
+    tmp_path: Path,
+) -> None:
+    weekly = LocalSchedule(tmp_path, spec=OBSERVED, fields={"whenDecaying": "Retrain"})
     try:
         weekly.created(LONG_AGO)
         done = weekly.once()
@@ -126,11 +128,17 @@ def test_a_schedule_looks_at_what_its_runs_have_promoted_when_that_is_due(tmp_pa
         status = json.loads(path.read_text())
         status["observation"]["nextTime"] = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         path.write_text(json.dumps(status))
-        weekly.script = FALLEN
+        weekly.script = {"observe": FALLEN["observe"] | {"of": name}}
         later = weekly.once()
         assert later.returncode == 0
         assert f"{name}:\nObserved: Decaying since " in later.stdout
-        assert (len(looks(weekly)), weekly.trainings()) == (2, 1)
+        assert (len(looks(weekly)), weekly.trainings()) == (3, 2), (
+            "one run out of turn, and the first look at its model"
+        )
+        (made,) = (path.parent.name for path in weekly.runs.glob("weekly-decay-*/status.json"))
+        assert f"{made}: Promoted\n" in later.stdout
+        assert weekly.once().returncode == 0
+        assert (len(looks(weekly)), weekly.trainings()) == (3, 2)
     finally:
         weekly.clean_up()
 
