@@ -95,7 +95,7 @@ def follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Follow:
         machine = Machine(folder, *ends)
         monkeypatch.setattr(observe, "look", machine.look)
         monkeypatch.setattr(observe, "_now", lambda: machine.now)
-        monkeypatch.setattr(observe.time, "sleep", machine.sleep)
+        monkeypatch.setattr("time.sleep", machine.sleep)
         found = LocalRun(folder, "nightly", folder.read_status())
         return observe._follow(found, Duration.parse("1d"), machine), machine  # type: ignore[arg-type]
 
