@@ -10,6 +10,7 @@ import pytest
 from support.fates import Fates, measured, result_of, succeeds
 from support.life import Life
 from support.planning import passing, trained
+from support.results import observed
 
 from retrain_api.measurement import METRICS, Champion, Measurement
 from retrain_api.names import model_file, run_folder
@@ -56,6 +57,30 @@ def test_from_apply_to_verdict_with_a_status_of_a_sane_size(life: Life, count: i
     assert [entry["verdict"] for entry in status["symbols"]] == ["Pass" if good else "Fail"] * count
     assert len(life.made()) == len(set(life.made())) == count + 2
     assert len(json.dumps(status, separators=(",", ":"))) <= limit
+
+
+def test_as_many_promoted_symbols_as_there_may_be_are_observed_and_eight_receivers_told(life: Life) -> None:
+    """Of each symbol the status has numbers, and why it could not be judged."""
+
+    def observe(task: Any) -> Any:
+        numbers = {
+            "bars": 123_456,
+            "accuracy": 0.61234,
+            "promised": 0.70123,
+            "reason": "FileNotFound",
+            "wealth": 1.2345,
+        }
+        return succeeds(observed(task, problem="It is not there: " + "x" * 300, **numbers))
+
+    life.kubelet.fate = Fates(train=lambda task: succeeds(long_named(task)), observe=observe)
+    symbols = [f"COIN{number:02d}-USD" for number in range(64)]
+    receivers = [{"name": f"receiver-{number}", "secretName": "chat"} for number in range(8)]
+    artifacts = {"uri": "s3://trading-models-production/models/"}
+    life.create(symbols=symbols, artifacts=artifacts, observation={}, notify=receivers)
+    status = life.until(lambda s: (s.get("observation") or {}).get("lastTime"))
+    assert [entry["state"] for entry in status["observation"]["symbols"]] == ["Unobserved"] * 64
+    assert status["state"] == "Promoted" and status["observed"] == "Unobserved"
+    assert len(json.dumps(status, separators=(",", ":"))) <= 100 * KB
 
 
 @pytest.mark.parametrize("phase", ["train", "evaluate", "publish", "deliver"])

@@ -8,13 +8,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from support.results import passing
 
+from retrain_api.documents.encoding import TASK_VARIABLE, decode_task
+from retrain_api.documents.results import NotifyResult, TaskFailure
+from retrain_api.documents.tasks import NotifyTask
 from retrain_api.keys import proof_key
 from retrain_api.measurement import Measurement
-from retrain_api.names import replay_run
+from retrain_api.names import ANNOTATION_KEY, ANNOTATION_QUEUE, ANNOTATION_TEMPLATE, replay_run
 from retrain_api.run import as_stored, parse_run
 from retrain_api.schedule import RetrainSchedule, parse_schedule, parse_stored_schedule
 from retrain_api.status.condition import Condition
@@ -23,10 +26,11 @@ from retrain_api.status.run import FINAL_STATES, GateStatus, PromotedModel, Prom
 from retrain_api.status.schedule import RetrainScheduleStatus
 from retrain_api.status.symbol import ModelRef, SymbolResult, SymbolStatus
 from retrain_api.wire import timestamp, to_wire
+from retrain_operator.decide.context import Settings
 from retrain_operator.decide.schedule.plan import plan
 from retrain_operator.state.effects import Event, SchedulePlan
 from retrain_operator.state.schedule_view import ChildRun, ScheduleView
-from retrain_operator.state.view import Refusal
+from retrain_operator.state.view import JobView, PodView, Refusal
 
 CREATED = "2026-11-25T12:00:00Z"
 """A Wednesday."""
@@ -106,7 +110,10 @@ class World:
     document: dict[str, Any] = field(default_factory=schedule_document)
     now: datetime = field(default_factory=lambda: datetime.fromisoformat(CREATED))
     runs: dict[str, ChildRun] = field(default_factory=dict)
+    jobs: dict[str, JobView] = field(default_factory=dict)
+    """Those by which it tells people."""
     refused: dict[str, Refusal] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
     refusing: str = ""
     """How the API server answers creations: with "" it takes them; else "for now" or "for good"."""
     made: list[str] = field(default_factory=list)
@@ -134,8 +141,8 @@ class World:
     # The operator
 
     def plan(self) -> SchedulePlan:
-        view = ScheduleView(tuple(self.runs.values()), tuple(self.refused.values()))
-        return plan(self.schedule, view, self.now)
+        view = ScheduleView(tuple(self.runs.values()), tuple(self.refused.values()), tuple(self.jobs.values()))
+        return plan(self.schedule, view, self.now, self.settings)
 
     def reconcile(self, writes: int | None = None, answers: bool = True) -> SchedulePlan:
         """Plan, and carry it out, or only the first `writes` of it. Without `answers` what was refused is not heard of."""
@@ -155,13 +162,15 @@ class World:
         left -= 1 + len(decided.create)
         for deletion in decided.delete[: max(left, 0)]:
             there = self.runs.get(deletion.name)
-            if there is not None and there.uid == deletion.uid:
+            if deletion.kind == "jobs" and self.jobs[deletion.name].uid == deletion.uid:
+                del self.jobs[deletion.name]
+            elif there is not None and there.uid == deletion.uid:
                 del self.runs[deletion.name]
                 self.removed.append(deletion.name)
 
     def _create(self, manifest: Mapping[str, Any], answers: bool) -> None:
         name = manifest["metadata"]["name"]
-        if name in self.runs:
+        if name in self.runs or name in self.jobs:
             return
         if self.refusing:
             lasting = self.refusing == "for good"
@@ -170,16 +179,20 @@ class World:
                 self.refused[name] = Refusal(name, reason, "no room", lasting, self.now)
             return
         self.refused.pop(name, None)
-        self.made.append(name)
         self.manifests[name] = dict(manifest)
+        if manifest["kind"] == "Job":
+            self._uids += 1
+            self.jobs[name] = job_of(manifest, f"job-{self._uids}", self.now)
+            return
+        self.made.append(name)
         self.put(name, spec=manifest)
 
     def settle(self) -> None:
         """Reconcile until nothing changes."""
         for _ in range(50):
-            before = json.dumps(self.document, sort_keys=True), sorted(self.runs)
+            before = json.dumps(self.document, sort_keys=True), sorted(self.runs), sorted(self.jobs)
             self.reconcile()
-            if (json.dumps(self.document, sort_keys=True), sorted(self.runs)) == before:
+            if (json.dumps(self.document, sort_keys=True), sorted(self.runs), sorted(self.jobs)) == before:
                 return
         raise AssertionError("it never comes to rest")
 
@@ -229,6 +242,24 @@ class World:
         found = ObservationStatus(state=state, next_time=next_time, symbols=seen)
         self.runs[name] = replace(run, status=run.status.model_copy(update={"observation": found}))
 
+    def tell(self, failure: str = "") -> NotifyTask:
+        """The one Job that is at work has told, or failed for that reason, and that is read; what it told."""
+        task = self.end_job(failure)
+        self.settle()
+        return task
+
+    def end_job(self, failure: str = "") -> NotifyTask:
+        """The same, and nobody has looked yet."""
+        (job,) = (one for one in self.jobs.values() if one.live)
+        task = task_of(self.manifests[job.name])
+        outcome = (
+            TaskFailure(reason=failure, message="It says no.") if failure else NotifyResult(key=task.key, scheme="json")
+        )
+        pod = PodView(0, "Failed" if failure else "Succeeded", exit_code=2 if failure else 0, outcome=outcome)
+        state: Literal["Failed", "Complete"] = "Failed" if failure else "Complete"
+        self.jobs[job.name] = replace(job, state=state, finished=self.now, pods=(pod,), started=True)
+        return task
+
     def end_all(self, state: State, accuracy: float = 0.71) -> None:
         """All runs that are at work end; replays as they would, whose policy is Never."""
         for run in self.at_work():
@@ -263,6 +294,22 @@ class World:
 
     def slot_runs(self) -> list[str]:
         return [name for name in self.made if not is_replay(name)]
+
+
+def job_of(manifest: Mapping[str, Any], uid: str, now: datetime) -> JobView:
+    """A Job that was just created."""
+    metadata = manifest["metadata"]
+    notes = metadata["annotations"]
+    key, template, queue = notes[ANNOTATION_KEY], notes[ANNOTATION_TEMPLATE], notes[ANNOTATION_QUEUE]
+    return JobView(metadata["name"], uid, "notify", key, template, "Waiting", created=now, queue=queue)
+
+
+def task_of(manifest: Mapping[str, Any]) -> NotifyTask:
+    """What a notify Job is asked to tell."""
+    (container,) = manifest["spec"]["template"]["spec"]["containers"]
+    task = decode_task(next(one["value"] for one in container["env"] if one["name"] == TASK_VARIABLE))
+    assert isinstance(task, NotifyTask)
+    return task
 
 
 def is_replay(name: str) -> bool:

@@ -153,6 +153,12 @@ SCHEDULE_CONDITION_TYPES: tuple[ConditionType, ...] = (
         (reasons.PROVEN, reasons.UNPROVEN, reasons.PROVING),
     ),
     ConditionType(
+        NOTIFIED,
+        "every receiver of `spec.notify` was told; absent where nobody is to be told",
+        "one could not be told, and the message says why; Unknown while one is being told",
+        (reasons.TOLD, reasons.TELLING, reasons.NOT_TOLD),
+    ),
+    ConditionType(
         "FieldsIgnored",
         "the spec has fields that only a newer release knows, which the message names; absent otherwise",
         "never",

@@ -43,8 +43,10 @@ class RecentRun(Terse):
     """What came of a slot."""
 
     slot: str = Field(description="The time that the run was made for.")
-    run: str = Field(description="Its name.")
-    state: str = Field(description="Its state; Deleted where somebody deleted it before it was over.")
+    run: str = Field(description="Its name, of a missed slot the one that it would have had.")
+    state: str = Field(
+        description="Its state; Deleted where somebody deleted it before it was over, Missed where none was made in time."
+    )
     result: str = Field("", description="What came of it, in a few words for the column.")
     line: str = Field("", description="Its verdict in one line.")
     promoted: str = Field("", description="Symbols that it promoted, of all.")

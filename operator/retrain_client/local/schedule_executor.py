@@ -18,6 +18,7 @@ from retrain_api.errors import ConfigurationError
 from retrain_api.run import RetrainRun, parse_run
 from retrain_api.schedule import RetrainSchedule
 from retrain_api.status.schedule import RetrainScheduleStatus
+from retrain_operator.decide.context import Settings
 from retrain_operator.decide.schedule.plan import plan
 from retrain_operator.state.effects import SchedulePlan
 from retrain_operator.state.schedule_view import ChildRun, ScheduleView
@@ -126,7 +127,7 @@ class ScheduleExecutor:
     def _reconcile(self) -> bool:
         """Plan, write the status, carry out the plan; whether that changed anything."""
         now = self.clock()
-        decided = plan(self.schedule, self._view(), now)
+        decided = plan(self.schedule, self._view(), now, Settings())
         changed = decided.status != self.schedule.status
         if changed:
             self.folder.write_status(decided.status)

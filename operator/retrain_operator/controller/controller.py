@@ -79,10 +79,11 @@ class Controller:
         self.schedules = ScheduleWatch(self.api, self.cache, self.settings.namespaces, self.watch_handler)
         self.poster = Poster(self.api, self.leading)
         writer = Writer(self.api, self.cache, self.leading, self._changed, self.clock)
+        events = EventReader(self.api, self.cache, self.queue.add_after)
         self.reconciler = Reconciler(
             self.cache,
             writer,
-            EventReader(self.api, self.cache, self.queue.add_after),
+            events,
             self.poster.post,
             self.queue.add_after,
             self.metrics,
@@ -95,9 +96,11 @@ class Controller:
         self.schedule_reconciler = ScheduleReconciler(
             self.cache,
             writer,
+            events,
             self.poster.post,
             self.queue.add_after,
             self.metrics,
+            self.settings.for_plan(),
             self.settings.identity,
             self.clock,
         )

@@ -16,10 +16,12 @@ from retrain_api.errors import ConfigurationError
 from retrain_api.names import replay_run
 from retrain_api.schedule import RetrainSchedule, parse_stored_schedule
 from retrain_api.status.schedule import RetrainScheduleStatus
+from retrain_operator.decide.context import Settings
 from retrain_operator.decide.schedule.conditions import unreadable
 from retrain_operator.decide.schedule.plan import plan
 from retrain_operator.kube.apply import Writer, status_change
 from retrain_operator.kube.clock import Clock
+from retrain_operator.kube.diagnostics import EventReader
 from retrain_operator.kube.events import event_body
 from retrain_operator.state.cache import AnyKey, Cache
 from retrain_operator.state.effects import Basis, Plan, SchedulePlan
@@ -41,9 +43,11 @@ class ScheduleReconciler:
 
     cache: Cache
     writer: Writer
+    event_reader: EventReader
     post: Callable[[dict[str, Any]], None]
     requeue_after: Callable[[AnyKey, float], None]
     metrics: ScheduleMetrics
+    settings: Settings
     identity: str
     clock: Clock
 
@@ -60,8 +64,9 @@ class ScheduleReconciler:
             return
         for name in _unseen(schedule, self.cache):
             await self.writer.look_up(key.namespace, name)
+        await self.event_reader.read(key, schedule.metadata.uid)
         now = self.clock()
-        decided = plan(schedule, self.cache.schedule_view(key, _named(schedule)), now)
+        decided = plan(schedule, self.cache.schedule_view(key, _named(schedule)), now, self.settings)
         if decided.requeue_at is not None:
             self.requeue_after(key, (decided.requeue_at - now).total_seconds())
         await self._carry_out(key, body, schedule.status, decided)

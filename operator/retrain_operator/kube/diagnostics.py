@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from retrain_api.names import CONTAINER
 from retrain_api.status.lateness import last_late
 from retrain_api.status.progress import last_epoch
-from retrain_operator.state.cache import Cache, Key
+from retrain_operator.state.cache import AnyKey, Cache, Key
 from retrain_operator.state.snapshot import PodSnapshot
 from retrain_operator.state.unexplained import PATIENCE, Unexplained, unexplained
 
@@ -55,16 +55,16 @@ class EventReader:
 
     api: Api
     cache: Cache
-    requeue_after: Callable[[Key, float], None]
+    requeue_after: Callable[[AnyKey, float], None]
     asked: dict[str, tuple[int, float]] = field(default_factory=dict)
     """For each object: how often its events were read, and when they may be read again."""
     free_at: float = 0.0
     """When the budget allows the next look-up."""
 
-    async def read(self, key: Key, run_uid: str) -> bool:
-        """Read the events that are due for a run; whether anything new was learnt. Requeues the run for the rest."""
+    async def read(self, key: AnyKey, uid: str) -> bool:
+        """Read the events that are due for a run or schedule; whether anything new was learnt. Requeues it for the rest."""
         learnt = False
-        for found in unexplained(self.cache.jobs_of(run_uid), self.cache.pods_of):
+        for found in unexplained(self.cache.jobs_of(uid), self.cache.pods_of):
             wait = self._wait(found)
             if wait <= 0 and self._within_budget():
                 learnt |= await self._read(found)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from retrain_api.documents.tasks import NotifyTask
 from retrain_api.names import KIND, LABEL_RUN, LABEL_SCHEDULE
 from retrain_api.run import Metadata, RetrainRun
 from retrain_api.schedule import RetrainSchedule
 from retrain_api.spec.notify import Notify
 
-from .jobs import manifest
 from .runs import schedule_owner
 
 
@@ -27,11 +25,14 @@ def teller(schedule: RetrainSchedule) -> RetrainRun:
     )
 
 
-def notice_manifest(schedule: RetrainSchedule, task: NotifyTask, key: str, image: str) -> dict[str, Any]:
-    """The Job that carries out `task`, which the schedule owns."""
-    made = manifest(teller(schedule), task, key, image)
-    made["metadata"]["ownerReferences"] = [schedule_owner(schedule)]
-    for metadata in (made["metadata"], made["spec"]["template"]["metadata"]):
-        labels = metadata["labels"]
-        metadata["labels"] = {LABEL_SCHEDULE if name == LABEL_RUN else name: value for name, value in labels.items()}
-    return made
+def of_schedule(schedule: RetrainSchedule, job: dict[str, Any]) -> dict[str, Any]:
+    """A Job of the teller as one that the schedule owns, and that bears no run's label."""
+    metadata = _relabelled(job["metadata"]) | {"ownerReferences": [schedule_owner(schedule)]}
+    template = job["spec"]["template"]
+    template = template | {"metadata": _relabelled(template["metadata"])}
+    return job | {"metadata": metadata, "spec": job["spec"] | {"template": template}}
+
+
+def _relabelled(metadata: dict[str, Any]) -> dict[str, Any]:
+    labels = {LABEL_SCHEDULE if name == LABEL_RUN else name: value for name, value in metadata["labels"].items()}
+    return metadata | {"labels": labels}

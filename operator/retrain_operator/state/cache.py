@@ -38,7 +38,7 @@ class Cache:
     """All schedules, runs, Jobs and pods.
 
     `progress` goes by the UID of a Job, `notes` by that of a Job or pod, `refused` by that of a run and the name of a
-    Job, or that of a schedule and the name of a run. `pods_started` counts the pods of each Job that were seen running, including those that are gone.
+    Job, or that of a schedule and the name of a run or Job. `pods_started` counts the pods of each Job that were seen running, including those that are gone.
     """
 
     schedules: Schedules = field(default_factory=Schedules)
@@ -69,7 +69,7 @@ class Cache:
         if isinstance(snapshot, JobSnapshot):
             self.jobs[snapshot.uid] = snapshot
             self._jobs_of.setdefault(snapshot.owner, set()).add(snapshot.uid)
-            return self._keys.get(snapshot.owner)
+            return self._owner_of(snapshot)
         self._count_started(self.pods.get(snapshot.uid), snapshot)
         self.pods[snapshot.uid] = snapshot
         self._pods_of.setdefault(snapshot.job_uid, set()).add(snapshot.uid)
@@ -96,7 +96,7 @@ class Cache:
             self.progress.pop(uid, None)
             self.pods_started.pop(uid, None)
             _remove(self._jobs_of, job.owner, uid)
-            return self._keys.get(job.owner)
+            return self._owner_of(job)
         pod = self.pods.pop(uid)
         _remove(self._pods_of, pod.job_uid, uid)
         return self._key_of_job(pod.job_uid)
@@ -115,12 +115,12 @@ class Cache:
         return {one.uid: one.version for one in snapshots}
 
     def view(self, run_uid: str) -> RunView:
-        """Everything that is known of a run's Jobs."""
+        """Everything that is known of the Jobs of a run, or of a schedule."""
         refused = self.refused.get(run_uid, {}).values()
         return observe(self.jobs_of(run_uid), self.pods_of, self.notes, self.progress, refused, self.pods_started)
 
     def schedule_view(self, key: ScheduleKey, names: Iterable[str] = ()) -> ScheduleView:
-        """Everything that is known of a schedule's runs, oldest first, and of those that have one of these names."""
+        """Everything that is known of a schedule's runs, oldest first, of those that have one of these names, and of its Jobs."""
         schedule = self.schedules.known.get(key)
         if schedule is None:
             return ScheduleView()
@@ -131,13 +131,14 @@ class Cache:
             child_run(self.runs[self._keys[uid]], self._controls(schedule.uid, uid), uid not in theirs) for uid in uids
         ]
         children.sort(key=lambda run: (run.created or _LONG_AGO, run.name))
-        return ScheduleView(tuple(children), tuple(self.refused.get(schedule.uid, {}).values()))
+        own = self.view(schedule.uid)
+        return ScheduleView(tuple(children), own.refused, own.jobs)
 
     def _controls(self, schedule_uid: str, run_uid: str) -> bool:
         return self.runs[self._keys[run_uid]].owner == schedule_uid
 
     def jobs_of(self, run_uid: str) -> list[JobSnapshot]:
-        """The Jobs that a run owns."""
+        """The Jobs that a run or a schedule owns."""
         return [self.jobs[uid] for uid in self._jobs_of.get(run_uid, ())]
 
     def pods_of(self, job_uid: str) -> list[PodSnapshot]:
@@ -246,9 +247,13 @@ class Cache:
         snapshot = self.jobs.get(uid) if kind == "jobs" else self.pods.get(uid)
         return snapshot.version if snapshot is not None else None
 
-    def _key_of_job(self, job_uid: str) -> Key | None:
+    def _key_of_job(self, job_uid: str) -> AnyKey | None:
         job = self.jobs.get(job_uid)
-        return self._keys.get(job.owner) if job is not None else None
+        return self._owner_of(job) if job is not None else None
+
+    def _owner_of(self, job: JobSnapshot) -> AnyKey | None:
+        """The run or schedule that a Job belongs to."""
+        return self._keys.get(job.owner) or self.schedules.key_of(job.owner)
 
 
 def _newer(version: str, known: str | None) -> bool:

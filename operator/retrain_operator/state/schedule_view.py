@@ -8,7 +8,7 @@ from datetime import datetime
 from retrain_api.spec.run import RetrainRunSpec
 from retrain_api.status.run import RetrainRunStatus
 
-from .view import Refusal
+from .view import JobView, Refusal
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,11 @@ class ChildRun:
 
 @dataclass(frozen=True)
 class ScheduleView:
-    """All runs of a schedule, and those that the API server refused to create."""
+    """All runs of a schedule, the Jobs by which it tells people, and what of both the API server refused to create."""
 
     runs: tuple[ChildRun, ...] = ()
     refused: tuple[Refusal, ...] = ()
+    jobs: tuple[JobView, ...] = ()
 
     def named(self, name: str) -> ChildRun | None:
         """The run of that name."""
@@ -46,5 +47,5 @@ class ScheduleView:
         return next((run for run in self.runs if run.uid == uid), None)
 
     def refusal(self, name: str) -> Refusal | None:
-        """Why the run of that name was not created."""
+        """Why the run or Job of that name was not created."""
         return next((refusal for refusal in self.refused if refusal.name == name), None)

@@ -22,6 +22,7 @@ from retrain_api.names import (
     LABEL_PHASE,
     LABEL_SYMBOL,
     QUEUE_LABELS,
+    SCHEDULE_KIND,
     queue_labels,
 )
 
@@ -53,7 +54,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class JobSnapshot:
-    """One of our Jobs. `owner` is the UID of its run, `version` its resourceVersion.
+    """One of our Jobs. `owner` is the UID of its run, or of its schedule, `version` its resourceVersion.
 
     `active` counts pods that have not ended, those that are Pending too; `ended_pods` those that have.
     """
@@ -100,9 +101,10 @@ class PodSnapshot:
 
 
 def job_snapshot(body: Body) -> JobSnapshot | None:
-    """The Job, or None where no RetrainRun owns it."""
+    """The Job, or None where neither a RetrainRun nor a RetrainSchedule owns it."""
     meta, spec, status = body["metadata"], body.get("spec", {}), body.get("status", {})
-    owner, labels, notes = controller_of(meta, KIND), meta.get("labels", {}), meta.get("annotations", {})
+    owner = controller_of(meta, KIND) or controller_of(meta, SCHEDULE_KIND)
+    labels, notes = meta.get("labels", {}), meta.get("annotations", {})
     if owner is None or labels.get(LABEL_PHASE) not in get_args(PhaseName) or ANNOTATION_KEY not in notes:
         return None
     complete, failed = _condition(status, "Complete"), _condition(status, "Failed")

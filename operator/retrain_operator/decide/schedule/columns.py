@@ -21,8 +21,8 @@ def result(context: Context, history: History, proof: Proof) -> str:
     if history.active:
         run = context.view.with_uid(history.active[-1].uid)
         return run.status.state if run is not None else ""
-    if history.recent:
-        return history.recent[0].result
+    if history.newest is not None:
+        return history.newest.result
     return f"{proof.status.passed}/{len(proof.status.slots)} replays pass" if proof.status is not None else ""
 
 

@@ -17,7 +17,7 @@ from retrain_api.formatting import counted, measured
 from retrain_api.status.condition import Condition
 from retrain_api.status.condition_types import SCHEDULE_CONDITION_TYPES
 from retrain_api.status.schedule import RetrainScheduleStatus, WalkForwardStatus
-from retrain_operator.decide.conditions import IGNORED, ConditionDraft, flag, timed, unknown_fields
+from retrain_operator.decide.conditions import IGNORED, ConditionDraft, flag, notified, timed, unknown_fields
 
 _OURS = frozenset(kind.name for kind in SCHEDULE_CONDITION_TYPES)
 _MESSAGE = 1024
@@ -31,6 +31,7 @@ def conditions(
         ConditionDraft("Ready", flag(not stalled), reason, status.message),
         *([ConditionDraft("Stalled", "True", reason, status.message)] if stalled else []),
         *_proven(status.walk_forward, needed),
+        *notified(status.notified or ()),
         *([ConditionDraft(IGNORED, "True", reasons.UNKNOWN_FIELDS, unknown_fields(ignored))] if ignored else []),
     ]
     before = {condition.type: condition for condition in status.conditions}

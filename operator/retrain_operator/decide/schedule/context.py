@@ -9,6 +9,7 @@ from retrain_api.cron import Cron
 from retrain_api.schedule import RetrainSchedule
 from retrain_api.spec.schedule import RetrainScheduleSpec
 from retrain_api.status.schedule import RetrainScheduleStatus
+from retrain_operator.decide.context import Settings
 from retrain_operator.state.schedule_view import ChildRun, ScheduleView
 
 
@@ -20,6 +21,7 @@ class Context:
     view: ScheduleView
     now: datetime
     cron: Cron
+    settings: Settings
 
     @property
     def name(self) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from retrain_api import reasons
@@ -16,6 +16,8 @@ from .children import decayed_model, is_busy, line_of, made_for, slot_of
 from .context import Context, read_time
 
 _LINES = 10
+MISSED = "Missed"
+"""State of the line of a slot that no run was made for in time."""
 _NO_FAILURE = ("Promoted", "Passed", "Rejected", "Skipped", "AwaitingApproval")
 """States that end a row of failures. Deleted, and what only a newer release knows, neither ends nor lengthens one."""
 
@@ -26,10 +28,16 @@ class History:
 
     active: tuple[ActiveRun, ...]
     recent: tuple[RecentRun, ...]
+    """What came of them, and the slots that were missed."""
     failures: int
     last_slot: datetime | None
     last_success: str | None
     events: tuple[Event, ...]
+
+    @property
+    def newest(self) -> RecentRun | None:
+        """What came of the newest run that rests."""
+        return next((line for line in self.recent if line.state != MISSED), None)
 
 
 def history(context: Context, failures: int) -> History:
@@ -60,11 +68,22 @@ def _recent(context: Context, deleted: Sequence[ActiveRun]) -> tuple[RecentRun, 
     """The newest ten. A run that goes to work again keeps its line until that is over; lines outlive their runs."""
     ours = [run for run in context.view.runs if not run.stranger]
     there = {run.name: run for run in ours if made_for(context.name, run)}
-    lines = {line.run: _without_its_run(line) if line.run not in there else line for line in context.status.recent}
+    known = [line for line in context.status.recent if line.state != MISSED or line.run not in there]
+    lines = {line.run: _without_its_run(line) if line.run not in there else line for line in known}
     over = [run for run in there.values() if not is_busy(run)]
     lines |= {run.name: line_of(run, _time(context, run)) for run in over}
     lines |= {one.name: RecentRun(slot=one.slot, run=one.name, state="Deleted", result="Deleted") for one in deleted}
-    return tuple(sorted(lines.values(), key=lambda line: (line.slot, line.run), reverse=True)[:_LINES])
+    return _newest(lines.values())
+
+
+def with_missed(past: History, run: str, slot: datetime) -> History:
+    """With the line of a slot that came too late for the run of that name."""
+    line = RecentRun(slot=timestamp(slot), run=run, state=MISSED, result=MISSED, line="No run was made for it in time.")
+    return replace(past, recent=_newest((line, *past.recent)))
+
+
+def _newest(lines: Iterable[RecentRun]) -> tuple[RecentRun, ...]:
+    return tuple(sorted(lines, key=lambda line: (line.slot, line.run), reverse=True)[:_LINES])
 
 
 def _without_its_run(line: RecentRun) -> RecentRun:
@@ -100,7 +119,7 @@ def _last_success(context: Context, ours: Sequence[ChildRun]) -> str | None:
 def _made(context: Context, ours: Sequence[ChildRun]) -> tuple[Event, ...]:
     """One for each run that is seen for the first time."""
     known = {entry.uid for entry in context.status.active}
-    lines = {line.run for line in context.status.recent}
+    lines = {line.run for line in context.status.recent if line.state != MISSED}
     pending = context.status.pending.name if context.status.pending else ""
     fresh = [run for run in ours if run.uid not in known and run.name not in lines]
     return tuple(

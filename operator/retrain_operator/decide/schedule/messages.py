@@ -59,7 +59,7 @@ def _next(context: Context, draft: Draft) -> str:
 
 def _asked(draft: Draft) -> str:
     """Of the newest run alone: once another is made, it is that one's answer that counts."""
-    newest = draft.history.recent[0] if draft.history.recent and not draft.history.active else None
+    newest = draft.history.newest if not draft.history.active else None
     if newest is None or newest.state != "AwaitingApproval":
         return ""
     return f"{newest.run} waits for a person: retrain approve {newest.run} --reason TEXT, or reject. "

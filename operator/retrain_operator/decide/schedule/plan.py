@@ -11,19 +11,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from retrain_api.cron import Cron
+from retrain_api.names import slot_run
 from retrain_api.schedule import RetrainSchedule
 from retrain_api.status.schedule import RetrainScheduleStatus
 from retrain_api.wire import timestamp
+from retrain_operator.decide.context import Settings
 from retrain_operator.state.effects import Basis, Deletion, Event, Plan, SchedulePlan
 from retrain_operator.state.schedule_view import ScheduleView
 
+from . import telling
 from .columns import result, upcoming
 from .conditions import conditions
 from .context import Context
 from .draft import Draft
 from .events import events
 from .hindrances import hindrance
-from .history import history
+from .history import history, with_missed
 from .limits import surplus
 from .making import Terms, making
 from .messages import why
@@ -33,12 +36,12 @@ from .slots import slots
 _MESSAGE = 1024
 
 
-def plan(schedule: RetrainSchedule, view: ScheduleView, now: datetime) -> SchedulePlan:
+def plan(schedule: RetrainSchedule, view: ScheduleView, now: datetime, settings: Settings) -> SchedulePlan:
     """Decide what to do about one schedule. `now` is an aware UTC time."""
     if schedule.metadata.deletion_timestamp is not None:
         return _plan(schedule, schedule.status, ())
     cron = Cron.parse(schedule.spec.schedule, schedule.spec.time_zone)
-    context = Context(schedule, view, now, cron)
+    context = Context(schedule, view, now, cron, settings)
     return _planned(context, _draft(context))
 
 
@@ -60,6 +63,8 @@ def _draft(context: Context) -> Draft:
     wanted = [proven.names[slot] for slot in proven.wanted] if proving and not stopped else []
     if made.pending and not suspended and not proving:
         wanted = [made.pending.name]
+    if found.missed is not None and not proving:  # while it is proven no slot was meant to deliver
+        past = with_missed(past, slot_run(context.name, found.missed), found.missed)
     return Draft(suspended, paused, past, proven, found, made, replayed, hindrance(context, wanted))
 
 
@@ -71,11 +76,12 @@ def _changed(context: Context) -> bool:
 
 def _planned(context: Context, draft: Draft) -> SchedulePlan:
     reason, message = why(context, draft)
-    status = _status(context, draft, reason, message)
-    news = (*draft.history.events, *events(context, draft, status, reason))
-    create = (*draft.making.create, *draft.replays)
-    delete = surplus(context, frozenset(draft.proof.names.values()))
-    return _plan(context.schedule, status, news, create, delete, _requeue(context, draft))
+    told = telling.advance(context, _status(context, draft, message))
+    status = _with_conditions(context, draft, told.status, reason)
+    news = (*draft.history.events, *events(context, draft, status, reason), *told.events)
+    create = (*draft.making.create, *draft.replays, *told.steps.create)
+    delete = (*surplus(context, frozenset(draft.proof.names.values())), *told.steps.delete)
+    return _plan(context.schedule, status, news, create, delete, _requeue(context, draft, told.steps.requeue_at))
 
 
 def _plan(
@@ -90,10 +96,10 @@ def _plan(
     return Plan(basis, create, delete, status, news, requeue_at)
 
 
-def _status(context: Context, draft: Draft, reason: str, message: str) -> RetrainScheduleStatus:
+def _status(context: Context, draft: Draft, message: str) -> RetrainScheduleStatus:
     before, past = context.status, draft.history
     words, time = upcoming(context, draft.state, draft.slots, draft.making.behind, draft.hindrance)
-    status = before.model_copy(
+    return before.model_copy(
         update={
             "observed_generation": context.schedule.metadata.generation,
             "state": draft.state,
@@ -114,12 +120,17 @@ def _status(context: Context, draft: Draft, reason: str, message: str) -> Retrai
             "recent": past.recent,
         }
     )
+
+
+def _with_conditions(
+    context: Context, draft: Draft, status: RetrainScheduleStatus, reason: str
+) -> RetrainScheduleStatus:
     needed = context.spec.walk_forward.min_passed if context.spec.walk_forward else 0
     found = conditions(status, reason, draft.stalled, needed, context.schedule.ignored, context.now)
     return status.model_copy(update={"conditions": found})
 
 
-def _requeue(context: Context, draft: Draft) -> datetime | None:
-    """The next slot, the moment after a deadline, or the next second: whatever comes first."""
+def _requeue(context: Context, draft: Draft, told: datetime | None) -> datetime | None:
+    """The next slot, the moment after a deadline, the next second, or when somebody must have been told: whatever comes first."""
     late = draft.slots.deadline + timedelta(seconds=1) if draft.slots.deadline else None
-    return min(filter(None, [draft.slots.next, late, draft.making.requeue_at]), default=None)
+    return min(filter(None, [draft.slots.next, late, draft.making.requeue_at, told]), default=None)

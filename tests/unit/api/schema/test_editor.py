@@ -49,6 +49,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"pods": {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "x"}}], "env": [{"name": "A"}]}},
     {"pods": {"affinity": {"nodeAffinity": {}}, "tolerations": [{"operator": "Exists"}], "labels": {"team": "a"}}},
     {"gate": {"criteria": [{"metric": "accuracy", "atLeast": 0.6}], "minPassed": 1, "confidencePercent": 95}},
+    {"observation": {"every": "12h", "for": None}, "notify": [{"name": "ops", "secretName": "chat", "when": ["Held"]}]},
 ]
 
 
@@ -77,6 +78,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"train": {"resources": {"limits": {"cpu": 0.5}}}}, "spec.train.resources.limits.cpu: type"),
     ({"data": {}}, "spec.data: required (uri)"),
     ({"suspend": 1}, "spec.suspend: type"),
+    ({"observation": {"minBars": 0}}, "spec.observation.minBars: minimum 1"),
+    ({"notify": [{"name": "ops", "url": "json://a"}]}, "spec.notify[0]: "),
+    ({"notify": [{"name": "ops", "secretName": "chat", "when": ["Won"]}]}, "spec.notify[0].when[0]: one of"),
 ]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from support.schedule_world import a_schedule
 
 from retrain_api.schedule import RetrainSchedule
-from retrain_operator.manifests.jobs import failed_key, name_of
-from retrain_operator.manifests.notices import notice_manifest, teller
+from retrain_operator.manifests.jobs import failed_key, manifest, name_of
+from retrain_operator.manifests.notices import of_schedule, teller
 from retrain_operator.manifests.receivers import notify_key
 from retrain_operator.manifests.tasks import notify_task
 
@@ -27,7 +27,7 @@ def schedule(secret: str = "for-schedule", **metadata: Any) -> RetrainSchedule:
 
 def notice(schedule: RetrainSchedule) -> dict[str, Any]:
     task = notify_task(teller(schedule), "ops", "2-Paused", "weekly: Paused", "Three slots failed.", {}, warning=True)
-    return notice_manifest(schedule, task, PAUSED, "trainer:1")
+    return of_schedule(schedule, manifest(teller(schedule), task, PAUSED, "trainer:1"))
 
 
 def test_the_schedule_owns_it_and_no_run_is_named() -> None:

@@ -48,6 +48,14 @@ EDITS: tuple[dict[str, Any], ...] = (
     {"schedule": "0 5 * * *"},
     {"whenDecaying": "Retrain"},
     {"whenDecaying": "Wait"},
+    {"notify": [{"name": "ops", "secretName": "a"}]},
+    {
+        "notify": [
+            {"name": "ops", "secretName": "b"},
+            {"name": "boss", "secretName": "c", "on": ["Paused", "NoDeliveries"]},
+        ]
+    },
+    {"notify": []},
 )
 MODELS = ("1a2b3c4d5e6f", "2b3c4d5e6f7a", "3c4d5e6f7a8b")
 """What a pointer may name; a rollback names one again."""
@@ -79,7 +87,8 @@ class ScheduleMachine(RuleBasedStateMachine):
         """Triggers that were acted upon."""
         self.let_go: set[str] = set()
         """Slots that came too late."""
-        self.remembered: SchedulePlan | None = None
+        self.told: Counter[tuple[str, str]] = Counter()
+        """Receivers and transitions that a Job told of, without an error."""
 
     # The operator
 
@@ -106,12 +115,13 @@ class ScheduleMachine(RuleBasedStateMachine):
     def rest(self) -> None:
         self.quietly()
         self.nothing_is_lost()
+        self.whoever_is_to_be_told_is_being_told()
 
     def quietly(self) -> None:
         for _ in range(30):
-            before = str(self.world.document), sorted(self.world.runs)
+            before = str(self.world.document), sorted(self.world.runs), sorted(self.world.jobs)
             self.carry_out(self.world.plan())
-            if (str(self.world.document), sorted(self.world.runs)) == before:
+            if (str(self.world.document), sorted(self.world.runs), sorted(self.world.jobs)) == before:
                 return
         raise AssertionError("it never comes to rest")
 
@@ -174,6 +184,12 @@ class ScheduleMachine(RuleBasedStateMachine):
         if run is not None:
             self.world.observe(run.name, state, {"BTC-USD": model}, over=state == "Superseded")
 
+    @precondition(lambda self: any(job.live for job in self.world.jobs.values()))
+    @rule(failure=st.sampled_from(["", "", "ReceiverRefused"]))
+    def a_job_ends(self, failure: str) -> None:
+        task = self.world.end_job(failure)
+        self.told[task.receiver, task.key] += not failure
+
     # People
 
     @rule(number=st.integers(0, 9))
@@ -203,7 +219,8 @@ class ScheduleMachine(RuleBasedStateMachine):
     # What it never does
 
     def judge(self, decided: SchedulePlan) -> None:
-        made = [one["metadata"]["name"] for one in decided.create if one["metadata"]["name"] not in self.world.runs]
+        runs = [one["metadata"]["name"] for one in decided.create if one["kind"] != "Job"]
+        made = [name for name in runs if name not in self.world.runs]
         slots = [name for name in made if not is_replay(name)]
         busy = self.world.at_work()
         spec = self.world.schedule.spec
@@ -243,6 +260,8 @@ class ScheduleMachine(RuleBasedStateMachine):
         proof = decided.status.walk_forward
         evidence = {entry.uid for entry in proof.slots} if proof else set()
         for deletion in decided.delete:
+            if deletion.kind == "jobs":
+                continue
             run = self.world.runs[deletion.name]
             assert run.owned and run.uid == deletion.uid and run not in self.world.at_work()
             assert run.uid not in evidence
@@ -265,6 +284,18 @@ class ScheduleMachine(RuleBasedStateMachine):
             assert spec.starting_deadline_seconds is not None
             assert self.world.now - slot > timedelta(seconds=spec.starting_deadline_seconds)
             self.let_go.add(slot.isoformat())
+
+    @invariant()
+    def nobody_is_told_twice_and_one_at_a_time(self) -> None:
+        assert all(count <= 1 for count in self.told.values())
+        assert sum(job.live for job in self.world.jobs.values()) <= 1
+
+    def whoever_is_to_be_told_is_being_told(self) -> None:
+        """At rest: what waits has a Job, or is known to fail; no other Job is left."""
+        entries = self.world.status.notified or ()
+        waiting = [entry for entry in entries if entry.pending and not entry.failed_key]
+        assert len(self.world.jobs) == bool(waiting) or self.world.refused
+        assert {entry.name for entry in entries} == {one.name for one in self.world.schedule.spec.notify}
 
     @invariant()
     def no_slot_is_made_twice(self) -> None:
