@@ -18,6 +18,7 @@ from support.kubelet import Kubelet
 from support.life import Life, Status
 from support.operator_process import OperatorProcess
 from support.planning import trained
+from support.results import DECAYED, observed
 
 BOTH = pytest.mark.parametrize("carried_out", [False, True], ids=["before", "after"])
 PATIENCE = 240.0
@@ -30,7 +31,9 @@ def named(asked: Asked) -> str:
     if asked.method == "DELETE":
         return f"DELETE {asked.body['preconditions']['uid']}"
     # Without a status it is the proof of a plan whose status was written before.
-    return f"{asked.method} {asked.resource} {asked.body.get('status', {}).get('state', '')}"
+    status = asked.body.get("status", {})
+    told = [(one.get("key"), one.get("pending")) for one in status.get("notified") or ()]
+    return f"{asked.method} {asked.resource} {status.get('state', '')} {status.get('observed', '')} {told}"
 
 
 @dataclass
@@ -124,3 +127,24 @@ def test_at_every_write_of_a_run_that_is_suspended_and_goes_on(
     assert [write for write in killer.met if write.startswith("DELETE")], killer.met
     # The first trainings were ended and made again under the same names.
     assert set(Counter(life.made()).values()) == {1, 2}
+
+
+@BOTH
+def test_at_every_write_of_a_look_and_of_what_people_are_told(
+    control_plane: ControlPlane, kubelet: Kubelet, namespace: str, tmp_path: Path, carried_out: bool
+) -> None:
+    kubelet.fate = fates = Fates(observe=lambda task: succeeds(observed(task, **DECAYED)))
+    receivers = [{"name": "ops", "secretName": "ops"}]
+    with killing(control_plane, kubelet, namespace, tmp_path, carried_out) as (life, killer):
+        life.create(symbols=["BTC-USD"], observation={"every": "1d"}, notify=receivers)
+        status = killer.until(lambda status: _told(status) == "Decaying")
+    assert (status["state"], status["observation"]["state"], status["transitions"]) == ("Promoted", "Decaying", 2)
+    assert len(life.made()) == len(set(life.made())), "no Job is made twice"
+    assert fates.started.count("observe") == 1, "nobody looks twice"
+    assert len([write for write in killer.met if "Decaying" in write]) >= 2, killer.met
+
+
+def _told(status: Status) -> str:
+    """The word that the receiver was told last, nothing pending."""
+    last = (status.get("notified") or [{}])[0]
+    return "" if "pending" in last else str(last.get("key", "")).rsplit("-", 1)[-1]

@@ -27,7 +27,7 @@ def promoted(local: LocalRun) -> LocalRun:
     local.spec = OBSERVED
     done = local.run()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Observed: Observing" in done.stdout
+    assert "Observed: nobody has looked yet.\n" in done.stdout
     assert "To see how they do: retrain observe nightly" in done.stdout
     return local
 
@@ -112,8 +112,10 @@ def test_an_option_that_can_not_be_is_one_sentence(local: LocalRun, given: tuple
     assert sentence in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_a_schedule_looks_at_what_its_runs_have_promoted_when_that_is_due(tmp_path: Path) -> None:
-    weekly = LocalSchedule(tmp_path, spec=OBSERVED)
+def test_a_schedule_looks_at_what_its_runs_have_promoted_when_that_is_due_and_retrains_what_decays(
+    tmp_path: Path,
+) -> None:
+    weekly = LocalSchedule(tmp_path, spec=OBSERVED, fields={"whenDecaying": "Retrain"})
     try:
         weekly.created(LONG_AGO)
         done = weekly.once()
@@ -126,10 +128,54 @@ def test_a_schedule_looks_at_what_its_runs_have_promoted_when_that_is_due(tmp_pa
         status = json.loads(path.read_text())
         status["observation"]["nextTime"] = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         path.write_text(json.dumps(status))
-        weekly.script = FALLEN
+        weekly.script = {"observe": FALLEN["observe"] | {"of": name}}
         later = weekly.once()
         assert later.returncode == 0
         assert f"{name}:\nObserved: Decaying since " in later.stdout
-        assert (len(looks(weekly)), weekly.trainings()) == (2, 1)
+        assert (len(looks(weekly)), weekly.trainings()) == (3, 2), (
+            "one run out of turn, and the first look at its model"
+        )
+        (made,) = (path.parent.name for path in weekly.runs.glob("weekly-decay-*/status.json"))
+        assert f"{made}: Promoted\n" in later.stdout
+        assert weekly.once().returncode == 0
+        assert (len(looks(weekly)), weekly.trainings()) == (3, 2)
     finally:
         weekly.clean_up()
+
+
+TOLD = {"notify": [{"name": "my-phone", "secretName": "phone"}]}
+
+
+def test_people_are_told_before_the_run_ends_at_the_url_of_their_variable_and_no_other_task_sees_it(
+    local: LocalRun,
+) -> None:
+    url = "json://receiver.example/token-of-mine"
+    local.spec, local.environ = OBSERVED | TOLD, {"RETRAIN_NOTIFY_MY_PHONE_URL": url}
+    local.script = {
+        who: {"shows": ["RETRAIN_NOTIFY_MY_PHONE_URL", "RETRAIN_NOTIFY_URL"]} for who in ("BTC-USD", "publish")
+    }
+    done = local.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    (told,) = local.journal("notify", "tells")
+    assert (told["receiver"], told["title"], told["url"]) == ("my-phone", "nightly: Promoted", url)
+    for line in [*local.journal("BTC-USD", "start"), *local.journal("publish", "start")]:
+        assert not any(line["environment"][name] for name in ("RETRAIN_NOTIFY_MY_PHONE_URL", "RETRAIN_NOTIFY_URL"))
+    kept = "".join(path.read_text() for path in local.state.rglob("*") if path.is_file())
+    assert "token-of-mine" not in kept + done.stdout + done.stderr
+    assert observe(local, **FALLEN).returncode == 3
+    assert [line["title"] for line in local.journal("notify", "tells")] == ["nightly: Promoted", "nightly: Decaying"]
+
+
+def test_without_the_variable_it_is_said_once_which_one_is_missing(local: LocalRun) -> None:
+    local.spec = TOLD
+    done = local.run()
+    assert done.returncode == 0, "a receiver that can't be told changes nothing of the run"
+    sentence = "RETRAIN_NOTIFY_MY_PHONE_URL has its Apprise URL"
+    assert done.stdout.count(f"[notify] BadReceiver: On this machine my-phone is told where {sentence}") == 1
+    assert "my-phone was not told of Promoted: BadReceiver: " in done.stdout
+    again = local.run()
+    assert again.stdout.startswith("Nothing to do: ") and "[notify]" not in again.stdout
+    local.environ = {"RETRAIN_NOTIFY_MY_PHONE_URL": "json://receiver.example/"}
+    assert local.command("retry", "nightly").returncode == 0
+    assert local.run().returncode == 0
+    assert [line["title"] for line in local.journal("notify", "tells")] == ["nightly: Promoted"]

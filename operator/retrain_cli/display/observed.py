@@ -20,6 +20,8 @@ def observed_lines(observation: ObservationStatus | None) -> list[str]:
     """The state, since when, what it means and what to do; of each model its bars, what it promised and how it does."""
     if observation is None:
         return []
+    if observation.state == "Observing" and observation.last_time is None:
+        return ["Observed: nobody has looked yet."]
     since = f" since {minute(observation.since)} UTC" if observation.since else ""
     looked = f", last looked at {minute(observation.last_time)} UTC" if observation.last_time else ""
     return [

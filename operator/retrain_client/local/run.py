@@ -57,11 +57,13 @@ class LocalRun:
         return read_log(task.source)
 
     def next_step(self) -> str:
-        """The next `retrain run` acts on it, or the schedule that made the run."""
+        """The next `retrain run` acts on it, or the schedule that made the run; a look that failed is made by `retrain observe`."""
         made = read_manifest(self.folder)
         if made is not None:
             return f"`retrain schedule run` carries it out, for {schedule_of(made)}: at once where it is at work."
-        return "Run the same `retrain run -f FILE` again to carry it out."
+        failed = self.status.observation is not None and self.status.observation.failed_key is not None
+        look = f" `retrain observe {self.name}` looks again." if failed else ""
+        return f"Run the same `retrain run -f FILE` again to carry it out.{look}"
 
 
 def local_run(state_dir: Path, namespace: str, name: str) -> LocalRun:

@@ -80,12 +80,17 @@ def observe_promoted(
 
 def overdue(runs: Iterable[Promoted], now: datetime) -> float:
     """Seconds since the earliest look that should have been made; 0 where none is late."""
-    return oldest((run.next_time for run in runs), now)
+    return _since(now, (run.next_time for run in runs))
 
 
 def learning_age(runs: Iterable[Promoted], now: datetime) -> float:
     """Seconds since the oldest learning ended."""
-    return oldest((run.learnt for run in runs if run.is_looked_at and run.states), now)
+    return _since(now, (run.learnt for run in runs if run.is_looked_at and run.states))
+
+
+def _since(now: datetime, times: Iterable[str]) -> float:
+    """Seconds since the earliest; as the API writes times, whose order is that of the text, so that one of ten thousand is parsed."""
+    return oldest([min(filter(None, times), default="")], now)
 
 
 def wealth(runs: Iterable[Promoted]) -> float:

@@ -197,7 +197,8 @@ def publish_task(
         publish_key=key,
         judgement=to_wire(judgement),
         items=tuple(publish_item(run, entry, judgement, entry.symbol in promote, override) for entry in known),
-        spec=to_wire(run.spec),
+        # Without whom the run tells: that says nothing of a verdict, and a report may be public.
+        spec=to_wire(run.spec.model_copy(update={"notify": ()})),
         approved_by=approved_by,
         override=override,
         expires_after=run.spec.promotion.expires_after,

@@ -47,6 +47,8 @@ OTHER_MEANINGS = {
     ("promoted_metrics.py", "Told"): "how a notification ended",
     ("criteria.py", "Distance"): "a heading",
     ("evidence.py", "Model"): "a heading",
+    ("lived.py", "Promised"): "a heading",
+    ("lived.py", "Wealth"): "a heading",
     ("account.py", "Drawdown"): "a heading",
     ("account.py", "PnL"): "a heading",
     ("account.py", "Trades"): "a heading",

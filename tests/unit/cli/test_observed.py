@@ -26,8 +26,10 @@ def test_nothing_is_said_of_a_run_that_is_not_observed() -> None:
 
 
 def test_before_the_first_look_there_are_no_figures() -> None:
-    before = observation(state="Observing", since=TIME, message="Nobody has looked yet.")
-    assert observed_lines(before) == ["Observed: Observing since 2026-11-28 03:00 UTC", "  Nobody has looked yet."]
+    before = observation(
+        state="Observing", since=TIME, message="They are looked at for the first time.", symbols=[BITCOIN]
+    )
+    assert observed_lines(before) == ["Observed: nobody has looked yet."]
 
 
 def test_each_model_has_what_it_promised_and_how_it_does_beside_the_alarms_line() -> None:
@@ -47,7 +49,7 @@ def test_each_model_has_what_it_promised_and_how_it_does_beside_the_alarms_line(
     [(1.0, "1 of 20"), (0.0123, "0.012 of 20"), (1234.5, "1,234 of 20"), (1e300, "999,999,999 of 20"), (None, "")],
 )
 def test_wealth_is_short_whatever_it_is(wealth: float | None, shown: str) -> None:
-    lines = observed_lines(observation(symbols=[BITCOIN | {"wealth": wealth}]))
+    lines = observed_lines(observation(symbols=[BITCOIN | {"wealth": wealth}], lastTime=TIME))
     assert lines[2].endswith(shown or "71 %")
 
 

@@ -15,6 +15,7 @@ from retrain_api.reasons import ALL, QUEUED
 from retrain_api.schema.crd import crd
 from retrain_api.status.condition import Condition
 from retrain_api.status.condition_types import CONDITION_TYPES
+from retrain_api.status.observation import ObservationStatus
 from retrain_api.status.run import RetrainRunStatus, State
 from retrain_api.status.symbol import SymbolResult, SymbolStatus
 from retrain_operator.controller.metrics import Metrics
@@ -57,15 +58,18 @@ def test_every_state_has_its_row() -> None:
     assert first_cells(shown) == list(get_args(State))
 
 
+OPS = {"name": "ops", "secretName": "slack"}
+
+
 def seen_conditions() -> tuple[Condition, ...]:
     """Of a run that is rejected, one that works, one that is suspended, one with a newer CRD's field, one with backups, one with a
-    preflight, one whose approval is of another judgement, and one whose data was rewritten.
+    preflight, one whose approval is of another judgement, one whose data was rewritten, one that is observed, and one that tells somebody.
     """
-    cluster = Cluster.of(backups=[{"name": "vault", "uri": "s3://vault/models/"}])
+    cluster = Cluster.of(backups=[{"name": "vault", "uri": "s3://vault/models/"}], notify=[OPS])
     found = cluster.settle().status.conditions + cluster.to_the_end().status.conditions
     found += Cluster.of(preflight="Always").settle().status.conditions
     rewritten = SymbolStatus(symbol="BTC-USD", result=SymbolResult(restated="2026-11-20 close"))
-    status = RetrainRunStatus(symbols=(rewritten,))
+    status = RetrainRunStatus(symbols=(rewritten,), observation=ObservationStatus())
     found += conditions(status, QUEUED, False, START, ("spec.observation",), ("An answer is stale.",))
     return found + Cluster.of(suspend=True).settle().status.conditions
 

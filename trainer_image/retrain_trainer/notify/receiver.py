@@ -87,9 +87,14 @@ def _service(url: str, scheme: str) -> NotifyBase:
     if service is not None:
         return service
     services = NotificationManager()  # type: ignore[no-untyped-call]
-    if scheme not in services and scheme not in ("http", "https"):
+    if scheme in ("http", "https"):
+        raise _bad(
+            f"Apprise knows no service by that {scheme}:// address; a webhook of your own is written jsons://, or json:// without encryption, in the "
+            "key url of the receiver's Secret."
+        )
+    if scheme not in services:
         raise _bad(f"Apprise knows no service {scheme}://; correct the key url of the receiver's Secret.")
-    if scheme in services and not services[scheme].enabled:
+    if not services[scheme].enabled:
         raise _bad(f"{scheme}:// needs a library that the trainer image does not have; choose another way to be told.")
     raise _bad(
         f"The receiver's url is not how Apprise writes {scheme}://; see the service's page in Apprise's documentation, and correct the key url "

@@ -8,7 +8,7 @@ from retrain_trainer.measure.observed.life import Life
 from .facts import Facts
 from .live import words
 from .live.facts import wealth
-from .text import NOTHING, Block, count, grouped, known_table, plain, share, when
+from .text import NOTHING, Block, count, first_of, grouped, known_table, plain, share, when
 
 _HEAD = (
     "In service",
@@ -28,7 +28,7 @@ def lived(facts: Facts) -> list[Block]:
     lives = [(item.symbol, facts.lives[item.symbol]) for item in facts.task.items if item.symbol in facts.lives]
     said = grouped((symbol, _sentence(life)) for symbol, life in lives)
     rows = [_row(symbol, life) for symbol, life in lives if isinstance(life, Life) and life.steps]
-    return [said, known_table(_HEAD, rows)]
+    return [*first_of(said), known_table(_HEAD, rows)]
 
 
 def _sentence(life: Life | str) -> str:

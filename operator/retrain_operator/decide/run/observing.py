@@ -124,7 +124,8 @@ def _timed(context: Context, looks: Looks, past: ObservationStatus, promotion: P
         return past
     if not _standing(past, promotion):
         return past.model_copy(update={"next_time": None})
-    if past.failed_key is not None and past.failed_key != _failed_key(context, past):
+    again = past.failed_key is not None and past.failed_key != _failed_key(context, past)
+    if again and now >= (past.last_time or ""):  # a clock that was set back is no reason to judge fewer bars
         return past.model_copy(update={"next_time": now, "failed_key": None})
     time = past.next_time
     if time is not None and past.state != "Suspended" and (time <= now or _is_made(context, past, time)):

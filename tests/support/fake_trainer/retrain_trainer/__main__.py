@@ -95,7 +95,8 @@ def publish(task: PublishTask) -> None:
 
 
 def observe(task: ObserveTask) -> None:
-    """Each model is that of the run, right in seven of ten bars; the script says otherwise."""
+    """Each model is that of the run, right in seven of ten bars; the script says otherwise, `of` one run alone where it is given."""
+    finds = SCRIPT.get("finds", {}) if SCRIPT.get("of") in (None, task.run.name) else {}
     note("looks", as_of=task.as_of, symbols=[item.symbol for item in task.items_of(INDEX)])
     seen = {
         "run": task.run.uid,
@@ -106,8 +107,7 @@ def observe(task: ObserveTask) -> None:
         "days_to_see": 3.0,
     }
     found = [
-        Looked(symbol=item.symbol, **{"model": item.model or "0" * 64} | seen | SCRIPT.get("finds", {}))
-        for item in task.items_of(INDEX)
+        Looked(symbol=item.symbol, **{"model": item.model or "0" * 64} | seen | finds) for item in task.items_of(INDEX)
     ]
     leave(encode_message(ObserveResult(observe_key=task.observe_key, symbols=tuple(found))))
 

@@ -82,7 +82,7 @@ def test_each_receiver_is_told_of_the_end_one_after_the_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("on", "keys"),
+    ("when", "keys"),
     [
         (None, ["1-AwaitingApproval", "2-Promoted"]),
         (["Promoted"], ["2-Promoted"]),
@@ -90,8 +90,8 @@ def test_each_receiver_is_told_of_the_end_one_after_the_other() -> None:
         (["Failed", "Decaying"], []),
     ],
 )
-def test_a_receiver_is_told_of_what_it_asked_for(on: list[str] | None, keys: list[str]) -> None:
-    receiver = OPS | ({"on": on} if on else {})
+def test_a_receiver_is_told_of_what_it_asked_for(when: list[str] | None, keys: list[str]) -> None:
+    receiver = OPS | ({"when": when} if when else {})
     cluster = Cluster.of(notify=[receiver], promotion={"policy": "Manual"})
     cluster.to_the_end()
     approve(cluster)
@@ -329,6 +329,7 @@ def test_a_program_reads_which_run_what_happened_and_the_judgement() -> None:
     fields = task(cluster).fields
     gate = cluster.run.status.gate
     assert gate is not None
+    assert not fields.keys() & {"version", "title", "message", "attachments", "type"}  # Apprise's own
     assert fields == {
         "kind": "RetrainRun",
         "namespace": "team",
@@ -374,7 +375,6 @@ def test_the_observation_tells_what_a_person_may_have_to_act_upon(
     cluster.to_the_end()
     if before is not None:
         cluster.run = cluster.run.model_copy(update={"status": after_a_look(cluster, before)})
-        cluster.settle()
     run = cluster.run
     telling = advance(_context(cluster), after_a_look(cluster, after))
     assert [one.pending for one in telling.status.notified or () if one.pending] == keys

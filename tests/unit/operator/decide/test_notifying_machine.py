@@ -50,7 +50,9 @@ class World:
 
     def entries(self, receivers: list[tuple[str, Any]]) -> list[dict[str, Any]]:
         secret = f"secret-{self.secret}"
-        return [{"name": name, "secretName": secret} | ({"on": list(on)} if on else {}) for name, on in receivers]
+        return [
+            {"name": name, "secretName": secret} | ({"when": list(when)} if when else {}) for name, when in receivers
+        ]
 
     def reconcile(self, writes: int | None = None) -> None:
         self.cluster.carry_out(self.cluster.plan(), writes)
@@ -58,7 +60,7 @@ class World:
         receivers = {one.name: one for one in self.cluster.run.spec.notify}
         assert len([job for job in self.cluster.of_phase("notify") if job.live]) <= 1
         if status.state != self.state:
-            if receivers and Notify(name="x", secret_name="x", on=None).wants(status.state):
+            if receivers and Notify(name="x", secret_name="x").wants(status.state):
                 self.happened = status.transitions or 0
                 for name, one in receivers.items():
                     if one.wants(status.state):
@@ -123,7 +125,7 @@ class World:
             self.reconcile(writes=act[1])
         elif name == "secret":
             self.secret = act[1]
-            kept = [(one.name, one.on) for one in cluster.run.spec.notify]
+            kept = [(one.name, one.when) for one in cluster.run.spec.notify]
             cluster.edit(notify=self.entries(kept))
         else:
             cluster.edit(notify=self.entries(act[1]))

@@ -159,7 +159,7 @@ def test_a_receiver_that_hangs_is_given_up(url: str, patience: Patience) -> None
         (f"{SECRETS[2]}:{SECRETS[1]}", "has no scheme"),
         (f"slak://{SECRETS[2]}", "knows no service slak://"),
         (f"slack://{SECRETS[2]}", "is not how Apprise writes slack://"),
-        (f"https://example.com/{SECRETS[2]}", "is not how Apprise writes https://"),
+        (f"https://example.com/{SECRETS[2]}", "a webhook of your own is written jsons://"),
         (f"mqtt://{SECRETS[0]}:{SECRETS[1]}@example.com/topic", "mqtt:// needs a library"),
         ("json://", "is not how Apprise writes json://"),
     ],

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from hashlib import sha256
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from support.measured_run import SYMBOL, returning_table
 from support.observed_model import BAR, ObservedModel
 
 from retrain_api.documents.encoding import MESSAGE_LIMIT, decode_message, encode_message
 from retrain_api.documents.results import Looked, ObserveResult
 from retrain_api.documents.tasks import ObserveItem
-from retrain_api.errors import ConfigurationError, CredentialsError, DataError, StoreUnreachable
+from retrain_api.errors import ConfigurationError, CredentialsError, DataError, NotFoundError, StoreUnreachable
 from retrain_api.measurement import Measurement
 from retrain_api.names import promoted_pointer
 from retrain_api.observation.record import total
@@ -105,16 +110,22 @@ def evaluations(model: ObservedModel) -> Iterator[bytes]:
             yield model.store.read(key).data
 
 
-def test_many_small_looks_find_what_one_finds(model: ObservedModel) -> None:
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    looks=st.sets(st.integers(4_001, 5_400), max_size=5),
+    hole=st.tuples(st.integers(4_001, 5_300), st.integers(0, 200)),
+)
+def test_many_small_looks_find_what_one_finds(model: ObservedModel, looks: set[int], hole: tuple[int, int]) -> None:
     """Bit by bit: the probabilities too, of the network itself."""
-    for rows in (4_001, 4_019, 4_020, 4_200, 4_201, 5_000, 5_733, 6_000):
-        model.write(grown(rows))
-        last = model.look()
-    step_by_step = model.record
-    assert len(model.store.list("observed/")) >= 4
     model.forget()
-    assert model.look() == last
-    assert model.record == step_by_step
+    table = LONG.drop(index=range(hole[0], hole[0] + hole[1]))
+    for last in (*sorted(looks), 5_400):
+        model.write(table[table.index < last])
+        step_by_step = model.look()
+    record = model.record
+    model.forget()
+    assert model.look() == step_by_step
+    assert model.record == record
 
 
 def test_a_long_life_is_judged_in_parts(model: ObservedModel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,6 +242,15 @@ def without_majority(model: ObservedModel) -> None:
     model.change(card_key(model), without("evaluation"))
 
 
+def as_a_state_dict(model: ObservedModel) -> None:
+    """What somebody else has trained, and put there by hand."""
+    buffer = BytesIO()
+    torch.save({"lstm.weight_ih_l0": torch.zeros(4, 2)}, buffer)
+    model.store.write(model_key(model), buffer.getvalue())
+    digest = sha256(buffer.getvalue()).hexdigest()
+    model.change(POINTER, lambda pointer: pointer | {"model": {**pointer["model"], "sha256": digest}})
+
+
 RULE = ("blockLength", "blockCorrelation", "blockDeviation")
 UNFIT: dict[str, tuple[Callable[[ObservedModel], object], dict[str, Any], str, str]] = {
     "no block rule, as in release 0.1.0": (
@@ -251,6 +271,12 @@ UNFIT: dict[str, tuple[Callable[[ObservedModel], object], dict[str, Any], str, s
         {},
         "ModelChanged",
         "has other bytes than were promoted",
+    ),
+    "weights without all else": (
+        as_a_state_dict,
+        {},
+        "BadModelFile",
+        "a state_dict, without all else that a prediction needs",
     ),
     "no model": (lambda model: model.store.delete(model_key(model)), {}, "ModelNotFound", "is not there"),
     "a damaged pointer": (
@@ -440,3 +466,5 @@ def test_eight_symbols_with_long_sentences_fit_a_message() -> None:
 def test_the_errors_of_one_symbol_are_those_that_last() -> None:
     assert not observe.concerns_all(DataError("Damaged", "x"))
     assert not observe.concerns_all(ConfigurationError("UnknownFeature", "x"))
+    assert not observe.concerns_all(NotFoundError("ObjectNotFound", "x"))
+    assert observe.concerns_all(NotFoundError("BucketNotFound", "x"))

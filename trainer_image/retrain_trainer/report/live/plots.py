@@ -34,6 +34,8 @@ Draw: TypeAlias = Callable[[], Figure]
 POINTS = 600
 SHOWN = 1_000
 """Times the alarm's line up to which a wealth is drawn: what is beyond says no more, and would squeeze the line to the ground."""
+ROOMY = 90
+"""Days whose dots have room beside each other; those of more are smaller."""
 _DASHED = (0, (4, 3))
 _MOST = 690.0
 """A logarithm beyond which a number has no float."""
@@ -111,7 +113,8 @@ def accuracies(life: Life) -> Figure:
     values = [float(day.accuracy or 0.0) for day in shown]
     most = max((day.bars for day in shown), default=1)
     axes.plot(times, values, color=BLUE, linewidth=0.8, alpha=0.6)
-    sizes = [8 + 26 * day.bars / most for day in shown]
+    largest = min(34.0, 34.0 * ROOMY / max(len(shown), 1))
+    sizes = [largest * (0.25 + 0.75 * day.bars / most) for day in shown]
     axes.scatter(times, values, s=sizes, color=BLUE, linewidths=0, zorder=3, label="of a day")
     if promise.bar is not None:
         axes.axhline(promise.bar, color=RED, linewidth=1.4, linestyle=_DASHED, label=f"bar {promise.bar * 100:.4g} %")
