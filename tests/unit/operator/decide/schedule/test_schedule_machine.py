@@ -52,7 +52,7 @@ EDITS: tuple[dict[str, Any], ...] = (
     {
         "notify": [
             {"name": "ops", "secretName": "b"},
-            {"name": "boss", "secretName": "c", "on": ["Paused", "NoDeliveries"]},
+            {"name": "boss", "secretName": "c", "when": ["Paused", "NoDeliveries"]},
         ]
     },
     {"notify": []},

@@ -90,7 +90,7 @@ def test_each_is_told_once(spec: dict[str, Any], ends: tuple[str, ...], words: l
 
 
 def test_nothing_delivered_is_told_once_until_something_is() -> None:
-    world = told({**OPS, "on": ["NoDeliveries"]}, pauseAfterFailures=0)
+    world = told({**OPS, "when": ["NoDeliveries"]}, pauseAfterFailures=0)
     slots(world, "Promoted", "Rejected", "Failed")
     assert world.tell().key == "uid-s/1-NoDeliveries"
     slots(world, "Skipped", "AwaitingApproval", "Rejected")
@@ -111,14 +111,18 @@ def test_slots_that_were_missed_delivered_nothing() -> None:
 
 
 def test_a_slot_that_a_proof_held_up_was_not_to_deliver() -> None:
-    world = told({**OPS, "on": ["NoDeliveries"]}, startingDeadlineSeconds=60, walkForward={"slots": 1, "minPassed": 1})
+    world = told(
+        {**OPS, "when": ["NoDeliveries"]}, startingDeadlineSeconds=60, walkForward={"slots": 1, "minPassed": 1}
+    )
     world.until("2026-12-12T09:00:00Z")
     assert world.status.recent == () and world.jobs == {}
 
 
 def test_a_receiver_hears_what_it_asked_for() -> None:
     world = told(
-        {**OPS, "on": ["Paused"]}, {"name": "boss", "secretName": "mail", "on": ["NoDeliveries"]}, pauseAfterFailures=2
+        {**OPS, "when": ["Paused"]},
+        {"name": "boss", "secretName": "mail", "when": ["NoDeliveries"]},
+        pauseAfterFailures=2,
     )
     slots(world, "Failed", "Failed")
     assert {name: ask(world, name)[1] for name in ("ops", "boss")} == {"ops": "2-Paused", "boss": "1-NoDeliveries"}
