@@ -28,6 +28,7 @@ from .child import Child, open_child
 from .children import Children
 from .executor import PAUSE, RESTING, Display, machine_cores
 from .look import look_is_due
+from .notices import Notices
 from .schedule_folder import ScheduleFolder
 
 _SECOND = 1.0
@@ -82,6 +83,7 @@ class ScheduleExecutor:
     def __post_init__(self) -> None:
         self.schedule = self.folder.identify(self.written, self.clock())
         self.children = Children(self.state_dir, self.schedule)
+        self.notices = Notices(self.folder, self.clock)
         self.taken: set[str] = set()
         self.refused: dict[str, Refusal] = {}
         self.answered: dict[str, float] = {}
@@ -95,7 +97,7 @@ class ScheduleExecutor:
             closing.callback(self._close_all)
             while not self.stopping():
                 changed = self._advance()
-                if once and not changed and not self.at_work:
+                if once and not changed and not self.at_work and not self.notices.at_work:
                     break
                 self.display.tick(self.clock())
                 if not changed:
@@ -110,7 +112,7 @@ class ScheduleExecutor:
         if self.clock() >= self.due_at:
             changed = self._reconcile()
             self._take_up()
-        if self._step_all():
+        if self._step_all() or self.notices.step():
             self.due_at, changed = self.clock(), True
         return changed or any(child.executor.changed for child in self.at_work.values())
 
@@ -146,17 +148,22 @@ class ScheduleExecutor:
         known = self.children.all()
         names = {child.name for child in known}
         runs = (*known, *(stranger for stranger in strangers if stranger.name not in names))
-        return ScheduleView(runs, tuple(self.refused.values()))
+        return ScheduleView(runs, tuple(self.refused.values()), self.notices.views())
 
     def _apply(self, decided: SchedulePlan, now: datetime) -> bool:
         """Deletions and creations; whether there was any that changed something."""
         changed = False
         for deletion in decided.delete:
-            if deletion.name not in self.at_work and self.children.forget(deletion.name, deletion.uid):
+            if deletion.kind == "jobs":
+                changed = self.notices.delete(deletion) or changed
+            elif deletion.name not in self.at_work and self.children.forget(deletion.name, deletion.uid):
                 changed = True
                 self.display.say(f"{deletion.name} is forgotten ({deletion.reason}); its models and report stay.")
         for manifest in decided.create:
             name = manifest["metadata"]["name"]
+            if manifest["kind"] == "Job":
+                changed = self.notices.create(manifest) or changed
+                continue
             if self.children.taken(name) is not None:
                 changed, self.taken = changed or name not in self.taken, self.taken | {name}
                 continue
@@ -211,6 +218,7 @@ class ScheduleExecutor:
 
     def _leave_all(self) -> None:
         """Ask all to save before waiting for one."""
+        self.notices.leave()
         for child in self.at_work.values():
             child.executor.ask_to_stop()
         for child in self.at_work.values():
@@ -222,6 +230,7 @@ class ScheduleExecutor:
 
     def _close_all(self) -> None:
         with ExitStack() as each:
+            each.callback(self.notices.leave)
             for child in self.at_work.values():
                 each.callback(child.close)
         self.at_work.clear()

@@ -169,6 +169,55 @@ def test_asked_to_stop_when_the_status_says_that_a_run_has_ended_it_says_so_too(
     assert (week.display.over, executor.left) == ([SATURDAYS[0]], [])
 
 
+@pytest.fixture
+def failing(week: Week) -> Week:
+    """A schedule that pauses after its first run, which fails, and that tells somebody."""
+    week.local.fields = {"pauseAfterFailures": 1, "notify": [{"name": "my-phone", "secretName": "telegram"}]}
+    week.local.script = {"BTC-USD": {"codes": [78]}}
+    week.at("2026-11-25T12:00:00Z")
+    return week
+
+
+URL = "json://127.0.0.1:9/token-7"
+
+
+def test_it_tells_people_by_a_process_that_alone_has_the_url(failing: Week, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETRAIN_NOTIFY_MY_PHONE_URL", URL)
+    status = failing.at("2026-11-28T03:00:00Z")
+    failing.at("2026-11-28T09:00:00Z")
+    (line,) = failing.local.journal("notify", "tells")
+    assert (line["receiver"], line["title"], line["url"]) == ("my-phone", "weekly: Paused", URL)
+    assert status.notified is not None and status.notified[0].key == "1-Paused"
+    assert not list((failing.local.state / "told" / "jobs").glob("*")), "what is read is deleted"
+    kept = [path.read_text() for path in (failing.local.folder / ".retrain").rglob("*") if path.is_file()]
+    assert kept and not any("token-7" in text for text in kept)
+
+
+def test_without_the_variable_it_says_once_which_one_it_is(failing: Week) -> None:
+    status = failing.at("2026-11-28T03:00:00Z")
+    failing.at("2026-11-28T09:00:00Z")
+    said = [line for line in failing.display.said if line.startswith("NotTold: ")]
+    assert len(said) == 1 and "RETRAIN_NOTIFY_MY_PHONE_URL" in said[0]
+    assert status.notified is not None and status.notified[0].pending == "1-Paused"
+    assert failing.local.journal("notify", "start") == []
+
+
+def test_whoever_was_being_told_when_it_was_stopped_is_told_by_the_next_command(
+    failing: Week, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETRAIN_NOTIFY_MY_PHONE_URL", URL)
+    failing.local.script["notify"] = {"hold": "start"}
+    failing.now = "2026-11-28T03:00:00Z"
+    executor = failing.start()
+    executor.stopping = lambda: bool(failing.local.journal("notify", "holds"))
+    executor.work()
+    assert failing.local.journal("notify", "tells") == []
+    failing.local.script = {}
+    status = failing.at("2026-11-28T03:10:00Z")
+    assert len(failing.local.journal("notify", "tells")) == 1
+    assert status.notified is not None and status.notified[0].key == "1-Paused"
+
+
 WRITE = StateFolder._write
 
 
