@@ -9,6 +9,8 @@ from retrain_api.formatting import counted
 from retrain_api.run import RetrainRun
 from retrain_api.status.run import RetrainRunStatus
 
+from . import observed_words
+
 LENGTH = 700
 """Characters of a text: a phone shows it without scrolling far."""
 _NAMES = 8
@@ -32,7 +34,7 @@ def text(run: RetrainRun, status: RetrainRunStatus, word: str) -> str:
     """The verdict, why, and what to do. A long reason is cut; what to type and where to read on never is."""
     rest = [*_to_do(run, status, word), *_report(status, word)]
     room = LENGTH - sum(len(line) + 1 for line in rest)
-    why = _why(status, word)
+    why = _why(run, status, word)
     return "\n".join([why if len(why) <= room else why[: room - 3].rstrip() + "...", *rest])
 
 
@@ -54,9 +56,9 @@ def fields(run: RetrainRun, status: RetrainRunStatus, key: str, word: str) -> di
     }
 
 
-def _why(status: RetrainRunStatus, word: str) -> str:
+def _why(run: RetrainRun, status: RetrainRunStatus, word: str) -> str:
     if word in _OBSERVED and status.observation:
-        return status.observation.message
+        return observed_words.facts(run, status.observation)
     if word == "AwaitingApproval" and status.gate:
         # The run's own message says how to answer with kubectl, which is long.
         return f"Waits for a person. {status.gate.summary}."
@@ -65,6 +67,8 @@ def _why(status: RetrainRunStatus, word: str) -> str:
 
 def _to_do(run: RetrainRun, status: RetrainRunStatus, word: str) -> list[str]:
     """What to type; nothing where there is nothing to do, or where the reason says it already."""
+    if word in _OBSERVED and status.observation:
+        return [line for line in (observed_words.advice(run, status.observation),) if line]
     if word == "AwaitingApproval":
         return [
             f"To promote: {_command(run, 'approve')} --reason TEXT",

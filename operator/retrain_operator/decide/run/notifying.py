@@ -22,6 +22,7 @@ from retrain_operator.manifests.tasks import notify_task
 from retrain_operator.state.effects import Steps
 
 from .notified_words import fields, text, title, warns
+from .observed_words import decaying
 
 _OF_THE_OBSERVATION = ("Decaying", "BelowPromise", "Held")
 _OF_THE_RUN = frozenset(get_args(Told)) - {*_OF_THE_OBSERVATION}
@@ -53,9 +54,11 @@ def _happened(before: RetrainRunStatus, after: RetrainRunStatus) -> Iterator[str
     """The words of what happened between two statuses."""
     if after.state != before.state and after.state in _OF_THE_RUN:
         yield after.state
-    known = before.observation.state if before.observation else None
-    if after.observation and after.observation.state != known and after.observation.state in _OF_THE_OBSERVATION:
-        yield after.observation.state
+    known, observed = before.observation, after.observation
+    if observed is None or observed.state not in _OF_THE_OBSERVATION:
+        return
+    if known is None or observed.state != known.state or decaying(observed) - decaying(known):
+        yield observed.state
 
 
 def _now_true(before: RetrainRunStatus, number: int) -> str | None:

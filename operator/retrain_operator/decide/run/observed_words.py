@@ -24,11 +24,21 @@ _WARNED, _TOLD = ("Decaying", "BelowPromise", "Unobserved"), ("Held", "Supersede
 
 def sentence(run: RetrainRun, observation: ObservationStatus) -> str:
     """What the run's state means, and what to do."""
-    found = [one for one in observation.symbols if one.state == observation.state]
-    parts = [_good(run, observation, found), _grouped(found), _advice(run, observation, found)]
+    parts = [facts(run, observation), advice(run, observation)]
     if is_slow(run, observation) and observation.state != "Superseded":
         parts.append(slow_sentence(run, observation))
     return " ".join(filter(None, parts))
+
+
+def facts(run: RetrainRun, observation: ObservationStatus) -> str:
+    """What was found."""
+    found = _of_the_state(observation)
+    return " ".join(filter(None, [_good(run, observation, found), _grouped(found)]))
+
+
+def _of_the_state(observation: ObservationStatus) -> list[ObservedSymbol]:
+    """The symbols that the run's state is that of."""
+    return [one for one in observation.symbols if one.state == observation.state]
 
 
 def _grouped(symbols: Sequence[ObservedSymbol]) -> str:
@@ -61,7 +71,9 @@ def _good(run: RetrainRun, observation: ObservationStatus, found: Sequence[Obser
     return f"{held}: {counted(len(found), 'model')}, {right} since their tests."
 
 
-def _advice(run: RetrainRun, observation: ObservationStatus, found: Sequence[ObservedSymbol]) -> str:
+def advice(run: RetrainRun, observation: ObservationStatus) -> str:
+    """What to do about it, or that there is nothing to do."""
+    found = _of_the_state(observation)
     if observation.state == "Decaying":
         symbol = found[0].symbol if len(found) == 1 else "SYMBOL"
         back = f"retrain rollback {symbol} --artifacts {run.spec.artifacts.uri}"
@@ -91,7 +103,7 @@ def column(observation: ObservationStatus | None) -> str | None:
     """The state, with the symbol where it is that of one of several: Decaying BTC-USD."""
     if observation is None:
         return None
-    found = [one.symbol for one in observation.symbols if one.state == observation.state]
+    found = [one.symbol for one in _of_the_state(observation)]
     if not found or len(found) == len(observation.symbols):
         return observation.state
     return f"{observation.state} {found[0] if len(found) == 1 else f'{len(found)}/{len(observation.symbols)}'}"
@@ -102,7 +114,7 @@ def events(run: RetrainRun, before: ObservationStatus | None, after: Observation
     if after is None:
         return ()
     found: list[Event] = []
-    news = before is None or before.state != after.state or _decaying(after) - _decaying(before)
+    news = before is None or before.state != after.state or decaying(after) - decaying(before)
     if after.state in (*_WARNED, *_TOLD) and news:
         kind: Literal["Normal", "Warning"] = "Warning" if after.state in _WARNED else "Normal"
         found.append(Event(kind, OBSERVED[after.state], after.message))
@@ -112,7 +124,7 @@ def events(run: RetrainRun, before: ObservationStatus | None, after: Observation
     return tuple(found)
 
 
-def _decaying(observation: ObservationStatus) -> set[tuple[str, str]]:
+def decaying(observation: ObservationStatus) -> set[tuple[str, str]]:
     """The models that decay, where the run does."""
     if observation.state != "Decaying":
         return set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from support.results import task_of
 from retrain_api.documents.tasks import NotifyTask
 from retrain_api.status.condition import Condition
 from retrain_api.status.notified import Notified
-from retrain_api.status.observation import ObservationStatus, ObservedState
+from retrain_api.status.observation import ObservationStatus, ObservedState, ObservedSymbol
 from retrain_api.status.run import RetrainRunStatus
 from retrain_operator.decide.context import Context, Settings
 from retrain_operator.decide.run.notified_words import LENGTH, text
@@ -348,8 +349,9 @@ def test_a_program_reads_which_run_what_happened_and_the_judgement() -> None:
 # What an observation finds.
 
 
-def after_a_look(cluster: Cluster, state: ObservedState) -> RetrainRunStatus:
-    observation = ObservationStatus(state=state, message=f"BTC-USD is {state}; retrain rollback BTC-USD.")
+def after_a_look(cluster: Cluster, state: ObservedState, symbols: Sequence[str] = ("BTC-USD",)) -> RetrainRunStatus:
+    found = tuple(ObservedSymbol(symbol=one, model=one, state=state, message=f"is {state}") for one in symbols)
+    observation = ObservationStatus(state=state, symbols=found)
     return cluster.run.status.model_copy(update={"observation": observation})
 
 
@@ -382,8 +384,27 @@ def test_the_observation_tells_what_a_person_may_have_to_act_upon(
     for job in telling.steps.create:
         made = task_of(job)
         assert isinstance(made, NotifyTask)
-        assert made.title == f"{run.metadata.name}: {after}" and made.body.startswith(f"BTC-USD is {after};")
+        assert made.title == f"{run.metadata.name}: {after}" and f"BTC-USD: is {after}." in made.body
         assert made.warning == (after != "Held")
+
+
+def test_each_further_model_that_decays_is_told() -> None:
+    cluster, _ = until_it_tells()
+    cluster.to_the_end()
+    cluster.run = cluster.run.model_copy(update={"status": after_a_look(cluster, "Decaying")})
+    again = advance(_context(cluster), after_a_look(cluster, "Decaying", ["BTC-USD", "ETH-USD"]))
+    assert [one.pending for one in again.status.notified or ()] == ["2-Decaying"]
+
+
+def test_who_is_told_of_a_decay_reads_how_to_go_back_however_long_the_reason_is() -> None:
+    cluster, _ = until_it_tells()
+    status = after_a_look(cluster, "Decaying")
+    assert status.observation is not None
+    (symbol,) = status.observation.symbols
+    long = symbol.model_copy(update={"message": "right less often than that " * 50})
+    status = status.model_copy(update={"observation": status.observation.model_copy(update={"symbols": (long,)})})
+    body = text(cluster.run, status, "Decaying")
+    assert len(body) <= LENGTH and "retrain rollback BTC-USD --artifacts s3://bucket/models/" in body
 
 
 def test_what_two_words_of_one_plan_say_is_told_by_the_newer() -> None:

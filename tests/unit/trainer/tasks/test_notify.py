@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import socket
@@ -216,30 +215,46 @@ sys.exit(main(["notify"]))
 """
 
 
-@pytest.mark.parametrize("code", [200, 500, 307])
-def test_the_url_is_nowhere_in_logs_result_or_message_at_the_level_debug(code: int, tmp_path: Path) -> None:
+def talkative(url: str, message: Path) -> tuple[int, str]:
+    """Exit code and all that a process prints and leaves that logs whatever can be logged."""
+    environ = os.environ | {
+        "PYTHONPATH": f"{ROOT}/operator:{ROOT}/trainer_image",
+        NOTIFY_URL: url,
+        "RETRAIN_TASK": encode_task(TASK),
+        "RETRAIN_TERMINATION_LOG": str(message),
+        "RETRAIN_SECOND_TRY": "1",
+        "LOG_LEVEL": "debug",
+    }
+    done = subprocess.run([sys.executable, "-c", TALKATIVE], env=environ, capture_output=True, text=True, check=False)
+    assert "debug is on" in done.stdout
+    return done.returncode, done.stdout + done.stderr + message.read_text()
+
+
+@pytest.mark.parametrize(("code", "ends"), [(200, 0), (500, 70), (307, 64)])
+def test_the_url_is_nowhere_in_logs_result_or_message_at_the_level_debug(code: int, ends: int, tmp_path: Path) -> None:
     user, password, token, extra = SECRETS
-    message = tmp_path / "message"
     with Webhook(code, location="http://127.0.0.1:1/" if code == 307 else "") as webhook:
-        environ = os.environ | {
-            "PYTHONPATH": f"{ROOT}/operator:{ROOT}/trainer_image",
-            NOTIFY_URL: f"json://{user}:{password}@{webhook.place}/{token}?-key={extra}",
-            "RETRAIN_TASK": encode_task(TASK),
-            "RETRAIN_TERMINATION_LOG": str(message),
-            "RETRAIN_SECOND_TRY": "1",
-            "LOG_LEVEL": "debug",
-        }
-        done = subprocess.run(
-            [sys.executable, "-c", TALKATIVE], env=environ, capture_output=True, text=True, check=False
-        )
+        url = f"json://{user}:{password}@{webhook.place}/{token}?-key={extra}"
+        ended, shown = talkative(url, tmp_path / "message")
         port = webhook.place.split(":")[1]
-    assert token in webhook.requests[0][0] and "debug is on" in done.stdout
-    shown = done.stdout + done.stderr + message.read_text()
+    assert token in webhook.requests[0][0] and ended == ends
     assert not [secret for secret in (*SECRETS, port) if secret in shown], shown
-    result = decode_message(message.read_text())
+    result = decode_message((tmp_path / "message").read_text())
     if code == 200:
-        assert (done.returncode, result) == (0, NotifyResult(key=TASK.key, scheme="json"))
+        assert result == NotifyResult(key=TASK.key, scheme="json")
     else:
         assert isinstance(result, TaskFailure) and result.reason == "ReceiverFailed"
-        assert done.returncode == (70 if code == 500 else 64)
-        assert json.loads(message.read_text())["kind"] == "failure"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mailto://{0}:{1}@127.0.0.1:1?to=ops@example.com&from=retrain@example.com&mode=insecure",
+        "slack://{2}/{1}",
+        "{0}:{1}",
+        "json://{0}:{1}@127.0.0.1:1/{2}?method={3}",
+    ],
+)
+def test_a_url_that_leads_nowhere_is_not_printed_either(url: str, tmp_path: Path) -> None:
+    ended, shown = talkative(url.format(*SECRETS), tmp_path / "message")
+    assert ended in (64, 70) and not [secret for secret in SECRETS if secret in shown], shown

@@ -111,14 +111,18 @@ def test_slots_that_were_missed_delivered_nothing() -> None:
 
 
 def test_a_slot_that_a_proof_held_up_was_not_to_deliver() -> None:
-    world = told({**OPS, "when": ["NoDeliveries"]}, startingDeadlineSeconds=60, walkForward={"slots": 1, "minPassed": 1})
+    world = told(
+        {**OPS, "when": ["NoDeliveries"]}, startingDeadlineSeconds=60, walkForward={"slots": 1, "minPassed": 1}
+    )
     world.until("2026-12-12T09:00:00Z")
     assert world.status.recent == () and world.jobs == {}
 
 
 def test_a_receiver_hears_what_it_asked_for() -> None:
     world = told(
-        {**OPS, "when": ["Paused"]}, {"name": "boss", "secretName": "mail", "when": ["NoDeliveries"]}, pauseAfterFailures=2
+        {**OPS, "when": ["Paused"]},
+        {"name": "boss", "secretName": "mail", "when": ["NoDeliveries"]},
+        pauseAfterFailures=2,
     )
     slots(world, "Failed", "Failed")
     assert {name: ask(world, name)[1] for name in ("ops", "boss")} == {"ops": "2-Paused", "boss": "1-NoDeliveries"}
