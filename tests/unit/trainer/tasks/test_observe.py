@@ -229,6 +229,16 @@ def test_without_a_file_in_the_past_only_what_is_there_is_judged(model: Observed
     assert model.look().bars > 1_500
 
 
+def test_a_feature_that_begins_later_than_the_bars_leaves_the_bars_before_unjudged(model: ObservedModel) -> None:
+    model.write(grown().assign(distance=lambda table: table["distance"].where(table.index >= 4_600)))
+    found = model.look()
+    record = model.record
+    assert found.problem == "" and record is not None
+    judged = [block.first for block in record.blocks if block.bars]
+    assert judged[0] >= model.minutes_after_test(600 - record.length), "600 bars after the test it has its first value"
+    assert found.bars > 1_000
+
+
 def without(*names: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda document: {name: value for name, value in document.items() if name not in names}
 
@@ -300,6 +310,12 @@ UNFIT: dict[str, tuple[Callable[[ObservedModel], object], dict[str, Any], str, s
     ),
     "a hole in a feature": (
         lambda model: model.write(grown().assign(distance=lambda table: table["distance"].where(table.index != 5_100))),
+        {},
+        "NotFinite",
+        "Column 'distance'",
+    ),
+    "a hole where the read part of the file begins": (
+        lambda model: model.write(grown().assign(distance=lambda table: table["distance"].where(table.index != 3_000))),
         {},
         "NotFinite",
         "Column 'distance'",
