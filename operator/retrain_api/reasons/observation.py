@@ -14,7 +14,7 @@ DECAYING = bad(
     "Decaying",
     "A model is right less often than the gate asks for, and it is not bad luck: of promoted runs that keep to the bar one in twenty "
     "ever alarms.",
-    "`retrain rollback SYMBOL --artifacts URI`, or train anew. It stays until another model stands.",
+    "`retrain rollback SYMBOL --artifacts URI --reason TEXT`, or train anew. It stays until another model stands.",
 )
 NOT_MEASURABLE = neutral(
     "NotMeasurable",
