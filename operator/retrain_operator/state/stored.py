@@ -77,7 +77,7 @@ class RunSnapshot(_Stored):
     decaying: tuple[str, ...] = ()
     """Symbols and models that decay."""
     observed: bool = False
-    """Whether its models are looked at again."""
+    """Whether its models go on being observed."""
     promoted: Promoted | None = None
     """Its promoted models, where they are observed."""
 

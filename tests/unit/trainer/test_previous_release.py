@@ -17,16 +17,17 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from support.publishing_case import publish_task
-from support.training_case import MODEL, RUN, TrainingSetup, candle_table, environment
+from support.training_case import AS_OF, MODEL, RUN, TrainingSetup, candle_table, environment
 
 from retrain_api.documents.encoding import TASK_VARIABLE, decode_message, encode_task
 from retrain_api.documents.results import EvaluateResult, PublishResult, TrainResult
-from retrain_api.documents.tasks import EvaluateItem, EvaluateTask, PublishItem, Task
+from retrain_api.documents.tasks import EvaluateItem, EvaluateTask, ObserveItem, ObserveTask, PublishItem, Task
 from retrain_api.measurement import METRICS, Measurement
 from retrain_api.spec.data import Label, Split
 from retrain_api.spec.evaluation import Evaluation
 from retrain_api.wire import to_wire
 from retrain_trainer.model.pointer import read_pointer
+from retrain_trainer.tasks import observe
 from retrain_trainer.tasks.known import earlier_result
 
 WHEEL = next((Path(__file__).parents[2] / "releases").glob("retrain_operator-*.whl"))
@@ -165,6 +166,31 @@ def test_every_result_and_document_of_either_release_says_the_same_of_a_model(re
     model, card = case.setup.model(case.trained), case.setup.card(case.trained)
     assert (card["data"]["interval"], card["label"]) == (model.interval, {"horizonBars": 1, "ties": "Drop"})
     assert card["architecture"]["lookbackBars"] == model.lookback
+
+
+OBSERVED = {
+    "today": ("", ""),
+    "previous": ("NotMeasurable", "neither its pointer nor its card says into which blocks its bars are cut"),
+}
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_model_that_the_previous_release_promoted_is_not_measurable_and_says_so(release: str) -> None:
+    case = promoted_by(release)
+    task = ObserveTask(
+        run=RUN,
+        artifacts_uri=case.setup.store.uri,
+        observe_key="d" * 16,
+        items=(ObserveItem(symbol="BTC-USD", data_uri=f"file://{case.setup.file}"),),
+        interval="1m",
+        label=Label(horizon_bars=1),
+        evaluation=Evaluation(),
+        as_of=AS_OF,
+    )
+    (found,) = observe.run(task, {}, print).symbols
+    reason, words = OBSERVED[release]
+    assert found.model == case.trained.model.sha256
+    assert found.reason == reason and words in found.problem
 
 
 NOT_AVAILABLE = {".measurement.metrics.sharpe", *(f".intervals.sharpe.{level}" for level in (90, 95, 99))}

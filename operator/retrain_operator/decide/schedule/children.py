@@ -48,7 +48,7 @@ def promotes(run: ChildRun) -> tuple[str, ...]:
 
 
 def is_observed(run: ChildRun) -> bool:
-    """Whether its promoted models are looked at again: not once others stand in their place, or the observation has ended."""
+    """Whether its promoted models go on being observed: not once others stand in their place, or the observation has ended."""
     found = run.status.observation
     return found is not None and found.next_time is not None and found.state != "Superseded"
 

@@ -1,6 +1,6 @@
 """Which runs that are over are removed: beyond the limits, and never one that is still needed.
 
-Needed is a run whose model is in service, or is looked at again: until a look has found that another model stands, the run must be
+Needed is a run whose model is in service, or goes on being observed: until a look has found that another model stands, the run must be
 there to say so.
 """
 

@@ -193,6 +193,19 @@ def test_the_record_of_a_model_that_was_rolled_back_to_goes_on_and_the_gap_is_ju
     assert model.record == record, "as if it had been in service all the time"
 
 
+@pytest.mark.parametrize(
+    ("digest", "concerned"),
+    [("cd" * 32, True), ("", True), ("ab" * 32, False)],
+    ids=["the run whose model it took", "a run that trains anew", "a run that was replaced before"],
+)
+def test_a_rollback_concerns_the_run_that_promoted_last(model: ObservedModel, digest: str, concerned: bool) -> None:
+    model.write(grown())
+    rolled_back(model)
+    (item,) = model.task("2026-01-01T00:00:00Z").items
+    found = model.look(items=(item.model_copy(update={"model": digest}),))
+    assert found.rolled_back == concerned and found.bars > 0
+
+
 def test_a_newer_models_own_life_is_judged_under_its_own_name(model: ObservedModel) -> None:
     """The operator reads from `run` and `model` that the run's own model is superseded."""
     model.write(grown())
@@ -227,6 +240,16 @@ def test_without_a_file_in_the_past_only_what_is_there_is_judged(model: Observed
     model.forget()
     model.write(grown())
     assert model.look().bars > 1_500
+
+
+def test_a_feature_that_begins_later_than_the_bars_leaves_the_bars_before_unjudged(model: ObservedModel) -> None:
+    model.write(grown().assign(distance=lambda table: table["distance"].where(table.index >= 4_600)))
+    found = model.look()
+    record = model.record
+    assert found.problem == "" and record is not None
+    judged = [block.first for block in record.blocks if block.bars]
+    assert judged[0] >= model.minutes_after_test(600 - record.length), "600 bars after the test it has its first value"
+    assert found.bars > 1_000
 
 
 def without(*names: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -300,6 +323,12 @@ UNFIT: dict[str, tuple[Callable[[ObservedModel], object], dict[str, Any], str, s
     ),
     "a hole in a feature": (
         lambda model: model.write(grown().assign(distance=lambda table: table["distance"].where(table.index != 5_100))),
+        {},
+        "NotFinite",
+        "Column 'distance'",
+    ),
+    "a hole where the read part of the file begins": (
+        lambda model: model.write(grown().assign(distance=lambda table: table["distance"].where(table.index != 3_000))),
         {},
         "NotFinite",
         "Column 'distance'",
