@@ -179,8 +179,16 @@ def test_the_table_says_how_a_run_ended_and_the_wide_one_says_why(life: Life) ->
     for name in ("retrainruns", "retrainrun", "rtr", "all"):
         assert " Rejected 3/3 0/3 Fail " in say(life, "get", name)
     wide = say(life, "get", "rtr", "-o", "wide")
-    assert wide.startswith("NAME STATE TRAINED PROGRESS GATE PROMOTED AGE LEARNT MESSAGE ")
+    assert wide.startswith("NAME STATE TRAINED PROGRESS GATE PROMOTED AGE LEARNT OBSERVED MESSAGE ")
     assert wide.endswith(message), "what is long comes last"
+
+
+def test_the_wide_table_says_how_the_promoted_models_do(life: Life) -> None:
+    life.create(observation={"every": "1d"})
+    life.until(lambda status: status.get("observed") == "Holding")
+    table = life.plane.kubectl("-n", life.namespace, "get", "rtr", "-o", "wide").stdout.splitlines()
+    place = table[0].index("OBSERVED")
+    assert table[1][place:].startswith("Holding  "), table
 
 
 def test_describe_says_what_was_judged_how_each_model_did_and_what_happened(life: Life) -> None:

@@ -153,6 +153,19 @@ def test_who_cant_be_told_is_named_and_told_again_by_a_token_or_of_the_next(life
     assert condition(status, "Notified")[:2] == ("True", "Told")
 
 
+def test_a_secret_that_is_not_there_is_named_and_waited_for(life: Life) -> None:
+    """The pod is a real one, and carries what the trainer of these tests does not know: it only has to begin."""
+    simple = Fates()
+    life.kubelet.fate = lambda pod: None if isinstance(task_of(pod), NotifyTask) else simple(pod)
+    life.create(symbols=["BTC-USD"], notify=[OPS])
+    status = life.until(lambda status: "ops-url" in condition(status, "Notified")[2])
+    assert condition(status, "Notified")[:2] == ("Unknown", "Telling")
+    life.kubelet.fate = simple
+    path = f"/api/v1/namespaces/{life.namespace}/secrets"
+    life.plane.request("POST", path, {"metadata": {"name": "ops-url"}, "stringData": {"url": "json://localhost"}})
+    until_told(life, "Promoted")
+
+
 def everything(plane: ControlPlane, namespace: str) -> str:
     """All objects of the namespace but Secrets."""
     kinds = "retrainruns,retrainschedules,jobs,pods,events,configmaps"

@@ -21,12 +21,17 @@ class Notified(Terse):
     pending: str | None = Field(None, description="The transition that it is to be told next.")
     text: str = Field("", description="What it will be told of that.")
     failed_key: str | None = Field(None, description="What could not be told, with which pod fields and retry token.")
-    message: str = Field("", description="Why it could not be told.")
+    message: str = Field("", description="Why it could not be told, or what that waits for.")
 
     @property
     def word(self) -> str:
         """What it is to be told next, without its number: Promoted."""
         return (self.pending or "").partition("-")[2]
+
+    @property
+    def waits(self) -> str:
+        """What that waits for, in brackets; empty where it merely takes its time."""
+        return f" ({self.message.rstrip('.')})" if self.message else ""
 
     @property
     def failure(self) -> str:

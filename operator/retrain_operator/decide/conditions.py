@@ -204,11 +204,11 @@ def _holding(observation: ObservationStatus) -> ConditionDraft:
 def notified(entries: Sequence[Notified]) -> Iterable[ConditionDraft]:
     """Whether every receiver was told, of a run or a schedule; nothing where nobody is to be told."""
     failed = [entry.failure for entry in entries if entry.failed_key]
-    waiting = [f"{entry.name} of {entry.word}" for entry in entries if entry.pending]
+    waiting = [f"{entry.name} of {entry.word}{entry.waits}" for entry in entries if entry.pending]
     if failed:
         yield ConditionDraft(NOTIFIED, "False", reasons.NOT_TOLD, " ".join(failed)[:1024])
     elif waiting:
-        yield ConditionDraft(NOTIFIED, "Unknown", reasons.TELLING, f"To be told: {', '.join(waiting)}.")
+        yield ConditionDraft(NOTIFIED, "Unknown", reasons.TELLING, f"To be told: {', '.join(waiting)}."[:1024])
     elif entries:
         yield ConditionDraft(NOTIFIED, "True", reasons.TOLD)
 

@@ -18,7 +18,7 @@ from retrain_operator.state.view import Outcome
 
 from .context import Context
 from .job_reasons import at_work
-from .phase_job import Failed, Result, Work, phase_job
+from .phase_job import Failed, PhaseJob, Work, phase_job
 from .telling import not_told, told, tried
 
 
@@ -34,7 +34,7 @@ def tell(
     if any(job.live and job.key != key and at_work(job) for job in context.view.of_phase("notify")):
         return tuple(after), Steps()  # it is about to have told: what happened since waits for it
     job = phase_job(context, Work("notify", key, partial(task, entry), _accept, alone=True))
-    after[found] = _after(context, entry, key, job.outcome)
+    after[found] = _after(context, entry, key, job)
     steps = job.steps + Steps(create=job.create)
     if job.outcome is None:
         return tuple(after), steps
@@ -57,9 +57,10 @@ def _waiting(context: Context, entries: Sequence[Notified]) -> int | None:
     return next(waits, None)
 
 
-def _after(context: Context, entry: Notified, key: str, outcome: Result[NotifyResult] | Failed | None) -> Notified:
+def _after(context: Context, entry: Notified, key: str, job: PhaseJob[NotifyResult]) -> Notified:
+    outcome = job.outcome
     if outcome is None:
-        return tried(entry)
+        return tried(entry, job.waits.message if job.waits else "")
     return not_told(entry, outcome, _memory(context, key)) if isinstance(outcome, Failed) else told(entry, context.now)
 
 

@@ -72,9 +72,9 @@ def told(entry: Notified, now: datetime) -> Notified:
     return Notified(name=entry.name, key=entry.pending, at=timestamp(now))
 
 
-def tried(entry: Notified) -> Notified:
-    """The entry while its receiver is being told."""
-    return entry.model_copy(update={"failed_key": None, "message": ""})
+def tried(entry: Notified, waits: str) -> Notified:
+    """The entry while its receiver is being told; `waits` says why no pod tells it yet, such as a Secret that is not there."""
+    return entry.model_copy(update={"failed_key": None, "message": waits[:_MESSAGE]})
 
 
 def not_told(entry: Notified, why: Failed, memory: str) -> Notified:

@@ -115,6 +115,7 @@ def test_the_schedule_is_the_mission() -> None:
     run = spec.run_template.spec
     assert run.symbols == ("BTC-USD", "ETH-USD", "SOL-USD")
     assert (run.promotion.policy, run.promotion.expires_after) == ("Automatic", "21d")
+    assert run.observation and (run.observation.every, spec.when_decaying) == ("1d", "Retrain")
     assert spec.walk_forward and (spec.walk_forward.slots, spec.walk_forward.min_passed) == (6, 4)
     assert (run.data.window, run.split.test, run.preflight) == ("180d", "13d", "Always")
     labels = (EXAMPLES / "07-every-saturday.yaml").read_text()

@@ -84,7 +84,7 @@ def looked(look: Look, item: ObserveItem) -> Looked:
         if pointed is None:
             look.log(f"{item.symbol}: nothing is promoted any more")
             return found
-        found = _of_pointer(found, pointed.pointer)
+        found = _of_pointer(found, item, pointed.pointer)
         subject = subject_of(look.store, pointed.pointer, look.task.bar)
         record = _record(look, subject)
         found = found.model_copy(update={"days_to_see": _sees(look, subject), **_numbers(subject, record)})
@@ -103,13 +103,14 @@ def concerns_all(error: RetrainError) -> bool:
     return error.retryable or of_the_place or no_bucket
 
 
-def _of_pointer(found: Looked, pointer: Pointer) -> Looked:
-    """Whom the look is at."""
+def _of_pointer(found: Looked, item: ObserveItem, pointer: Pointer) -> Looked:
+    """Whom the look is at. A rollback concerns the run that it took the model of, and none whose model a newer one had replaced."""
+    concerned = ("", pointer.model.sha256, *pointer.withdrawn)
     known: dict[str, Any] = {
         "model": pointer.model.sha256,
         "run": pointer.run.uid,
         "promoted_at": pointer.promoted_at,
-        "rolled_back": pointer.rolled_back is not None,
+        "rolled_back": pointer.rolled_back is not None and item.model in concerned,
         "promised": pointer.metrics.accuracy,
     }
     return found.model_copy(update=known)

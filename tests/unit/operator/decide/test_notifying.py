@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from support.planning import Cluster, approve, passing
+from support.pod_status import Waits
 from support.results import task_of
 
 from retrain_api.documents.tasks import NotifyTask
@@ -64,6 +65,17 @@ def test_a_run_without_receivers_has_nothing_of_it_in_its_status() -> None:
     status = cluster.run.status
     assert (status.notified, status.transitions) == (None, None)
     assert "Notified" not in {one.type for one in status.conditions}
+
+
+def test_what_the_telling_waits_for_is_said_while_it_waits() -> None:
+    cluster, job = until_it_tells()
+    cluster.wait(job, Waits("CreateContainerConfigError", 'secret "chat" not found'))
+    cluster.settle()
+    assert (notified(cluster).status, notified(cluster).reason) == ("Unknown", "Telling")
+    assert 'secret "chat" not found' in notified(cluster).message
+    cluster.finish(job)
+    cluster.settle()
+    assert (notified(cluster).reason, notified(cluster).message) == ("Told", "")
 
 
 def test_each_receiver_is_told_of_the_end_one_after_the_other() -> None:

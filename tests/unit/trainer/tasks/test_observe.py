@@ -193,6 +193,19 @@ def test_the_record_of_a_model_that_was_rolled_back_to_goes_on_and_the_gap_is_ju
     assert model.record == record, "as if it had been in service all the time"
 
 
+@pytest.mark.parametrize(
+    ("digest", "concerned"),
+    [("cd" * 32, True), ("", True), ("ab" * 32, False)],
+    ids=["the run whose model it took", "a run that trains anew", "a run that was replaced before"],
+)
+def test_a_rollback_concerns_the_run_that_promoted_last(model: ObservedModel, digest: str, concerned: bool) -> None:
+    model.write(grown())
+    rolled_back(model)
+    (item,) = model.task("2026-01-01T00:00:00Z").items
+    found = model.look(items=(item.model_copy(update={"model": digest}),))
+    assert found.rolled_back == concerned and found.bars > 0
+
+
 def test_a_newer_models_own_life_is_judged_under_its_own_name(model: ObservedModel) -> None:
     """The operator reads from `run` and `model` that the run's own model is superseded."""
     model.write(grown())
