@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -137,7 +138,18 @@ def test_one_that_is_added_later_is_not_told_what_is_long_so(life: Life) -> None
     assert condition(status, "Notified") == ("", "", "")
 
 
-def test_who_cant_be_told_is_named_and_told_again_by_a_token_or_of_the_next(life: Life) -> None:
+def token(life: Life) -> None:
+    life.runs.annotate(NAME, retry="one")
+
+
+def another_secret(life: Life) -> None:
+    life.change(notify=[OPS | {"secretName": "another"}])
+
+
+@pytest.mark.parametrize("mended", [token, another_secret])
+def test_who_cant_be_told_is_named_and_told_again_once_that_is_mended(
+    life: Life, mended: Callable[[Life], None]
+) -> None:
     refused = "The receiver (json) refused it with 403."
     life.kubelet.fate = Fates(notify=lambda task: fails(64, "ReceiverFailed", refused))
     life.create(symbols=["BTC-USD"], notify=[OPS])
@@ -148,7 +160,7 @@ def test_who_cant_be_told_is_named_and_told_again_by_a_token_or_of_the_next(life
     (event,) = [one for one in life.runs.events(NAME) if one["reason"] == "NotTold"]
     assert event["type"] == "Warning"
     life.kubelet.fate = Fates()
-    life.runs.annotate(NAME, retry="one")
+    mended(life)
     status = until_told(life, "Promoted")
     assert condition(status, "Notified")[:2] == ("True", "Told")
 

@@ -161,7 +161,7 @@ def test_of_as_many_symbols_as_a_run_may_have_eight_are_looked_at_by_a_pod(life:
     life.says(**DECAYED, late=3)
     status = life.look()
     assert status["observed"].startswith("Decaying")
-    assert len(json.dumps(status, separators=(",", ":"))) <= 120 * KB
+    assert len(json.dumps(status, separators=(",", ":"))) <= 100 * KB
     assert len(condition(status, "Holding")[2]) <= 32 * KB
 
 
