@@ -96,6 +96,7 @@ def parts() -> dict[str, str]:
         "reasons, model": reason_table(reasons.model),
         "reasons, store": reason_table(reasons.store),
         "reasons, delivery": reason_table(reasons.delivery),
+        "reasons, observation": reason_table(reasons.observation),
         "reasons, rejected": reason_table(reasons.rejected),
     }
 

@@ -56,10 +56,15 @@ def test_a_run_ends_as_it_would_unobserved_and_each_look_is_a_command_of_its_own
     assert [line["symbols"] for line in looks(promoted)] == [["BTC-USD"], ["BTC-USD"]]
     shown = promoted.command("status", "nightly").stdout
     assert "Observed: Decaying since " in shown and "retrain rollback BTC-USD --artifacts " in shown
+    status = promoted.status()
+    status["observation"] |= {"lastTime": LONG_AGO, "nextTime": LONG_AGO}
+    (promoted.state / "status.json").write_text(json.dumps(status))
     again = promoted.run()
     assert again.returncode == 0 and again.stdout.startswith("Nothing to do: nightly ended")
     assert len(looks(promoted)) == 2
-    assert promoted.status()["observation"]["state"] == "Decaying"
+    assert promoted.status()["observation"] == status["observation"], (
+        "a run that nobody looked at for long is as it was"
+    )
 
 
 def test_a_look_that_fails_is_said_and_one_that_was_stopped_goes_on(promoted: LocalRun) -> None:

@@ -7,24 +7,24 @@ HOLDING = good("Holding", "Nothing speaks for a fall: the promoted models keep t
 HELD = good("Held", "They kept to it for `observation.for`, which is over.")
 BELOW_PROMISE = bad(
     "BelowPromise",
-    "A model is right less often than the 95 % interval of its test promised, and still as often as the gate asks for.",
+    "A model is right less often than the 95 % interval of its test promised; below the gate's bar it is not, as far as is known.",
     "Nothing yet: a warning, which goes away by itself or becomes Decaying.",
 )
 DECAYING = bad(
     "Decaying",
     "A model is right less often than the gate asks for, and it is not bad luck: of promoted runs that keep to the bar one in twenty "
     "ever alarms.",
-    "`retrain rollback SYMBOL --artifacts URI`, or train anew. It stays until another model stands.",
+    "`retrain rollback SYMBOL --artifacts URI --reason TEXT`, or train anew. It stays until another model stands.",
 )
 NOT_MEASURABLE = neutral(
     "NotMeasurable",
     "The model can't be observed: an earlier release promoted it, and its card does not say into which blocks its bars are cut; or it has "
-    "nothing to be held to.",
+    "nothing to be held to, or predicts something else than the run.",
     "Promote a model that this release trained.",
 )
 UNOBSERVED = bad(
     "Unobserved",
-    "The last look at the promoted models failed, so nobody knows how they do. The next look tries again.",
+    "The last look at the promoted models failed, or can't start, so nobody knows how they do. The next look tries again.",
     "Mend what the message names; `retrain retry` looks at once.",
 )
 NEWER_MODEL = neutral("NewerModel", "A newer run was promoted, and its model is observed from there.")

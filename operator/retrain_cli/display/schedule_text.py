@@ -17,10 +17,11 @@ _LONGEST = 90
 
 
 def schedule_lines(name: str, status: RetrainScheduleStatus, now: datetime) -> list[str]:
-    """The state, the next slot, the proof and the last runs."""
+    """The state, who could not be told, the next slot, the proof and the last runs."""
     return [
         f"{name}: {status.state}",
         *(f"  {line}" for line in status.message.splitlines()),
+        *(f"  {one.failure}" for one in status.notified or () if one.failed_key),
         *_times(status, now),
         *(proof_lines(status.walk_forward) if status.walk_forward else ()),
         *_runs(status),

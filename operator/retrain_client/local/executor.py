@@ -17,7 +17,6 @@ from retrain_api import reasons
 from retrain_api.documents.encoding import encode_message
 from retrain_api.documents.results import TaskFailure
 from retrain_api.errors import ConfigurationError
-from retrain_api.names import LABEL_PHASE
 from retrain_api.run import RetrainRun
 from retrain_api.status.lateness import read_late
 from retrain_api.status.progress import Pace, read_epoch
@@ -149,13 +148,14 @@ class Executor:
         return self.run.status.state in RESTING and not at_work
 
     def _is_mine(self, job: JobRecord) -> bool:
+        """A look that was broken off goes on with the command that looks."""
         return self.looks or job.phase != LOOK
 
     def _reconcile(self) -> None:
         """Plan, write the status, carry out the plan. Comes again while the status still changes."""
         self.changed = False
         jobs = tuple(local_jobs.job_view(record) for record in self.jobs.values())
-        decided = plan(self.run, RunView(jobs), _now(), self.settings)
+        decided = plan(self.run, RunView(jobs), _now(), replace(self.settings, looks=self.looks))
         self.requeue_at = decided.requeue_at
         if decided.status != self.run.status:
             self.changed = True
@@ -168,9 +168,9 @@ class Executor:
         for deletion in decided.delete:
             self._delete(deletion)
         for manifest in decided.create:
-            record = local_jobs.new_record(manifest, str(uuid.uuid4()), _now())
-            if record.name not in self.jobs and self._is_mine(record):
-                self._keep(record)
+            name = manifest["metadata"]["name"]
+            if name not in self.jobs:
+                self._keep(local_jobs.new_record(manifest, str(uuid.uuid4()), _now()))
 
     def _delete(self, deletion: Deletion) -> None:
         record = self.jobs.get(deletion.name)
@@ -255,9 +255,8 @@ def is_done(run: RetrainRun, folder: RunFolder) -> bool:
     if run.status.state not in FINAL_STATES:
         return False
     jobs = tuple(local_jobs.job_view(record) for record in folder.read_jobs().values())
-    decided = plan(run, RunView(jobs), _now(), Settings())
-    looks = [one for one in decided.create if one["metadata"]["labels"][LABEL_PHASE] == LOOK]
-    return decided.status.state == run.status.state and len(looks) == len(decided.create)
+    decided = plan(run, RunView(jobs), _now(), Settings(looks=False))
+    return decided.status.state == run.status.state and not decided.create
 
 
 def machine_cores() -> int:

@@ -23,6 +23,8 @@ class Settings:
     """Image of all Jobs after training, whatever a run asks for; empty where a run may choose."""
     allowed_images: tuple[str, ...] = ()
     """Patterns (* and ?) of images that a run may ask for; empty where it may ask for any."""
+    looks: bool = True
+    """Whether promoted models are looked at; `retrain run` on a laptop leaves that to other commands."""
 
     def allows(self, image: str) -> bool:
         """Whether Jobs may run this image. Images that the owner configured are always allowed."""
@@ -45,6 +47,7 @@ class Context:
     evaluator_image: str = ""
     as_of: str | None = None
     """The time as of which work learns that begins now: that of the work under way, or the clock's."""
+    looks: bool = True
 
     @property
     def judging_image(self) -> str:

@@ -51,6 +51,14 @@ STATUS: dict[str, Any] = {
 }
 
 
+def test_who_could_not_be_told_is_named() -> None:
+    failed = {"name": "phone", "pending": "1-Paused", "failedKey": "f", "message": "BadReceiver: It is not set."}
+    told = {"name": "mail", "key": "1-Paused"}
+    lines = schedule_lines("weekly", status(notified=[failed, told]), NOW)
+    assert "  phone was not told of Paused: BadReceiver: It is not set." in lines
+    assert not any("mail" in line for line in lines)
+
+
 def status(**fields: Any) -> RetrainScheduleStatus:
     return RetrainScheduleStatus.model_validate(STATUS | fields)
 

@@ -28,6 +28,8 @@ from .looks import bar_of
 
 _FEW, _LONG, _SHORT = 16, 300, 100
 """Of more symbols than this, each has fewer characters for why it could not be judged: a status has 100 KB for everything."""
+ROLLED_BACK = "rolled back to "
+"""How the sentence begins of a model that somebody went back to."""
 _SINCE = "; at the last look "
 _WORST: tuple[ObservedState, ...] = (
     "Decaying",
@@ -167,7 +169,7 @@ def _sentence(state: ObservedState, looked: Looked, terms: Terms) -> str:
         "NoNewBars": f"no new bars, the newest closed at {looked.newest}",
         "Observing": f"{looked.bars:,} judged bars of the {terms.min_bars:,} that it takes",
     }.get(state, "")
-    back = f"rolled back to {looked.model[:8]}" if looked.rolled_back else ""
+    back = f"{ROLLED_BACK}{looked.model[:8]}" if looked.rolled_back else ""
     late = f"of {looked.late} judged blocks bars came late or were restated"
     return ", ".join(filter(None, [back, found, late if looked.late else ""]))
 

@@ -16,6 +16,8 @@ from retrain_api.time import duration
 from retrain_operator.decide.conditions import OBSERVED
 from retrain_operator.state.effects import Event
 
+from .observed import ROLLED_BACK
+
 _NAMED = 4
 """Up to so many symbols are named in a sentence, and so many sentences are in a message."""
 _WARNED, _TOLD = ("Decaying", "BelowPromise", "Unobserved"), ("Held", "Superseded")
@@ -76,7 +78,9 @@ def advice(run: RetrainRun, observation: ObservationStatus) -> str:
     found = _of_the_state(observation)
     if observation.state == "Decaying":
         symbol = found[0].symbol if len(found) == 1 else "SYMBOL"
-        back = f"retrain rollback {symbol} --artifacts {run.spec.artifacts.uri}"
+        # After a rollback the command can't know which model was before: it asks for the file.
+        file = " --to FILE" if any(one.message.startswith(ROLLED_BACK) for one in found) else ""
+        back = f"retrain rollback {symbol} --artifacts {run.spec.artifacts.uri}{file} --reason decaying"
         return f"Go back to the model before with {back}, or train anew; it stays Decaying until another model stands."
     if observation.state == "BelowPromise":
         return "This is a warning, which goes away by itself or becomes Decaying."

@@ -76,6 +76,8 @@ def advance(context: Context, promotion: PromotionStatus, refused: str | None = 
     if hold is not None:
         live = [job for job in context.view.of_phase("observe") if job.live]
         found = Observed(_worded(context, past, hold), Steps(delete=deletions(live, reasons.SUSPENDED)))
+    elif not context.looks:
+        found = Observed(_worded(context, past, None))
     else:
         found = _followed(context, looks, past, promotion)
     return replace(found, events=events(context.run, before, found.status))

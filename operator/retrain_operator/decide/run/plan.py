@@ -72,7 +72,7 @@ class _Draft:
 def plan(run: RetrainRun, view: RunView, now: datetime, settings: Settings) -> RunPlan:
     """Decide what to do about one run. `now` is an aware UTC time."""
     as_of = as_of_work(run) or run.spec.data.as_of(now)
-    context = Context(run, view, now, _image(run, settings), settings.evaluator_image, as_of)
+    context = Context(run, view, now, _image(run, settings), settings.evaluator_image, as_of, settings.looks)
     if not settings.allows(context.image):
         # Who is told of it is told by an image that is allowed.
         judging = settings.evaluator_image or settings.default_image

@@ -46,7 +46,9 @@ def advance(context: Context, status: RetrainScheduleStatus) -> Telling:
     news = [News(at, word, told_words.text(context, status, word)) for at, word in words]
     true = now_true(context)
     entries = listed(context.spec.notify, before.notified or (), news, f"{number}-{true}" if true else None)
-    entries, steps = tell(_teller(context), entries, partial(_task, context, status))
+    steps = Steps()
+    if context.view.jobs or any(entry.pending for entry in entries):  # else nothing is to be told, as most of the time
+        entries, steps = tell(_teller(context), entries, partial(_task, context, status))
     after = status.model_copy(update={"transitions": number + len(news), "notified": entries})
     return Telling(after, _owned(context, steps, entries), events(before.notified, entries))
 

@@ -249,12 +249,18 @@ MESSAGES: dict[str, tuple[dict[str, dict[str, Any]], str]] = {
     "one decays": (
         {"ETH": DECAYED},
         "ETH-USD: fell below the gate's bar of 68 %: right in 46.7 % of 600 bars since the test. Go back to the model before with "
-        "retrain rollback ETH-USD --artifacts s3://bucket/models/, or train anew; it stays Decaying until another model stands.",
+        "retrain rollback ETH-USD --artifacts s3://bucket/models/ --reason decaying, or train anew; it stays Decaying until another model stands.",
     ),
     "two decay": (
         {"ETH": DECAYED, "SOL": DECAYED},
         "ETH-USD and SOL-USD: fell below the gate's bar of 68 %: right in 46.7 % of 600 bars since the test. Go back to the model before "
-        "with retrain rollback SYMBOL --artifacts s3://bucket/models/, or train anew; it stays Decaying until another model stands.",
+        "with retrain rollback SYMBOL --artifacts s3://bucket/models/ --reason decaying, or train anew; it stays Decaying until another model stands.",
+    ),
+    "one that somebody went back to decays": (
+        {"ETH": DECAYED | {"model": OTHER, "run": "uid-0", "rolled_back": True}},
+        "ETH-USD: rolled back to bbbbbbbb, fell below the gate's bar of 68 %: right in 46.7 % of 600 bars since the test. Go back to the "
+        "model before with retrain rollback ETH-USD --artifacts s3://bucket/models/ --to FILE --reason decaying, or train anew; it stays "
+        "Decaying until another model stands.",
     ),
     "one is below its promise": (
         {"BTC": {"promise": 9.0}},

@@ -431,6 +431,23 @@ def test_an_operator_that_starts_anew_makes_no_second_job() -> None:
     assert decided.status == run.cluster.run.status
 
 
+@pytest.mark.parametrize("days", [0, 1, 9])
+def test_whoever_leaves_looks_to_others_makes_none_and_says_nothing_of_those_that_are_due(days: int) -> None:
+    run = ObservedRun()
+    run.find()
+    later = run.cluster.now + timedelta(days=days)
+    decided = plan(run.cluster.run, run.cluster.view(), later, Settings(looks=False))
+    assert (decided.create, decided.delete, decided.events) == ((), (), ())
+    assert decided.status.observation == run.status
+
+
+def test_it_touches_no_look_that_another_command_has_begun() -> None:
+    run = ObservedRun()
+    decided = plan(run.cluster.run, run.cluster.view(), run.cluster.now + timedelta(days=9), Settings(looks=False))
+    assert (decided.create, decided.delete) == ((), ())
+    assert decided.status.observation == run.status
+
+
 def test_a_test_that_is_too_slow_is_told_once() -> None:
     run = ObservedRun(observation={"for": "7d"})
     slow: Looked = looked(run.task(), run.task().items[0], days_to_see=41.2)
