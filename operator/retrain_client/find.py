@@ -11,13 +11,13 @@ from typing import TypeVar
 
 from retrain_api import reasons
 from retrain_api.errors import NotFoundError, RetrainError
+from retrain_client.local.schedules.schedule import is_local_schedule, local_schedule
 
 from .cluster.connection import Cluster, is_configured
 from .cluster.run import cluster_run, cluster_runs
 from .cluster.schedule import cluster_schedule, is_cluster_schedule
 from .handle import RunHandle, ScheduleHandle
 from .local.run import local_run, local_runs
-from .local.schedule import is_local_schedule, local_schedule
 
 DEFAULT_NAMESPACE = "default"
 

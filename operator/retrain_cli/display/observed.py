@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from retrain_api.formatting import measured
 from retrain_api.observation.betting import alarm_line
 from retrain_api.status.observation import ObservationStatus, ObservedSymbol
+from retrain_cli.display.schedule.text import minute
 
-from .schedule_text import minute
 from .table import align
 
 _MOST = 999_999_999.0

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, TextIO
 
 from retrain_api.run import RetrainRun
 from retrain_api.status.schedule import RetrainScheduleStatus
+from retrain_cli.display.schedule.plain import SchedulePlain
 from retrain_client.local.executor import Display
-from retrain_client.local.schedule_executor import ScheduleDisplay
+from retrain_client.local.schedules.executor import ScheduleDisplay
 
 from .plain import PlainDisplay
-from .schedule_plain import SchedulePlain
 from .summary import trained_models
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def open_schedule_display(name: str, status: RetrainScheduleStatus, out: TextIO)
     from rich.console import Console
     from rich.live import Live
 
-    from .schedule_live import ScheduleLive
+    from retrain_cli.display.schedule.live import ScheduleLive
 
     console = Console(file=out)
     with Live(console=console, auto_refresh=False, transient=True) as live:

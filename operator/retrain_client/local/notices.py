@@ -17,6 +17,7 @@ from retrain_api import reasons
 from retrain_api.documents.encoding import encode_message
 from retrain_api.documents.results import TaskFailure
 from retrain_api.errors import ConfigurationError
+from retrain_client.local.schedules.folder import ScheduleFolder
 from retrain_operator.state.effects import Deletion
 from retrain_operator.state.view import JobView
 
@@ -26,7 +27,6 @@ from .jobs import JobRecord
 from .logs import drop_old_logs
 from .processes import TaskProcess, spawn
 from .receivers import no_url
-from .schedule_folder import ScheduleFolder
 from .state import RunFolder
 
 FOLDER = "told"

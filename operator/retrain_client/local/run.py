@@ -12,9 +12,9 @@ from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, DataError, NotFoundError
 from retrain_api.spec.forms import NAME
 from retrain_api.status.run import RetrainRunStatus
+from retrain_client.local.schedules.children import read_manifest, schedule_of
 from retrain_client.tasks import TaskRun
 
-from .children import read_manifest, schedule_of
 from .logs import local_tasks, read_log
 from .state import RunFolder
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retrain_cli.display.backfill_table import COLUMNS, fitted
+from retrain_cli.display.backfill.table import COLUMNS, fitted
 
 WIDE = [
     ["2026-01-10 03:00", "BTC-USD", "Pass", *["68.9 % (66.1 to 71.6)"] * 2, "this one", "68.9 % (66.1 to 71.6)"]

@@ -22,7 +22,7 @@ from retrain_api.measurement import Champion
 from retrain_api.status.run import RetrainRunStatus
 from retrain_api.status.symbol import SymbolStatus
 from retrain_cli.commands.results import compare as compare_command
-from retrain_cli.display.comparison import ComparedRun, Difference, architecture, comparison, difference
+from retrain_cli.display.comparisons.table import ComparedRun, Difference, architecture, comparison, difference
 from retrain_trainer.measure.predictions.common_bars import on_common_bars
 from retrain_trainer.measure.predictions.prediction_file import decode
 from retrain_trainer.store.locate import locator

@@ -12,9 +12,9 @@ from retrain_api.run import RetrainRun, parse_run
 from retrain_api.status.run import RetrainRunStatus
 from retrain_api.status.schedule import RetrainScheduleStatus
 from retrain_cli.commands.schedules.run_here import exit_code
-from retrain_cli.display.schedule_live import ScheduleLive
-from retrain_cli.display.schedule_plain import Marked, SchedulePlain
-from retrain_cli.display.schedule_text import next_line, schedule_lines
+from retrain_cli.display.schedule.live import ScheduleLive
+from retrain_cli.display.schedule.plain import Marked, SchedulePlain
+from retrain_cli.display.schedule.text import next_line, schedule_lines
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 PROOF: dict[str, Any] = {

@@ -10,7 +10,7 @@ import pytest
 
 from retrain_api.run import RetrainRun, parse_run
 from retrain_api.status.run import RetrainRunStatus
-from retrain_cli.display.backfill_progress import BackfillProgress, Cost
+from retrain_cli.display.backfill.progress import BackfillProgress, Cost
 from retrain_cli.display.time_left import Slots, epochs_done, taken, time_left
 
 
@@ -76,7 +76,7 @@ def test_what_was_trained_before_is_no_pace(monkeypatch: pytest.MonkeyPatch) -> 
         "spec": {"symbols": ["A"], "data": {"uri": "file:///d/"}, "artifacts": {"uri": "file:///m/"}},
     }
     clock = [0.0]
-    monkeypatch.setattr("retrain_cli.display.backfill_progress.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("retrain_cli.display.backfill.progress.time.monotonic", lambda: clock[0])
     cost = Cost(2, 0, 1, 1, (), datetime(2026, 1, 3, tzinfo=UTC), datetime(2026, 1, 10, tzinfo=UTC))
     out, child = StringIO(), Stub(parse_run(document))
     progress = BackfillProgress(cost, out)

@@ -12,7 +12,7 @@ from retrain_api.errors import ConfigurationError
 from retrain_api.run import parse_run
 from retrain_api.schedule import parse_schedule
 from retrain_api.status.run import RetrainRunStatus
-from retrain_client.local.backfill import Backfill, SlotRun, backfill_of
+from retrain_client.local.schedules.backfill import Backfill, SlotRun, backfill_of
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from support.local_run import TESTS, LocalRun
 
 from retrain_api.errors import ConfigurationError, SoftwareError
 from retrain_api.status.run import RetrainRunStatus
-from retrain_client.local.child import open_child
+from retrain_client.local.schedules.child import open_child
 
 
 class Silent:

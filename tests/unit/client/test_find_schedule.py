@@ -14,7 +14,7 @@ from retrain_api.status.schedule import RetrainScheduleStatus
 from retrain_client import find
 from retrain_client.cluster.connection import Cluster
 from retrain_client.cluster.schedule import ClusterSchedule, cluster_schedule
-from retrain_client.local.schedule_folder import open_schedule_folder
+from retrain_client.local.schedules.folder import open_schedule_folder
 
 PATH = "/apis/retrain.crpbot.dev/v1alpha1/namespaces/default/retrainschedules/weekly"
 

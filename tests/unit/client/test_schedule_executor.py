@@ -18,11 +18,11 @@ from retrain_api.status.run import RetrainRunStatus
 from retrain_api.status.schedule import RetrainScheduleStatus
 from retrain_cli.inputs.locations import resolve_template
 from retrain_cli.inputs.run_file import load_schedule
-from retrain_client.local.children import Children
 from retrain_client.local.folder import StateFolder
 from retrain_client.local.jobs import JobRecord
-from retrain_client.local.schedule_executor import ScheduleExecutor
-from retrain_client.local.schedule_folder import open_schedule_folder
+from retrain_client.local.schedules.children import Children
+from retrain_client.local.schedules.executor import ScheduleExecutor
+from retrain_client.local.schedules.folder import open_schedule_folder
 
 SATURDAYS = [f"weekly-2026{day}0300" for day in ("1128", "1205", "1212", "1219", "1226")]
 

@@ -18,21 +18,21 @@ from retrain_api.errors import ConfigurationError
 from retrain_api.extras import require
 from retrain_api.names import ANNOTATION_RETRY, folder
 from retrain_api.schedule import RetrainSchedule
-from retrain_cli.display.backfill_progress import BackfillProgress, Cost, is_done, open_progress
-from retrain_cli.display.backfill_table import backfill_document, print_backfill
+from retrain_cli.display.backfill.progress import BackfillProgress, Cost, is_done, open_progress
+from retrain_cli.display.backfill.table import backfill_document, print_backfill
 from retrain_cli.display.document import add_json_argument
 from retrain_cli.inputs.locations import resolve_template
 from retrain_cli.inputs.output_file import require_ending, require_new, write_text
 from retrain_cli.inputs.run_file import load_schedule
 from retrain_cli.inputs.stop import Stop
 from retrain_client.handle import new_token
-from retrain_client.local.backfill import Backfill, SlotRun, backfill_of
-from retrain_client.local.child import Child, open_child
 from retrain_client.local.executor import machine_cores
 from retrain_client.local.folder import make_folder
+from retrain_client.local.schedules.backfill import Backfill, SlotRun, backfill_of
+from retrain_client.local.schedules.child import Child, open_child
+from retrain_client.local.schedules.turns import work_in_turns
 from retrain_client.local.state import RunFolder, RunLock, take_lock
 from retrain_client.local.tasks import run_task
-from retrain_client.local.turns import work_in_turns
 
 from .facts import facts_of
 

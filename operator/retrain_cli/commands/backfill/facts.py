@@ -11,7 +11,7 @@ from retrain_api.spec.run import RetrainRunSpec
 from retrain_api.status.symbol import SymbolStatus
 from retrain_api.time import nanoseconds_of
 from retrain_api.wire import timestamp
-from retrain_client.local.backfill import Backfill, SlotRun
+from retrain_client.local.schedules.backfill import Backfill, SlotRun
 
 if TYPE_CHECKING:
     from retrain_trainer.report.backfill.facts import BackfillFacts

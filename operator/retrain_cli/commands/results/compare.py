@@ -13,8 +13,8 @@ from retrain_api.documents.references import DataPin, FileRef
 from retrain_api.documents.tasks import PublishItem
 from retrain_api.errors import CredentialsError, DataError, NotFoundError
 from retrain_api.status.symbol import SymbolStatus
-from retrain_cli.display.comparison import ComparedRun, comparison
-from retrain_cli.display.comparison_document import comparison_document
+from retrain_cli.display.comparisons.document import comparison_document
+from retrain_cli.display.comparisons.table import ComparedRun, comparison
 from retrain_cli.display.document import add_json_argument
 from retrain_cli.inputs.results_place import FoundResults, find_results
 from retrain_cli.inputs.run_arguments import add_run_arguments, named_run

@@ -16,7 +16,7 @@ from retrain_api.time import Duration
 from retrain_cli.display.document import add_json_argument, status_document
 from retrain_cli.display.observed import observed_lines
 from retrain_cli.display.plain import PlainDisplay
-from retrain_cli.display.schedule_text import minute
+from retrain_cli.display.schedule.text import minute
 from retrain_cli.display.summary import trained_models
 from retrain_cli.inputs.run_arguments import add_run_arguments, named_run
 from retrain_cli.inputs.stop import Stop

@@ -13,17 +13,17 @@ from retrain_api.schedule import RetrainSchedule
 from retrain_api.status.schedule import RetrainScheduleStatus
 from retrain_cli.commands.runs.run import EXIT_CODES, STOPPED
 from retrain_cli.display.document import add_json_argument, schedule_document
-from retrain_cli.display.schedule_plain import label
-from retrain_cli.display.schedule_text import schedule_lines
+from retrain_cli.display.schedule.plain import label
+from retrain_cli.display.schedule.text import schedule_lines
 from retrain_cli.display.summary import kept
 from retrain_cli.display.terminal import open_schedule_display
 from retrain_cli.inputs.locations import resolve_template
 from retrain_cli.inputs.run_file import load_schedule
 from retrain_cli.inputs.stop import Stop
-from retrain_client.local.children import is_replay
 from retrain_client.local.run import DEFAULT_STATE_DIR
-from retrain_client.local.schedule_executor import ScheduleExecutor, utc_now
-from retrain_client.local.schedule_folder import STATUS_FILE, open_schedule_folder, take_schedule_lock
+from retrain_client.local.schedules.children import is_replay
+from retrain_client.local.schedules.executor import ScheduleExecutor, utc_now
+from retrain_client.local.schedules.folder import STATUS_FILE, open_schedule_folder, take_schedule_lock
 
 FAILED, REJECTED = 1, 3
 

@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 
 from retrain_cli.display.document import add_json_argument, schedule_document
-from retrain_cli.display.schedule_text import schedule_lines
+from retrain_cli.display.schedule.text import schedule_lines
 from retrain_cli.inputs.run_arguments import add_schedule_arguments, named_schedule
 
 

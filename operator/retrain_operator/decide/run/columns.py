@@ -13,8 +13,7 @@ from retrain_api.model_times import oldest
 from retrain_api.status.run import PromotionStatus, RetrainRunStatus
 from retrain_api.status.symbol import SymbolStatus
 from retrain_operator.decide.job_reasons import STARTING, held_up
-
-from .observed_words import column
+from retrain_operator.decide.observation.words import column
 
 _FEW = 4
 """Up to so many symbols in training have their epochs in the column, each with its own."""

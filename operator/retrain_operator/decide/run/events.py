@@ -7,7 +7,7 @@ from typing import Literal
 
 from retrain_api import reasons
 from retrain_api.status.run import FINAL_STATES, RetrainRunStatus
-from retrain_operator.decide import telling
+from retrain_operator.decide.notification import telling
 from retrain_operator.state.effects import Event
 
 from .answers import StaleAnswer

@@ -32,11 +32,13 @@ from retrain_api.wire import timestamp
 from retrain_operator.decide.conditions import ConditionDraft, conditions
 from retrain_operator.decide.context import Context, Settings
 from retrain_operator.decide.job_reasons import held_up
+from retrain_operator.decide.notification import notifying
+from retrain_operator.decide.observation import observing
 from retrain_operator.decide.phase_job import Waiting
 from retrain_operator.state.effects import Basis, Deletion, Plan, RunPlan, Steps, deletions
 from retrain_operator.state.view import RunView
 
-from . import checking, columns, delivering, evaluating, notifying, observing, publishing, training
+from . import checking, columns, delivering, evaluating, publishing, training
 from .answers import StaleAnswer, stale_answers, still_stale
 from .as_of import as_of_work, begins
 from .events import events

@@ -14,8 +14,8 @@ from retrain_api.documents.tasks import NotifyTask
 from retrain_api.status.notified import Notified
 from retrain_api.status.schedule import RetrainScheduleStatus
 from retrain_operator.decide import context as of_run
-from retrain_operator.decide.notify_jobs import ended, tell
-from retrain_operator.decide.telling import News, events, listed
+from retrain_operator.decide.notification.jobs import ended, tell
+from retrain_operator.decide.notification.telling import News, events, listed
 from retrain_operator.manifests.notices import of_schedule, teller
 from retrain_operator.manifests.receivers import notify_key
 from retrain_operator.manifests.tasks import notify_task

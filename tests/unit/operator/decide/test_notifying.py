@@ -16,8 +16,8 @@ from retrain_api.status.notified import Notified
 from retrain_api.status.observation import ObservationStatus, ObservedState, ObservedSymbol
 from retrain_api.status.run import RetrainRunStatus
 from retrain_operator.decide.context import Context, Settings
-from retrain_operator.decide.run.notified_words import LENGTH, text
-from retrain_operator.decide.run.notifying import advance
+from retrain_operator.decide.notification.notifying import advance
+from retrain_operator.decide.notification.words import LENGTH, text
 from retrain_operator.decide.run.plan import plan
 from retrain_operator.state.view import JobView
 

@@ -17,9 +17,9 @@ from support.results import DECAYED
 from retrain_api.documents.results import Looked
 from retrain_api.run import RetrainRun, parse_run
 from retrain_api.status.observation import ObservationStatus, ObservedState, ObservedSymbol
+from retrain_operator.decide.observation.observed import Terms, at_the_end, entered, sees, worst
+from retrain_operator.decide.observation.words import column, sentence
 from retrain_operator.decide.phase_job import Failed
-from retrain_operator.decide.run.observed import Terms, at_the_end, entered, sees, worst
-from retrain_operator.decide.run.observed_words import column, sentence
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 NEW = ObservedSymbol(symbol="BTC-USD")

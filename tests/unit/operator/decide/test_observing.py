@@ -12,7 +12,7 @@ from support.results import DECAYED, looked, observed, task_of
 
 from retrain_api.documents.results import Looked, Refusal
 from retrain_operator.decide.context import Settings
-from retrain_operator.decide.run.looks import Looks
+from retrain_operator.decide.observation.looks import Looks
 from retrain_operator.decide.run.plan import plan
 
 THREE = ("BTC-USD", "ETH-USD", "SOL-USD")

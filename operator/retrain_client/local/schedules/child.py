@@ -9,9 +9,8 @@ from typing import Any
 
 from retrain_api.run import RetrainRun, parse_run
 from retrain_api.status.run import FINAL_STATES, RetrainRunStatus
-
-from .executor import Display, Executor
-from .state import RunFolder, RunLock, open_folder, take_lock
+from retrain_client.local.executor import Display, Executor
+from retrain_client.local.state import RunFolder, RunLock, open_folder, take_lock
 
 
 @dataclass

@@ -33,9 +33,8 @@ from retrain_api.schedule import RetrainSchedule
 from retrain_api.spec.run import RetrainRunSpec
 from retrain_api.status.run import RetrainRunStatus
 from retrain_api.wire import timestamp, to_wire
+from retrain_client.local.state import RunFolder
 from retrain_operator.manifests.runs import replay_spec
-
-from .state import RunFolder
 
 MOST_SLOTS = 1000
 

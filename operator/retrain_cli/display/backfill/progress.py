@@ -13,12 +13,11 @@ from retrain_api.formatting import counted
 from retrain_api.model_times import parsed
 from retrain_api.spec.run import RetrainRunSpec
 from retrain_api.status.run import FINAL_STATES, RetrainRunStatus
-from retrain_client.local.backfill import SlotRun
-from retrain_client.local.child import Child
+from retrain_cli.display.time_left import Left, Slots, epochs_done, taken, time_left
 from retrain_client.local.executor import machine_cores
 from retrain_client.local.jobs import JobRecord
-
-from .time_left import Left, Slots, epochs_done, taken, time_left
+from retrain_client.local.schedules.backfill import SlotRun
+from retrain_client.local.schedules.child import Child
 
 if TYPE_CHECKING:
     from rich.console import Console

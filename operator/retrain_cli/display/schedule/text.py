@@ -8,8 +8,7 @@ from textwrap import shorten
 
 from retrain_api.formatting import age, headline, measured
 from retrain_api.status.schedule import RecentRun, Replay, RetrainScheduleStatus, WalkForwardStatus
-
-from .table import align
+from retrain_cli.display.table import align
 
 SLOT = "SLOT (UTC)"
 _LONGEST = 90

@@ -21,10 +21,9 @@ from retrain_api.names import LABEL_SCHEDULE
 from retrain_api.run import RetrainRun, parse_run
 from retrain_api.schedule import RetrainSchedule
 from retrain_api.spec.run import RetrainRunSpec
+from retrain_client.local.state import DEFINITION_FILE, RunFolder, open_folder
 from retrain_operator.decide.schedule.children import is_replay as replays
 from retrain_operator.state.schedule_view import ChildRun
-
-from .state import DEFINITION_FILE, RunFolder, open_folder
 
 MANIFEST_FILE = "manifest.json"
 IDENTITY_FILE = "run.json"

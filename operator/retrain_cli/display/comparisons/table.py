@@ -13,8 +13,7 @@ from typing import Any
 from retrain_api.documents.tasks import PublishItem
 from retrain_api.formatting import measured, points
 from retrain_api.measurement import Metrics
-
-from .table import align
+from retrain_cli.display.table import align
 
 COLUMNS = ("", "architecture", "verdict", "accuracy", "calibration error", "win rate", "PnL", "bars", "tested")
 

@@ -11,14 +11,14 @@ from functools import partial
 from retrain_api.documents.results import NotifyResult
 from retrain_api.documents.tasks import NotifyTask
 from retrain_api.status.notified import Notified
+from retrain_operator.decide.context import Context
+from retrain_operator.decide.job_reasons import at_work
+from retrain_operator.decide.phase_job import Failed, PhaseJob, Work, phase_job
 from retrain_operator.manifests.jobs import failed_key
 from retrain_operator.manifests.receivers import notify_key
 from retrain_operator.state.effects import Steps
 from retrain_operator.state.view import Outcome
 
-from .context import Context
-from .job_reasons import at_work
-from .phase_job import Failed, PhaseJob, Work, phase_job
 from .telling import not_told, told, tried
 
 

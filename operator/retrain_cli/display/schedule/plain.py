@@ -8,13 +8,13 @@ from datetime import datetime
 from retrain_api.formatting import headline
 from retrain_api.run import RetrainRun
 from retrain_api.status.schedule import RetrainScheduleStatus
-from retrain_client.local.children import is_replay
+from retrain_cli.display.observed import observed_lines
+from retrain_cli.display.plain import Lines, PlainDisplay
+from retrain_cli.display.summary import run_summary, trained_models
 from retrain_client.local.executor import Display
+from retrain_client.local.schedules.children import is_replay
 
-from .observed import observed_lines
-from .plain import Lines, PlainDisplay
-from .schedule_text import minute, next_line
-from .summary import run_summary, trained_models
+from .text import minute, next_line
 
 
 @dataclass

@@ -10,7 +10,7 @@ from retrain_api.errors import NotFoundError
 from retrain_api.spec.forms import NAME
 from retrain_api.status.schedule import RetrainScheduleStatus
 
-from .schedule_folder import STATUS_FILE, ScheduleFolder
+from .folder import STATUS_FILE, ScheduleFolder
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from retrain_api.wire import significant
-
-from .document import document
+from retrain_cli.display.document import document
 
 if TYPE_CHECKING:
     from retrain_trainer.measure.later.figures import Lived, Right, SlotRow, SymbolFigures

@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from retrain_client.local.executor import PAUSE
+
 from .child import Child
-from .executor import PAUSE
 
 
 class Watcher(Protocol):

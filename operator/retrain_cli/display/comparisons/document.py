@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from retrain_api.wire import to_wire
+from retrain_cli.display.document import document
 
-from .comparison import ComparedRun, Difference, differences, interval_of, metrics_of
-from .document import document
+from .table import ComparedRun, Difference, differences, interval_of, metrics_of
 
 
 def comparison_document(runs: Sequence[ComparedRun]) -> str:

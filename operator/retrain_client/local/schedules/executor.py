@@ -18,6 +18,9 @@ from retrain_api.errors import ConfigurationError
 from retrain_api.run import RetrainRun, parse_run
 from retrain_api.schedule import RetrainSchedule
 from retrain_api.status.schedule import RetrainScheduleStatus
+from retrain_client.local.executor import PAUSE, RESTING, Display, machine_cores
+from retrain_client.local.look import look_is_due
+from retrain_client.local.notices import Notices
 from retrain_operator.decide.context import Settings
 from retrain_operator.decide.schedule.plan import plan
 from retrain_operator.state.effects import SchedulePlan
@@ -26,10 +29,7 @@ from retrain_operator.state.view import Refusal
 
 from .child import Child, open_child
 from .children import Children
-from .executor import PAUSE, RESTING, Display, machine_cores
-from .look import look_is_due
-from .notices import Notices
-from .schedule_folder import ScheduleFolder
+from .folder import ScheduleFolder
 
 _SECOND = 1.0
 

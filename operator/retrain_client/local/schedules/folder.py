@@ -19,8 +19,7 @@ from retrain_api.names import ANNOTATION_RESUME, ANNOTATION_TRIGGER, short_hash
 from retrain_api.schedule import RetrainSchedule
 from retrain_api.status.schedule import RetrainScheduleStatus
 from retrain_api.wire import timestamp, to_wire
-
-from .folder import StateFolder, holder, is_taken, make_folder, open_lock, sign
+from retrain_client.local.folder import StateFolder, holder, is_taken, make_folder, open_lock, sign
 
 STATUS_FILE = "schedule.json"
 _IDENTITY_FILE = "schedule-identity.json"

@@ -16,13 +16,13 @@ from retrain_api.spec.notify import Told
 from retrain_api.status.notified import Notified
 from retrain_api.status.run import RetrainRunStatus
 from retrain_operator.decide.context import Context
-from retrain_operator.decide.notify_jobs import ended, tell
-from retrain_operator.decide.telling import News, listed
+from retrain_operator.decide.notification.jobs import ended, tell
+from retrain_operator.decide.notification.telling import News, listed
+from retrain_operator.decide.observation.words import decaying
 from retrain_operator.manifests.tasks import notify_task
 from retrain_operator.state.effects import Steps
 
-from .notified_words import fields, text, title, warns
-from .observed_words import decaying
+from .words import fields, text, title, warns
 
 _OF_THE_OBSERVATION = ("Decaying", "BelowPromise", "Held")
 _OF_THE_RUN = frozenset(get_args(Told)) - {*_OF_THE_OBSERVATION}

@@ -8,8 +8,7 @@ from typing import Any
 from retrain_api.formatting import counted
 from retrain_api.run import RetrainRun
 from retrain_api.status.run import RetrainRunStatus
-
-from . import observed_words
+from retrain_operator.decide.observation import words as observed_words
 
 LENGTH = 700
 """Characters of a text: a phone shows it without scrolling far."""

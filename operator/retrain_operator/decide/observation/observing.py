@@ -30,7 +30,7 @@ from retrain_operator.state.view import Outcome
 
 from .looks import Looks, bar_of, look_key, models_key
 from .observed import Terms, at_the_end, entered, found_of, is_failure, sees, worst
-from .observed_words import events, sentence
+from .words import events, sentence
 
 
 @dataclass(frozen=True)

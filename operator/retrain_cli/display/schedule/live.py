@@ -13,14 +13,14 @@ from retrain_api.run import RetrainRun
 from retrain_api.status.progress import Progress, read_epoch, read_step
 from retrain_api.status.run import RetrainRunStatus
 from retrain_api.status.schedule import RetrainScheduleStatus
+from retrain_cli.display.live_table import clear_folded, clock
+from retrain_cli.display.plain import PlainDisplay
+from retrain_cli.display.table import align
 from retrain_client.local.executor import Display
 from retrain_client.local.jobs import JobRecord
 
-from .live_table import clear_folded, clock
-from .plain import PlainDisplay
-from .schedule_plain import Marked, SchedulePlain, label
-from .schedule_text import minute, next_line
-from .table import align
+from .plain import Marked, SchedulePlain, label
+from .text import minute, next_line
 
 if TYPE_CHECKING:
     from rich.live import Live

@@ -1,0 +1,1 @@
+"""What a backfill looks like on a terminal."""

@@ -1,0 +1,1 @@
+"""What a schedule looks like on a terminal."""
