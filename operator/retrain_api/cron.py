@@ -65,5 +65,17 @@ class Cron:
         return self.before(time.replace(microsecond=0) + timedelta(seconds=1))
 
     def _first(self, time: datetime, reverse: bool) -> datetime | None:
+        """The next slot in one direction: what cronsim finds, unless on its way back from there it finds a nearer one.
+
+        It passes over slots beside a change of clocks by half an hour, as Australia/Lord_Howe has it: forwards over others than backwards.
+        """
+        slot = self._found(time, reverse)
+        while slot is not None and (nearer := self._found(slot, not reverse)) is not None:
+            if not (slot < nearer < time if reverse else time < nearer < slot):
+                break
+            slot = nearer
+        return slot
+
+    def _found(self, time: datetime, reverse: bool) -> datetime | None:
         slot = next(CronSim(self.fields, time.astimezone(self.zone), reverse=reverse), None)
         return None if slot is None else slot.astimezone(UTC)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from retrain_api.cron import Cron
@@ -69,6 +69,8 @@ def test_away_from_changes_of_clocks_slots_are_the_minutes_that_fit(
     assert [time for time in expected if time <= now][-1:] == ([earlier] if earlier >= around[0] else [])
 
 
+@example(("30", "*", "*", "10,11", "0"), "Australia/Lord_Howe", 0, 0)
+@example(("*/20", "0", "*", "10,11", "0"), "Australia/Lord_Howe", 0, 0)
 @given(schedules(), st.sampled_from(ZONES), st.integers(0, 365 * 24 * 60), st.integers(0, 59))
 def test_forwards_and_backwards_are_the_same_slots(
     fields: tuple[str, str, str, str, str], zone: str, minutes: int, seconds: int
