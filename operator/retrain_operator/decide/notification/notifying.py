@@ -16,12 +16,12 @@ from retrain_api.spec.notify import Told
 from retrain_api.status.notified import Notified
 from retrain_api.status.run import RetrainRunStatus
 from retrain_operator.decide.context import Context
-from retrain_operator.decide.notification.jobs import ended, tell
-from retrain_operator.decide.notification.telling import News, listed
 from retrain_operator.decide.observation.words import decaying
 from retrain_operator.manifests.tasks import notify_task
 from retrain_operator.state.effects import Steps
 
+from .jobs import ended, tell
+from .telling import News, listed
 from .words import fields, text, title, warns
 
 _OF_THE_OBSERVATION = ("Decaying", "BelowPromise", "Held")
