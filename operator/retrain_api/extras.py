@@ -8,7 +8,7 @@ from . import reasons
 from .errors import ConfigurationError
 
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "trainer": ("torch", "numpy", "pyarrow", "boto3", "botocore", "matplotlib", "apprise"),
+    "trainer": ("torch", "numpy", "pyarrow", "boto3", "botocore", "matplotlib", "apprise", "requests"),
     "operator": ("kopf", "kubernetes", "aiohttp", "prometheus_client"),
     "completion": ("shtab",),
 }
