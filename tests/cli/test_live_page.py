@@ -54,6 +54,13 @@ def test_it_is_written_of_any_record(facts: LiveFacts, shares: list[float]) -> N
     assert html.count("<p>") >= 1 and "nan" not in re.sub("<[^>]+>", " ", html)
 
 
+@pytest.mark.parametrize(("namespace", "where"), [("default", ""), ("team", " -n team")])
+def test_a_model_that_nobody_looked_at_says_with_what_to_look(facts: LiveFacts, namespace: str, where: str) -> None:
+    pointer = facts.pointer.model_copy(update={"run": facts.pointer.run.model_copy(update={"namespace": namespace})})
+    html = page(replace(with_record(facts, []), pointer=pointer))
+    assert f"<code>retrain observe nightly{where}</code>" in html
+
+
 def test_days_without_a_judged_bar_are_rows_with_dashes(facts: LiveFacts) -> None:
     record = [replace_bars(block) for block in blocks([0.7] * 30)]
     html = page(with_record(facts, record))

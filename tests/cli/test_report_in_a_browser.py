@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browser import Tab, browser, chromium, tab
+from support.browser import UNSEEN, Tab, browser, chromium, pages_of, tab
 from support.report_case import whole_document, whole_facts
 
 from retrain_trainer.report.html import draw, page
@@ -16,6 +16,8 @@ from retrain_trainer.report.html import draw, page
 WIDTHS = (1280, 390)
 TALLEST = 5_400
 """Pixels that a report on three models may take on a desk, with all that can be known of them."""
+MOST_PAGES = 8
+"""Printed pages that the same report may take, with all that is folded on a screen."""
 BEACON = '<img src="https://example.invalid/x.png"><script>console.error("ran")</script></body>'
 
 OVERFLOW = """
@@ -134,6 +136,32 @@ def test_on_paper_no_table_is_cut_off(program: str, html: str, tmp_path: Path) -
     file = tmp_path / "report.html"
     file.write_text(html)
     assert asyncio.run(asked_of(program, tmp_path, file.as_uri(), 690, HIDDEN, paper=True)) == [[]]
+
+
+def test_on_paper_all_that_is_folded_is_there(program: str, html: str, tmp_path: Path) -> None:
+    """Nobody can unfold paper. A browser that does not know how prints less, and fewer pages."""
+    file = tmp_path / "report.html"
+    file.write_text(html)
+    shown, whole = asyncio.run(printed(program, tmp_path, file.as_uri()))
+    shut, folded = asyncio.run(printed(program, tmp_path / "shut", put(tmp_path, html.replace("details-content", "x"))))
+    assert shown == 0 and shut > 0
+    assert pages_of(folded) < pages_of(whole) <= MOST_PAGES
+
+
+async def printed(program: str, folder: Path, url: str) -> tuple[int, bytes]:
+    """How many parts are folded away on paper, and the PDF."""
+    async with browser(program, folder / "profile") as address, tab(address) as opened:
+        await opened.open(url, 1280)
+        pdf = await opened.printed()
+        await opened.call("Emulation.setEmulatedMedia", media="print")
+        return await opened.evaluate(UNSEEN), pdf
+
+
+def put(folder: Path, html: str) -> str:
+    """The address of a page with this text."""
+    file = folder / "other.html"
+    file.write_text(html)
+    return file.as_uri()
 
 
 def test_what_would_load_or_run_is_refused_by_the_page_itself(program: str, html: str, tmp_path: Path) -> None:

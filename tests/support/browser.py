@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
@@ -53,6 +54,16 @@ CUT = """
 })
 """
 """Of a page: text of its plots that their frames cut."""
+
+UNSEEN = """
+[...document.querySelectorAll("details > :not(summary)")].filter(e => !e.checkVisibility()).length
+"""
+"""Of a page: parts that are folded away."""
+
+
+def pages_of(pdf: bytes) -> int:
+    """How many pages a PDF of the browser has."""
+    return len(re.findall(rb"/Type\s*/Page\b", pdf))
 
 
 def chromium() -> str | None:
@@ -102,6 +113,11 @@ class Tab:
         """The whole page as PNG."""
         taken = await self.call("Page.captureScreenshot", captureBeyondViewport=True)
         return base64.b64decode(taken["data"])
+
+    async def printed(self) -> bytes:
+        """The page as it is printed, a PDF."""
+        made = await self.call("Page.printToPDF", preferCSSPageSize=True)
+        return base64.b64decode(made["data"])
 
     def told(self, method: str) -> list[dict[str, Any]]:
         """What the events of one kind say."""

@@ -16,8 +16,14 @@ def open_page(place: str) -> None:
         raise ConfigurationError(reasons.NO_BROWSER, f"No browser can be started here; the page is at {place}")
 
 
+def new_page(prefix: str) -> Path:
+    """An empty file for a copy. It is not deleted: the browser may read it after this process has ended."""
+    with NamedTemporaryFile(prefix=prefix, suffix=".html", delete=False) as file:
+        return Path(file.name)
+
+
 def copy_of(text: str, prefix: str) -> str:
-    """The URI of a file with this text. It is not deleted: the browser may read it after this process has ended."""
-    with NamedTemporaryFile("w", encoding="utf-8", prefix=prefix, suffix=".html", delete=False) as file:
-        file.write(text)
-    return Path(file.name).as_uri()
+    """The URI of a new file with this text."""
+    file = new_page(prefix)
+    file.write_text(text, encoding="utf-8")
+    return file.as_uri()

@@ -42,7 +42,7 @@ class PlainDisplay:
     def line(self, job: JobRecord, index: int, text: str) -> None:
         """Print a log line; positions within an epoch are for the table only."""
         if text.strip() and read_step(text) is None:
-            self.print(f"[{label(job, index)}] {text}")
+            self.print(labelled(label(job, index), text))
 
     def status(self, status: RetrainRunStatus) -> None:
         """Print a new state, and the summary once the trainings are over."""
@@ -69,6 +69,14 @@ class PlainDisplay:
 def label(job: JobRecord, index: int) -> str:
     """Where a line comes from: a symbol, or a phase that works for all of them."""
     return job.symbol_of(index) or job.name.split("-")[-2]
+
+
+def labelled(name: str, text: str) -> str:
+    """The line after the name in brackets; a name that the line begins with, as each does on a cluster, is not said twice."""
+    for begin in (f"{name}: ", f"{name} "):
+        if text.startswith(begin):
+            return f"[{name}] {text.removeprefix(begin)}"
+    return f"[{name}] {text}"
 
 
 def trainings_over(status: RetrainRunStatus) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping
 
-from retrain_api.formatting import age, measured
+from retrain_api.formatting import age, counted, measured
 from retrain_api.gate.caveats import caveats
 from retrain_api.names import ANNOTATION_APPROVE
 from retrain_api.status.condition_types import ANSWER_STALE, NOTIFIED
@@ -41,7 +41,7 @@ def _trained(entry: SymbolStatus) -> str:
     if result is None or result.model is None:
         return f"  {entry.symbol}: no model ({entry.reason}: {entry.message})"
     resumed = f", {result.resumed_epochs} resumed" if result.resumed_epochs else ""
-    epochs = f"{result.epochs} epochs{resumed}, best {result.best_epoch}"
+    epochs = f"{counted(result.epochs or 0, 'epoch')}{resumed}, best {result.best_epoch}"
     minutes = (result.duration_seconds or 0.0) / 60
     return f"  {entry.symbol}: {minutes:.1f} minutes, {epochs}, {result.model.uri.rsplit('/', 1)[-1]}"
 

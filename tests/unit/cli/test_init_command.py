@@ -139,7 +139,8 @@ def test_how_many_models_must_pass_is_said(
         **{f"candles_{name}-USD_1m": candles(seed=seed) for seed, name in enumerate(("BTC", "ETH", "SOL")[:count])},
     )
     run_init()
-    assert f"For promotion {required} pass the gate" in capsys.readouterr().out
+    how = "" if count == 1 else ": gate.minPassed sets how many"
+    assert f"For promotion {required} pass the gate{how}.\n" in capsys.readouterr().out
     assert f"# {required} reach this: gate.minPassed" in Path("retrain.yaml").read_text()
 
 

@@ -51,7 +51,7 @@ def test_the_table_has_the_last_days_and_all(store: Store, capsys: pytest.Captur
 
 
 SENTENCES = {
-    "nothing judged": ([], "Observing: no bar has been judged since its test. `spec.observation` in its run looks by itself"),
+    "nothing judged": ([], "Observing: no bar has been judged since its test. `spec.observation` in its run looks by itself, `retrain observe nightly` makes"),
     "few": ([0.7], "Observing: right in 68.3 % of the 60 judged bars since its test; more is said from 100 judged bars on."),
     "a warning": ([0.69] * 24 * 60, "less than the 70.2 % at the lower end of what its test promised"),
     "fallen": ([0.55] * 72, "On 2025-06-24 the bet that it is right less often than the 68 % that the gate asks for"),

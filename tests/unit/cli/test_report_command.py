@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
 import webbrowser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from support.documents import read_document
@@ -13,6 +15,8 @@ from support.documents import read_document
 from retrain_api.errors import ConfigurationError, DataError, NotFoundError
 from retrain_api.status.run import ReportStatus, RetrainRunStatus
 from retrain_cli.commands.results import report as report_command
+from retrain_cli.commands.results import trades as trades_module
+from retrain_trainer.report.markup import inline
 
 TEXT = "# Report\n\nBTC-USD fails: accuracy 52.1 % is 15.9 points below 68 % \u2013 see below.\n"
 
@@ -179,6 +183,60 @@ def test_the_page_of_another_store_is_opened_as_a_copy_that_stays(
     assert asked == [uri]
     assert Path(opened[0].removeprefix("file://")).read_text(encoding="utf-8") == PAGE
     assert Path(opened[0].removeprefix("file://")).parent == tmp_path
+
+
+TRADES = "symbol,side\nBTC-USD,long\n"
+LINKED = PAGE + inline("[trades.csv](trades.csv)")
+
+
+def test_the_copy_has_the_trades_that_it_links_to(
+    tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = {"s3://b/1/report.html": LINKED, "s3://b/1/trades.csv": TRADES}
+    for module in (report_command, trades_module):
+        monkeypatch.setattr(module, "read_stored", lambda place, _: stored[place])
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    write_status(state="Rejected", report=ReportStatus(markdown="s3://b/1/report.md", html="s3://b/1/report.html"))
+    assert run_report("nightly", "--open") == 0
+    page = Path(opened[0].removeprefix("file://"))
+    assert page.with_name(linked(page.read_text())).read_text() == TRADES
+
+
+def linked(text: str) -> str:
+    """The name of the file that a report links to."""
+    found = re.search(r'href="([^"]*)"|\]\(([^)]*)\)', text)
+    assert found is not None
+    return unquote(found[1] or found[2])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("a b.html", LINKED), ("report.md", "[trades.csv](trades.csv)"), ("report", "](trades.csv)")]
+)
+def test_a_report_that_is_written_has_its_trades_beside_it(
+    name: str, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_status(state="Rejected", report=stored_report(tmp_path))
+    folder = tmp_path / "artifacts" / "reports" / "1"
+    (folder / "trades.csv").write_text(TRADES)
+    for report in ("report.md", "report.html"):
+        (folder / report).write_text(text)
+    trades = f"{Path(name).stem}-trades.csv"
+    assert run_report("nightly", "-o", name) == 0
+    assert capsys.readouterr().out == f"Wrote {name}, and beside it {trades}\n"
+    assert linked(Path(name).read_text()) == trades and Path(trades).read_text() == TRADES
+    Path(name).unlink()
+    with pytest.raises(ConfigurationError, match=f"{trades} already exists"):
+        run_report("nightly", "-o", name)
+    assert not Path(name).exists()
+    assert run_report("nightly", "-o", name, "--force") == 0
+
+
+def test_a_report_whose_trades_are_gone_is_written_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_status(state="Rejected", report=stored_report(tmp_path))
+    (tmp_path / "artifacts" / "reports" / "1" / "report.html").write_text(LINKED)
+    assert run_report("nightly", "-o", "report.html") == 0
+    assert Path("report.html").read_text() == LINKED
+    assert capsys.readouterr().out == "Wrote report.html\n"
 
 
 @pytest.mark.parametrize("options", [("--open",), ("--format", "html"), ("-o", "report.html")])

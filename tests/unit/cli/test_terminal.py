@@ -1,4 +1,4 @@
-"""What the live table shows on a narrow terminal, and how its times read."""
+"""What the live table shows on a narrow terminal, how its times read, and the lines beside it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from retrain_api.status.progress import Step
 from retrain_cli.display.live_table import COLUMNS, clock, fitting, folded, time_left
+from retrain_cli.display.plain import labelled
 
 ROW = ["BTC-USD", "Training", "12/50", "████████░░░░", "0.6931", "0.6929", "0.512", "0.001000", "450", "12:34"]
 
@@ -43,3 +44,17 @@ def test_a_terminal_that_has_become_narrower_folds_what_does_not_fit(
     widths: tuple[int, ...], width: int, more: int
 ) -> None:
     assert folded(widths, width) == more
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("BTC-USD: 31 features: all 31 built in.", "[BTC-USD] 31 features: all 31 built in."),
+        ("BTC-USD training complete in 0.1 minutes", "[BTC-USD] training complete in 0.1 minutes"),
+        ("Epoch 1/6", "[BTC-USD] Epoch 1/6"),
+        ("BTC-USDT: another market", "[BTC-USD] BTC-USDT: another market"),
+        ("BTC-USD", "[BTC-USD] BTC-USD"),
+    ],
+)
+def test_a_line_says_its_symbol_once(text: str, said: str) -> None:
+    assert labelled("BTC-USD", text) == said

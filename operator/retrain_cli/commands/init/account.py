@@ -23,7 +23,8 @@ def account(
     yield from _others([one for one in choice.others if one.market is not None and choice.files], start)
     yield from more
     if choice.files:
-        yield f"For promotion {quorum(start)} pass the gate: gate.minPassed sets how many."
+        many = ": gate.minPassed sets how many" if len(start.symbols) > 1 else ""
+        yield f"For promotion {quorum(start)} pass the gate{many}."
 
 
 def _files(found: CandleFiles, choice: Choice, results: Sequence[Checked], start: Start) -> Iterator[str]:

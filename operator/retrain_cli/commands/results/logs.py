@@ -14,6 +14,7 @@ from retrain_api.errors import ConfigurationError, NotFoundError
 from retrain_api.formatting import listed
 from retrain_api.status.progress import read_step
 from retrain_api.status.run import FINAL_STATES, RetrainRunStatus
+from retrain_cli.display.plain import labelled
 from retrain_cli.inputs.run_arguments import add_run_arguments, named_run
 from retrain_client.handle import RunHandle
 from retrain_client.tasks import PHASES, TaskRun, meant
@@ -94,9 +95,9 @@ class _Printer:
             text = run.log(task) if task.begun else None
             if text is not None:
                 lines = text.split("\n")
-                mark = f"[{task.label}] " if len(tasks) > 1 else ""
                 new = self._new(task.source, lines if to_end and lines[-1] else lines[:-1])
-                print("".join(f"{mark}{line}\n" for line in new), end="", flush=True)
+                marked = [labelled(task.label, line) for line in new] if len(tasks) > 1 else new
+                print("".join(f"{line}\n" for line in marked), end="", flush=True)
 
     def _new(self, source: str, lines: Sequence[str]) -> list[str]:
         first, before = source not in self.read, self.read.get(source, 0)

@@ -12,12 +12,14 @@ from pathlib import Path
 from retrain_api import reasons
 from retrain_api.errors import ConfigurationError, DataError, NotFoundError
 from retrain_api.status.run import ReportStatus, RetrainRunStatus
-from retrain_cli.display.browser import copy_of, open_page
+from retrain_cli.display.browser import new_page, open_page
 from retrain_cli.display.document import add_json_argument, document
-from retrain_cli.inputs.output_file import require_ending, write_text
+from retrain_cli.inputs.output_file import require_ending, require_new, write_text
 from retrain_cli.inputs.results_file import read_stored
 from retrain_cli.inputs.run_arguments import add_run_arguments, named_run
 from retrain_client.handle import RunHandle
+
+from .trades import with_trades
 
 HELP = "print, write or open the report of a run"
 FORMATS = ("markdown", "html")
@@ -62,9 +64,18 @@ def run(args: argparse.Namespace) -> int:
     if args.output is None:
         sys.stdout.write(text)
     else:
-        write_text(args.output, text, args.force)
-        print(f"Wrote {args.output}")
+        print(f"Wrote {_write(text, uri, args.output, args.force)}")
     return 0
+
+
+def _write(text: str, uri: str, place: Path, force: bool) -> str:
+    """Write a report with its trades; say what was written. Raises as `write_text` does, before anything is written."""
+    whole, trades = with_trades(text, uri, place, os.environ)
+    for file in (*trades, place):
+        require_new(file, force)
+    for file, content in {**trades, place: whole}.items():
+        write_text(file, content, force)
+    return ", and beside it ".join([str(place), *(file.name for file in trades)])
 
 
 def as_document(run: RunHandle, report: ReportStatus, environ: Mapping[str, str]) -> str:
@@ -120,9 +131,18 @@ def show(uri: str, environ: Mapping[str, str]) -> str:
     Raises NotFoundError as `read_stored` does, and ConfigurationError("NoBrowser") where none can be started.
     """
     text = read_stored(uri, environ)
-    place = uri if uri.startswith("file://") else copy_of(text, "retrain-report-")
+    place = uri if uri.startswith("file://") else _copied(text, uri, environ)
     open_page(place)
     return place
+
+
+def _copied(text: str, uri: str, environ: Mapping[str, str]) -> str:
+    """The URI of a copy, which has its trades beside it."""
+    page = new_page("retrain-report-")
+    whole, trades = with_trades(text, uri, page, environ)
+    for file, content in {**trades, page: whole}.items():
+        file.write_text(content, encoding="utf-8")
+    return page.as_uri()
 
 
 def no_report(name: str, status: RetrainRunStatus) -> str:

@@ -41,7 +41,7 @@ class LiveFacts:
     @property
     def sentence(self) -> str:
         """How it does, why that is said, and what to do."""
-        return sentence(self.life, self.symbol, self.store)
+        return sentence(self.life, self.symbol, self.store, self.pointer.run)
 
     def promotion(self) -> str:
         """What is promoted, by which run, when and by whom."""

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import shlex
+
+from retrain_api.documents.references import RunRef
 from retrain_api.formatting import bar as bound
 from retrain_trainer.measure.observed.life import Life
 from retrain_trainer.measure.observed.promise import Promise
 
 
-def sentence(life: Life, symbol: str, store: str) -> str:
-    """The state with its reason, and what to do about it."""
+def sentence(life: Life, symbol: str, store: str, run: RunRef) -> str:
+    """The state with its reason, and what to do about it; `run` promoted the model."""
     if life.not_measurable:
         return f"NotMeasurable. {life.not_measurable}"
     found = life.totals
     assert found is not None
     if not life.record:
         return (
-            "Observing: no bar has been judged since its test. `spec.observation` in its run looks by itself, `retrain observe NAME` makes a "
+            f"Observing: no bar has been judged since its test. `spec.observation` in its run looks by itself, `{_look(run)}` makes a "
             "look on this machine, and `--candles FILE` judges the bars of a file now."
         )
     return f"{life.state}: {right(life)}{_AND[life.state](life)}{_then(life, symbol, store)}"
+
+
+def _look(run: RunRef) -> str:
+    """The command that looks once; a namespace of its own is to be named."""
+    where = "" if run.namespace == "default" else f" -n {shlex.quote(run.namespace)}"
+    return f"retrain observe {shlex.quote(run.name)}{where}"
 
 
 def right(life: Life) -> str:
