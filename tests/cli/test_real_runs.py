@@ -57,7 +57,7 @@ def test_a_pair_pinned_to_its_mean_passes_the_plans_gate_honestly_over_several_s
         assert baselines.reversal > 0.7, "a rule that was never fitted is nearly as good"
         assert metrics.pnl < 0, "accuracy is not money"
         report = Path(str(status.report and status.report.markdown).removeprefix("file://")).read_text()
-        assert "after fees of 10 bps a fill nothing is left" in report
+        assert "after fees of 10 bps a fill no gain is left" in report
         assert "| Reversal |" in report
 
 

@@ -46,7 +46,7 @@ def after_fees(facts: Facts, item: PublishItem) -> str:
     if item.measurement.trades == 0:
         return "the backtest made no trade."
     beside = "" if held is None else f", and holding leaves {'more' if held.hold > pnl else 'less'}"
-    return f"after {fees} {'nothing' if pnl <= 0 else 'something'} is left{beside}."
+    return f"after {fees} {'no' if pnl <= 0 else 'a'} gain is left{beside}."
 
 
 def _row(facts: Facts, item: PublishItem) -> list[str]:
@@ -74,7 +74,7 @@ def _note(facts: Facts) -> str:
     tests = {(test["firstBar"], test["lastBar"]) for item in facts.measured if (test := facts.test(item))}
     bars = f"from {period(*tests.pop())}" if len(tests) == 1 else "of the test"
     few = any(shown("sharpe", item.measurement.metrics.sharpe) == "n/a" for item in facts.measured if item.measurement)
-    ratio = " The Sharpe ratio is n/a with fewer than 20 days, and beyond 20, where every day was alike." if few else ""
+    ratio = " The Sharpe ratio is n/a with fewer than 20 days, and where days were so alike that it would be beyond 20." if few else ""
     return (
         f"Each trade stakes the whole account at the real closes of the bars {bars}, after fees; holding buys at the first of them "
         f"and sells at the last. Fees are what was paid, as a share of the account at the start.{ratio}"

@@ -55,12 +55,17 @@ def _line(rule: Rule, known: Sequence[MeasuredModel]) -> str | None:
     values = {path: value for path in rule.fields if (value := known[0].field(path)) is not None}
     # The percentage beside a part's length in time is the default of the schema, and means nothing.
     now = [
-        f"{code(path)} {value}"
+        f"{code(path)} {_written(value)}"
         for path, value in values.items()
         if path.removesuffix("Percent") not in values.keys() - {path}
     ]
     current = f" Now: {', '.join(now)}." if now else ""
     return f"**{rule.cause}**: {models}. {rule.steps}{current}"
+
+
+def _written(value: Any) -> str:
+    """A value of the spec as a person writes it: 10 in place of 10.0, 0.00001 in place of 1e-05."""
+    return f"{value:.10f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 RULES: tuple[Rule, ...] = (
@@ -116,7 +121,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "Stopped by the epoch limit",
         causes.ran_out,
-        "It was still getting better: raise `training.epochs`.",
+        "The last epoch was the best, so more may be better still: raise `training.epochs`.",
         ("training.epochs",),
     ),
     Rule(
@@ -173,7 +178,7 @@ RULES: tuple[Rule, ...] = (
         (),
     ),
     Rule(
-        "Nothing is left after fees",
+        "No gain is left after fees",
         causes.eaten_by_fees,
         "Trade only on clear signals with a higher `evaluation.backtest.threshold`, or predict further ahead with "
         "`label.horizonBars`, so that a move is larger than its fees.",

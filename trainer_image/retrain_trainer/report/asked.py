@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from retrain_api.formatting import listed
+from retrain_api.formatting import counted, listed
 
 from .facts import Document, Facts
 from .text import Strip, code, plain, strip, when
@@ -88,8 +88,9 @@ def _model(facts: Facts) -> str:
 
 
 def _training(facts: Facts) -> str:
+    epochs = _field(facts, "training.epochs")
     known = [
-        f"at most {_field(facts, 'training.epochs')} epochs" if _field(facts, "training.epochs") else "",
+        f"at most {counted(epochs, 'epoch')}" if isinstance(epochs, int) and epochs else "",
         _named(facts, "training.batchSize", "batches of"),
         _named(facts, "training.learningRate", "learning rate"),
         _named(facts, "training.weightDecay", "weight decay"),

@@ -81,7 +81,10 @@ def interval(document: Document, metric: str, level: int = 95) -> tuple[float, f
 
 def between(metric: str, bounds: tuple[float, float] | None) -> str:
     """An interval in a cell: 51.2 % to 53.1 %."""
-    return NOTHING if bounds is None else f"{shown(metric, bounds[0])} to {shown(metric, bounds[1])}"
+    if bounds is None:
+        return NOTHING
+    low, high = (shown(metric, bound) for bound in bounds)
+    return low if low == high == "n/a" else f"{low} to {high}"
 
 
 def capital(metric: str) -> str:

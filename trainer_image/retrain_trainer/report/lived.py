@@ -11,7 +11,7 @@ from .live.facts import wealth
 from .text import NOTHING, Block, count, first_of, grouped, known_table, plain, share, when
 
 _HEAD = (
-    "In service",
+    "Predecessor of",
     "Promised",
     "Then right",
     "Judged bars",
@@ -21,6 +21,10 @@ _HEAD = (
     "Alarm at",
     "State",
 )
+_WEALTH = (
+    "Wealth is what has become of 1 that was bet on the model being right less often than it is held to; where it reaches the alarm, the "
+    "model is Decaying."
+)
 
 
 def lived(facts: Facts) -> list[Block]:
@@ -28,22 +32,22 @@ def lived(facts: Facts) -> list[Block]:
     lives = [(item.symbol, facts.lives[item.symbol]) for item in facts.task.items if item.symbol in facts.lives]
     said = grouped((symbol, _sentence(life)) for symbol, life in lives)
     rows = [_row(symbol, life) for symbol, life in lives if isinstance(life, Life) and life.steps]
-    return [*first_of(said), known_table(_HEAD, rows)]
+    return [*first_of(said), known_table(_HEAD, rows), _WEALTH if rows else ""]
 
 
 def _sentence(life: Life | str) -> str:
     """What became of it; the symbol and a colon stand before it."""
     if isinstance(life, str):
-        return f"what the model in service has done since its test can't be read: {plain(life)}"
+        return f"what the predecessor has done since its test can't be read: {plain(life)}"
     if life.not_measurable:
-        return f"the model in service could not be observed. {life.not_measurable}"
+        return f"the predecessor could not be observed. {life.not_measurable}"
     promised = words.promised(life.promise)
     if not life.record:
         kept = f", so nobody knows whether it kept its promise of {promised}" if promised else ""
-        return f"no bar since the test of the model in service was judged{kept}; `spec.observation` has that done."
+        return f"no bar since the test of the predecessor was judged{kept}; `spec.observation` has that done."
     begin = f"promised {promised}, and was then" if promised else "was"
     return (
-        f"the model in service {begin} {words.right(life)}, up to {when(life.until)}: **{life.state}**{_since(life)}."
+        f"the predecessor {begin} {words.right(life)}, up to {when(life.until)}: **{life.state}**{_since(life)}."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from retrain_api.documents.tasks import PublishItem
 
 from .facts import Facts
-from .text import NOTHING, Block, count, grouped, known_table, probability, share
+from .text import NOTHING, Block, count, grouped, known_table, probability, shown, share
 from .value import test_reuse
 
 _TRIED, _READS, _ONE, _BEST = "Tried on these bars", "The luckiest would read", "p of one", "p of the luckiest"
@@ -40,5 +40,10 @@ def _row(facts: Facts, item: PublishItem) -> list[str]:
         probability(found.get("pValue")),
         NOTHING if tries == 1 else probability(found.get("realityCheck")),
         probability(found.get("luck")),
-        probability(found.get("deflatedSharpe")),
+        _real(item.measurement.metrics.sharpe, found.get("deflatedSharpe")),
     ]
+
+
+def _real(sharpe: float | None, probably: float | None) -> str:
+    """How probably the Sharpe ratio is real; of one that nobody can mean, nobody can say it."""
+    return "n/a" if sharpe is not None and shown("sharpe", sharpe) == "n/a" else probability(probably)

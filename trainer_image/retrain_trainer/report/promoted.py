@@ -119,7 +119,7 @@ def _which(facts: Facts, item: PublishItem, champion: Champion) -> str:
     """The champion in words. Since the measurement another model may have been put in service."""
     before = facts.before.get(item.symbol)
     if before is None or not champion.sha256 or before.sha256.startswith(champion.sha256):
-        return "the model promoted until now"
+        return "the predecessor"
     return f"the model {champion.sha256[:CHAMPION_DIGITS]}, in service when it was measured,"
 
 

@@ -70,12 +70,15 @@ def verdict(facts: Facts) -> list[Block]:
 
 def _head(facts: Facts) -> str:
     judgement = facts.judgement
+    word = f"**{judgement.verdict}, {judgement.outcome}**"
+    if judgement.total == judgement.required == 1:
+        return f"{word}: the model {'passes' if judgement.passed else 'does not pass'}."
     names = [model.symbol for model in judgement.models if model.verdict == "Pass"]
     who = f" ({listed(names)})" if names else ""
     once = f" and count as {judgement.passed}" if judgement.passed != len(names) else ""
     return (
-        f"**{judgement.verdict}, {judgement.outcome}** ({CLASSES[judgement.outcome]}): {len(names)} of {judgement.total} "
-        f"model{'s' * (judgement.total != 1)} {'passes' if len(names) == 1 else 'pass'}{who}{once}, {judgement.required} required."
+        f"{word} ({CLASSES[judgement.outcome]}): {len(names)} of {judgement.total} models "
+        f"{'passes' if len(names) == 1 else 'pass'}{who}{once}, {judgement.required} required."
     )
 
 

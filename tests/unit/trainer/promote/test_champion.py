@@ -217,7 +217,7 @@ def test_the_report_says_in_plain_words_why_a_model_that_passes_was_not_promoted
     a.publish()
     b.refused()
     text, file = b.report(), market.pointer.model.uri.rsplit("/", 1)[-1]
-    assert "1 of 1 model passes (BTC-USD), 1 required." in text
+    assert "**Pass, Ideal**: the model passes." in text
     assert (
         f"BTC-USD was not promoted: It was compared with the model {old.digits}, but {file} has been put in service "
         "since; it is measured again, against that one." in text

@@ -41,6 +41,7 @@ def test_everything_that_asking_again_takes_is_in_the_strip() -> None:
         ({"data": {"until": "2025-06-24T00:00:00Z"}}, "Time", "As of 2025-06-24 00:00 UTC, as the file reads today."),
         ({"data": {"until": "2025-06-24T02:30:15+02:00"}}, "Time", "As of 2025-06-24 00:30:15 UTC, as the file reads today."),
         ({"evaluation": {"backtest": {"feeBps": 2.5}}}, "Fee", "2.5 bps a fill"),
+        ({"training": {"epochs": 1, "seed": 7}}, "Training", "At most 1 epoch, seed 7"),
     ],
 )  # fmt: skip
 def test_what_was_asked_is_said_in_words(spec: dict[str, Any], name: str, answer: str) -> None:

@@ -217,7 +217,7 @@ def test_old_against_new() -> None:
     assert "| BTC-USD | new | `lstm_BTC-USD.pt` | 71.2 % | 4 % | 10 % | 2025-06-24 00:00 UTC |" in text
     assert "| ETH-USD |" not in text  # no model was in service
     assert (
-        "BTC-USD: on the same 9,000 bars the model promoted until now reads 70 %, and the new one differs by +1.2 points."
+        "BTC-USD: on the same 9,000 bars the predecessor reads 70 %, and the new one differs by +1.2 points."
         in text
     )
     assert "ETH-USD: no comparison on the same bars (its label is another)." in text
@@ -356,8 +356,8 @@ ADVICE: list[tuple[str, dict[str, Any], dict[str, Any], str | None, str]] = [
     ("poor, layers", {}, {"training": (0.525, 0.519)}, "Under-fitted", "more `model.layers`"),
     ("fails at the tenth try", {"judged_before": 12}, {}, None, "used often"),
     ("rule as good", {"baselines": Baselines(majority=0.5, reversal=0.59)}, {}, "A rule without training", "`data.features`"),
-    ("fees", {"pnl": -0.5}, {}, "Nothing is left after fees", "`evaluation.backtest.threshold`"),
-    ("gain", {"pnl": 0.5}, {}, None, "Nothing is left after fees"),
+    ("fees", {"pnl": -0.5}, {}, "No gain is left after fees", "`evaluation.backtest.threshold`"),
+    ("gain", {"pnl": 0.5}, {}, None, "No gain is left after fees"),
 ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from support.report_case import evaluation, facts, original, row, section, trade
 
 from retrain_api.measurement import Metrics
 from retrain_trainer.measure.predictions.trades import Month, Traded
+from retrain_trainer.report.criteria import between
 from retrain_trainer.report.sections import render
 from retrain_trainer.report.text import shown
 
@@ -22,12 +23,12 @@ def account(measurement: Any, held: float | None = None) -> str:
 @pytest.mark.parametrize(
     ("pnl", "trades", "held", "said"),
     [
-        (-0.99, 4_000, None, "after fees of 10 bps a fill nothing is left."),
-        (0.0, 40, None, "after fees of 10 bps a fill nothing is left."),
-        (0.1, 40, None, "after fees of 10 bps a fill something is left."),
-        (0.1, 40, 0.05, "after fees of 10 bps a fill something is left, and holding leaves less."),
-        (0.1, 40, 0.2, "after fees of 10 bps a fill something is left, and holding leaves more."),
-        (-0.1, 40, -0.2, "after fees of 10 bps a fill nothing is left, and holding leaves less."),
+        (-0.99, 4_000, None, "after fees of 10 bps a fill no gain is left."),
+        (0.0, 40, None, "after fees of 10 bps a fill no gain is left."),
+        (0.1, 40, None, "after fees of 10 bps a fill a gain is left."),
+        (0.1, 40, 0.05, "after fees of 10 bps a fill a gain is left, and holding leaves less."),
+        (0.1, 40, 0.2, "after fees of 10 bps a fill a gain is left, and holding leaves more."),
+        (-0.1, 40, -0.2, "after fees of 10 bps a fill no gain is left, and holding leaves less."),
         (0.0, 0, 0.2, "the backtest made no trade."),
         (None, 0, 0.2, "the backtest was not measured."),
     ],
@@ -72,6 +73,15 @@ def test_a_sharpe_ratio_that_nobody_can_mean_is_not_available(ratio: float | Non
     assert shown("sharpe", ratio) == cell
     text = account(measured(0.7, metrics=Metrics(accuracy=0.7, pnl=0.1, sharpe=ratio)))
     assert ("The Sharpe ratio is n/a with fewer than 20 days" in text) is (cell == "n/a")
+
+
+def test_neither_its_interval_nor_its_chance_is_told_of_a_sharpe_ratio_that_nobody_can_mean() -> None:
+    assert between("sharpe", (-140.2, -120.9)) == "n/a"
+    assert between("sharpe", (15.0, 140.9)) == "15.00 to n/a"
+    for ratio, said in ((-129.96, "n/a"), (-1.5, "0.020"), (None, "0.020")):
+        known = measured(0.7, metrics=Metrics(accuracy=0.7, pnl=-0.8, sharpe=ratio))
+        text = render(facts({"X-USD": known}, document={"luck": {"deflatedSharpe": 0.02}}))
+        assert row(text, "Luck", "X-USD")["Sharpe ratio is real"] == said
 
 
 @pytest.mark.parametrize(

@@ -60,9 +60,9 @@ def test_the_report_on_a_passing_stablecoin_says_what_the_model_is_worth() -> No
         "87 % (-1.0)",
     ]
     assert "- USD1-USDT: an unfitted rule" in section(text, "Evidence")
-    assert "nothing is left" in section(text, "Account")
+    assert "no gain is left" in section(text, "Account")
     assert "**A rule without training does about as well**: USD1-USDT (reversal 85 %, the model 86 %)" in text
-    assert "**Nothing is left after fees**" in text
+    assert "**No gain is left after fees**" in text and "`evaluation.backtest.feeBps` 10, " in text
 
 
 UNCERTAINTY: dict[str, Any] = {

@@ -25,7 +25,7 @@ from retrain_api.documents.results import NotPromoted, Promoted
 from retrain_trainer.model.pointer import Promotion
 from retrain_trainer.report import html as report_html
 from retrain_trainer.report.drawing import plots
-from retrain_trainer.report.drawing.figure import style
+from retrain_trainer.report.drawing.figure import dated, panels, style
 from retrain_trainer.report.drawing.pictures import Picture
 from retrain_trainer.report.drawing.plots import drawdown
 from retrain_trainer.report.facts import Facts
@@ -180,6 +180,20 @@ def test_no_word_of_a_plot_lies_in_its_panel_where_a_line_could_run_through_it()
         words = [*legends, *(text for axes in figure.axes for text in axes.texts if text.get_text())]
         for word in words:
             assert not any(word.get_window_extent().overlaps(panel) for panel in panels), word.get_text()
+
+
+@pytest.mark.parametrize("change", [None, dated])
+def test_no_31st_stands_beside_the_1st(change: Any) -> None:
+    """The other side: matplotlib alone has them so, which reads "31 Feb"."""
+    days = np.arange("2026-01-23", "2026-02-11", dtype="datetime64[D]")
+    with style():
+        figure, (axes,) = panels([1], 3)
+        axes.plot(days, np.ones(len(days)))
+        if change:
+            change(axes)
+        figure.draw_without_rendering()
+        said = [label.get_text() for label in axes.get_xticklabels()]
+    assert "Feb" in said and (("31", "Feb") in pairwise(said)) is (change is None)
 
 
 def test_the_points_of_a_reliability_diagram_lie_in_its_frame() -> None:

@@ -36,14 +36,14 @@ def reports(store: Store) -> tuple[str, str]:
 SENTENCES = {
     "kept": (
         [0.72] * 48,
-        "the model in service promised 71.2 % (95 % interval 70.2 to 72.4 %), and was then right in 72.1 % of the 2,880 judged bars "
+        "the predecessor promised 71.2 % (95 % interval 70.2 to 72.4 %), and was then right in 72.1 % of the 2,880 judged bars "
         "since its test, up to 2025-06-26 00:16 UTC: Holding.",
     ),
     "fallen": ([0.72] * 48 + [0.5] * 48, "up to 2025-06-28 00:16 UTC: Decaying since 2025-06-26."),
     "a block": ([0.7], "up to 2025-06-24 01:16 UTC: Observing."),
     "never looked at": (
         [],
-        "no bar since the test of the model in service was judged, so nobody knows whether it kept its promise of 71.2 % (95 % interval 70.2 to "
+        "no bar since the test of the predecessor was judged, so nobody knows whether it kept its promise of 71.2 % (95 % interval 70.2 to "
         "72.4 %); spec.observation has that done.",
     ),
 }
@@ -56,7 +56,7 @@ def test_both_forms_say_how_it_did(store: Store, case: str) -> None:
     markdown, page = reports(store)
     assert said in markdown.replace("**", "").replace("`", "") and said in page
     found = rows(f"## Predecessor\n{markdown}", "Predecessor", "BTC-USD")
-    assert ("Then right" in found[0]) == bool(shares)
+    assert ("Then right" in found[0]) == ("Wealth is what has become of 1" in markdown) == bool(shares)
 
 
 def test_the_figures_stand_below(store: Store) -> None:
@@ -78,7 +78,7 @@ def test_a_damaged_record_is_said_and_keeps_nothing_from_being_promoted(store: S
     (key,) = store.list(observed_folder("BTC-USD", first.model.sha256))
     store.write(key, b"<script>")
     markdown, page = reports(store)
-    said = "what the model in service has done since its test can't be read: "
+    said = "what the predecessor has done since its test can't be read: "
     assert f"BTC-USD: {said}" in markdown and said in page
     assert "is not a file of judged blocks" in markdown and "**Promoted**" not in markdown
     assert "Promoted: BTC-USD" in page
@@ -87,12 +87,12 @@ def test_a_damaged_record_is_said_and_keeps_nothing_from_being_promoted(store: S
 def test_a_model_of_an_earlier_release_could_not_be_observed(store: Store) -> None:
     promoted(store, rule=BlockRule())
     markdown, _ = reports(store)
-    assert "- BTC-USD: the model in service could not be observed. An earlier release promoted it" in markdown
+    assert "- BTC-USD: the predecessor could not be observed. An earlier release promoted it" in markdown
 
 
 def test_of_several_models_what_is_true_of_all_is_said_once() -> None:
     lives = dict.fromkeys(("BTC-USD", "ETH-USD"), "file://m/x is a wreck.")
     text = section(render(facts(dict.fromkeys(lives, measured(0.7)), lives=lives)), "Predecessor")
     assert text.strip() == (
-        "- BTC-USD and ETH-USD: what the model in service has done since its test can't be read: file://m/x is a wreck."
+        "- BTC-USD and ETH-USD: what the predecessor has done since its test can't be read: file://m/x is a wreck."
     )

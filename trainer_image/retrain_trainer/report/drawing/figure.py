@@ -18,14 +18,16 @@ from typing import TYPE_CHECKING, Any
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 import matplotlib  # noqa: E402 - the line above must come first, because matplotlib warns during its import
+import numpy as np  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.dates import AutoDateLocator  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter  # noqa: E402
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
-__all__ = ["Axes", "Figure", "FuncFormatter", "MaxNLocator", "PercentFormatter", "panels", "svg", "tips"]
+__all__ = ["Axes", "Figure", "FuncFormatter", "MaxNLocator", "PercentFormatter", "dated", "panels", "svg", "tips"]
 
 # Placeholders, because matplotlib knows no CSS: `svg` replaces them with the page's variables.
 INK, MUTED, LINE = "#010101", "#010102", "#010103"
@@ -96,6 +98,20 @@ def panels(heights: list[float], height: float, share: bool = True, width: float
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots(len(heights), 1, sharex=share, height_ratios=heights, squeeze=False)
     return figure, list(axes[:, 0])
+
+
+class _Dates(AutoDateLocator):
+    """Days of a month, without a 31st beside the 1st: the two would read "31 Feb"."""
+
+    def __call__(self) -> Any:
+        found = np.asarray(super().__call__())
+        gaps = np.diff(found)
+        return found[np.append(gaps > gaps.max() / 2, True)] if len(gaps) else found
+
+
+def dated(axes: Axes) -> None:
+    """Ticks of an axis of times."""
+    axes.xaxis.set_major_locator(_Dates())
 
 
 def tips(axes: Sequence[Axes], edges: Sequence[Any], words: Sequence[str], upright: bool = True) -> None:

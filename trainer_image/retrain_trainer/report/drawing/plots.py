@@ -26,6 +26,7 @@ from .figure import (
     FuncFormatter,
     MaxNLocator,
     PercentFormatter,
+    dated,
     panels,
     tips,
 )
@@ -132,6 +133,7 @@ def equity(points: Sequence[Row]) -> Figure:
     fall.plot(times, below, color=RED, linewidth=1)
     fall.set_ylabel("Drawdown")
     fall.set_ylim(top=0)
+    dated(fall)
     percent(fall)
     upright((account, fall), times, [_moment(*row) for row in zip(times, values, held, below, strict=True)])
     figure.align_ylabels()
@@ -163,6 +165,7 @@ def over_time(periods: Sequence[Row], whole: float | None, majority: float | Non
     axes.set_ylabel("Accuracy")
     percent(axes)
     axes.margins(x=0.04, y=0.15)
+    dated(axes)
     legend(axes)
     words = [f"{row['period']}: {row['accuracy'] * 100:.1f} % of {row['bars']:,} bars" for row in periods]
     upright((axes,), times, words)

@@ -23,6 +23,7 @@ from retrain_trainer.report.drawing.figure import (
     Axes,
     Figure,
     FuncFormatter,
+    dated,
     panels,
 )
 from retrain_trainer.report.drawing.plots import percent, upright
@@ -77,6 +78,7 @@ def _at_least_a_day(axes: Axes) -> None:
     low, high = axes.get_xlim()
     middle, half = (low + high) / 2, max(high - low, 1.0) / 2
     single = axes.dataLim.width == 0
+    dated(axes)
     axes.set_xlim(middle - (0.5 if single else half), middle + (0.5 if single else half))
 
 
