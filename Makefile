@@ -26,7 +26,7 @@ lint: install
 format: install
 	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 
-generate: install   ## crds/ and docs/reference.md from the models, docs/operator.md's tables from reasons and metrics, argocd-cm.yaml from its Lua
+generate: install   ## crds/ and docs/reference.md from the models, tables in docs/ from conditions, reasons and metrics, argocd-cm.yaml from its Lua
 	.venv/bin/python crds/generate.py
 	.venv/bin/python docs/generate.py
 	.venv/bin/python manifests/argocd/generate.py

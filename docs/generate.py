@@ -1,4 +1,4 @@
-"""Writes the tables of docs/operator.md and docs/schedules.md that list what the code defines: `make generate`.
+"""Writes the tables of the pages in docs/ that list what the code defines: `make generate`.
 
 Conditions, metrics and reasons are each defined once, in code; the pages have their tables between markers. With --check
 it writes nothing and ends with 1 where a page differs.
@@ -19,8 +19,7 @@ from retrain_api.status.condition_types import CONDITION_TYPES, SCHEDULE_CONDITI
 from retrain_operator.controller.metrics import COUNTED_REASONS, Metrics
 from retrain_operator.state.cache import Cache
 
-PAGE = Path(__file__).resolve().parent / "operator.md"
-SCHEDULES = PAGE.with_name("schedules.md")
+DOCS = Path(__file__).resolve().parent
 _MARKED = r"(<!-- generated: {name} -->\n).*?(<!-- end -->)"
 
 
@@ -73,37 +72,34 @@ def reason_table(subject: ModuleType) -> str:
     return table(("reason", "what it means", "what to do"), rows)
 
 
-def parts_of_schedules() -> dict[str, str]:
-    """As `parts`, on the page of schedules."""
+def parts() -> dict[str, dict[str, str]]:
+    """For each page, what stands between each pair of markers."""
     return {
-        "conditions": condition_table(SCHEDULE_CONDITION_TYPES),
-        "reasons, schedule": reason_table(reasons.schedule),
+        "status.md": {"conditions": condition_table(CONDITION_TYPES)},
+        "monitoring.md": {"metrics": metric_table(), "counted reasons": ", ".join(sorted(COUNTED_REASONS)) + "\n"},
+        "troubleshooting.md": {
+            "reasons, waits": reason_table(reasons.waits),
+            "reasons, jobs": reason_table(reasons.jobs),
+            "reasons, nodes": reason_table(reasons.nodes),
+            "reasons, run": reason_table(reasons.run),
+            "reasons, task": reason_table(reasons.task),
+            "reasons, data": reason_table(reasons.data),
+            "reasons, model": reason_table(reasons.model),
+            "reasons, store": reason_table(reasons.store),
+            "reasons, delivery": reason_table(reasons.delivery),
+            "reasons, rejected": reason_table(reasons.rejected),
+            "reasons, observation": reason_table(reasons.observation),
+        },
+        "schedules.md": {
+            "conditions": condition_table(SCHEDULE_CONDITION_TYPES),
+            "reasons, schedule": reason_table(reasons.schedule),
+        },
     }
 
 
-def parts() -> dict[str, str]:
-    """What stands between each pair of markers."""
-    return {
-        "conditions": condition_table(CONDITION_TYPES),
-        "metrics": metric_table(),
-        "counted reasons": ", ".join(sorted(COUNTED_REASONS)) + "\n",
-        "reasons, waits": reason_table(reasons.waits),
-        "reasons, jobs": reason_table(reasons.jobs),
-        "reasons, nodes": reason_table(reasons.nodes),
-        "reasons, run": reason_table(reasons.run),
-        "reasons, task": reason_table(reasons.task),
-        "reasons, data": reason_table(reasons.data),
-        "reasons, model": reason_table(reasons.model),
-        "reasons, store": reason_table(reasons.store),
-        "reasons, delivery": reason_table(reasons.delivery),
-        "reasons, observation": reason_table(reasons.observation),
-        "reasons, rejected": reason_table(reasons.rejected),
-    }
-
-
-def generated(text: str, found: Mapping[str, str] | None = None) -> str:
+def generated(text: str, found: Mapping[str, str]) -> str:
     """A page with its generated parts as they should be. Raises ValueError where a marker is missing."""
-    for name, part in (parts() if found is None else found).items():
+    for name, part in found.items():
         pattern = _MARKED.format(name=re.escape(name))
         fresh = re.sub(pattern, lambda match, part=part: f"{match[1]}\n{part}\n{match[2]}", text, flags=re.DOTALL)  # type: ignore[misc]
         if not re.search(pattern, text, flags=re.DOTALL):
@@ -115,13 +111,14 @@ def generated(text: str, found: Mapping[str, str] | None = None) -> str:
 def main(arguments: list[str]) -> int:
     """Write, or with --check compare."""
     check, stale = "--check" in arguments, False
-    for page, found in ((PAGE, parts()), (SCHEDULES, parts_of_schedules())):
+    for name, found in parts().items():
+        page = DOCS / name
         before = page.read_text(encoding="utf-8")
         after = generated(before, found)
         if before == after:
             continue
         stale = True
-        print(f"{'stale' if check else 'written'}: docs/{page.name}")
+        print(f"{'stale' if check else 'written'}: docs/{name}")
         if not check:
             page.write_text(after, encoding="utf-8")
     return int(check and stale)

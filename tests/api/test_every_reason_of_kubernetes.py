@@ -1,4 +1,4 @@
-"""Every reason that the Kubernetes of these tests gives a pod, a container or a Job stands in docs/operator.md, with what it
+"""Every reason that the Kubernetes of these tests gives a pod, a container or a Job stands in docs/troubleshooting.md, with what it
 means and what to do; a reason that a newer Kubernetes brings fails here first.
 """
 

@@ -230,7 +230,7 @@ def test_what_failed_is_said_in_full_where_gitops_tools_look(life: Life) -> None
 
 
 def test_the_job_of_a_symbol_leads_to_the_pods_whose_log_is_wanted(life: Life) -> None:
-    """As docs/operator.md has it: once a model is measured, to the evaluation, with an index for each symbol."""
+    """As docs/troubleshooting.md has it: once a model is measured, to the evaluation, with an index for each symbol."""
     apply(life, document(life))
     life.ends("Promoted")
     path = '{.status.symbols[?(@.symbol=="ETH-USD")].job}'

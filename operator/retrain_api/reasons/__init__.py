@@ -3,8 +3,8 @@
     from retrain_api import reasons
     raise DataError(reasons.NOT_SORTED, "...")
 
-A reason is part of the API, so its word never changes. `make generate` writes the tables of docs/operator.md and docs/schedules.md from here,
-and tests/unit/api/test_reasons.py refuses a reason that is spelled out elsewhere and one that nothing uses.
+A reason is part of the API, so its word never changes. `make generate` writes the tables of docs/troubleshooting.md and
+docs/schedules.md from here, and tests/unit/api/test_reasons.py refuses a reason that is spelled out elsewhere and one that nothing uses.
 """
 
 from . import (

@@ -40,7 +40,7 @@ NOT_COPIED = bad("NotCopied", "A copy in another place was not made.", "Read the
 UNKNOWN_FIELDS = neutral(
     "UnknownFields",
     "The CRD is of a newer release than the operator, and lets in fields that it does not know: it goes on as if they were not set.",
-    "Upgrade the operator, as [Upgrade](#upgrade) says.",
+    "Upgrade the operator, as [Upgrade](operator.md#upgrade) says.",
 )
 
 SUPERSEDED = neutral("Superseded", "The Job's work is not asked for any more, so the Job is deleted.")

@@ -11,7 +11,7 @@ Polarity: TypeAlias = Literal["good", "bad", "neutral"]
 class Reason(str):
     """A reason as it stands on the wire, in conditions, events, results and logs.
 
-    It is the plain word wherever a str is expected; `meaning` and `mend` are what docs/operator.md says of it.
+    It is the plain word wherever a str is expected; `meaning` and `mend` are what docs/troubleshooting.md says of it.
     """
 
     __slots__ = ("meaning", "mend", "polarity")

@@ -1,6 +1,6 @@
 """The condition types of a run and of a schedule: when each is True and when False, and which reasons it takes.
 
-Ready, Reconciling and Stalled follow kstatus. docs/operator.md and docs/schedules.md are generated from here (`make generate`).
+Ready, Reconciling and Stalled follow kstatus. docs/status.md and docs/schedules.md are generated from here (`make generate`).
 """
 
 from __future__ import annotations

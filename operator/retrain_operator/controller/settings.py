@@ -151,7 +151,7 @@ _FLAGS: tuple[tuple[str, Callable[[], str], Callable[[str], Any], str], ...] = (
         "evaluator-image",
         _fixed(""),
         str,
-        "image of all Jobs after training, whatever a run asks for; the run's own if empty",
+        "image of all Jobs but trainings, whatever a run asks for; the run's own if empty",
     ),
     ("allowed-images", _fixed(""), _words, "patterns (* and ?) of images a run may ask for; any if empty"),
     ("workers", _fixed("8"), _number(int, 1), "runs reconciled at the same time (default 8)"),

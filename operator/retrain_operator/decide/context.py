@@ -20,7 +20,7 @@ class Settings:
 
     default_image: str = "retrain-trainer:latest"
     evaluator_image: str = ""
-    """Image of all Jobs after training, whatever a run asks for; empty where a run may choose."""
+    """Image of all Jobs but trainings, whatever a run asks for; empty where a run may choose."""
     allowed_images: tuple[str, ...] = ()
     """Patterns (* and ?) of images that a run may ask for; empty where it may ask for any."""
     looks: bool = True

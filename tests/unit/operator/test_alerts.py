@@ -1,4 +1,4 @@
-"""The alert rules and the queries of docs/operator.md, tried by Prometheus' own promtool: they can be read, fire when they should,
+"""The alert rules and the queries of docs/monitoring.md, tried by Prometheus' own promtool: they can be read, fire when they should,
 are quiet otherwise, and count each run once where two replicas know it.
 """
 
@@ -48,8 +48,8 @@ def test_they_fire_when_they_should(folder: Path) -> None:
 
 
 def documented(what: str) -> list[str]:
-    """The queries that docs/operator.md gives between two markers."""
-    (part,) = re.findall(rf"<!-- {what} -->(.*?)<!-- end -->", (ROOT / "docs" / "operator.md").read_text(), re.DOTALL)
+    """The queries that docs/monitoring.md gives between two markers."""
+    (part,) = re.findall(rf"<!-- {what} -->(.*?)<!-- end -->", (ROOT / "docs" / "monitoring.md").read_text(), re.DOTALL)
     return [line.strip() for line in part.splitlines() if line.strip()]
 
 

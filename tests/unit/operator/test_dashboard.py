@@ -46,7 +46,7 @@ def exported(leads: bool = True) -> str:
 
 
 def families() -> dict[str, set[str]]:
-    """Each metric that docs/operator.md lists, with its labels; a test of that page holds its table against the code."""
+    """Each metric that docs/monitoring.md lists, with its labels; a test of that page holds its table against the code."""
     table = runpy.run_path(str(ROOT / "docs" / "generate.py"))["metric_table"]()
     return {name: set(filter(None, labels.split(", "))) for name, labels in re.findall(r"`(\w+)` \| (.*?) \|", table)}
 

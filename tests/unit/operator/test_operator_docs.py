@@ -1,4 +1,4 @@
-"""docs/operator.md speaks of every setting, state, condition and column there is, and of none that is not."""
+"""The pages about the operator speak of every setting, state, condition, metric and column there is, and of none that is not."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ from retrain_operator.decide.conditions import conditions
 from retrain_operator.state.cache import Cache
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
-PAGE = (DOCS / "operator.md").read_text()
+GENERATED = runpy.run_path(str(DOCS / "generate.py"))
 
 
-def section(title: str) -> str:
-    """The text below a heading, up to the next of its level or above."""
-    level, rest = next((line.split(" ", 1)[0], PAGE.split(f"\n{line}\n", 1)[1]) for line in headings() if title in line)
+def page(name: str) -> str:
+    return (DOCS / name).read_text()
+
+
+def section(of: str, title: str) -> str:
+    """The text below a heading of a page, up to the next of its level or above."""
+    level = next(line.split(" ", 1)[0] for line in page(of).splitlines() if re.fullmatch(f"#+ {title}", line))
+    rest = page(of).split(f"\n{level} {title}\n", 1)[1]
     return re.split(rf"\n#{{1,{len(level)}}} ", rest, maxsplit=1)[0]
-
-
-def headings() -> list[str]:
-    return [line for line in PAGE.splitlines() if re.match("#+ ", line)]
 
 
 def first_cells(text: str) -> list[str]:
@@ -47,15 +48,14 @@ def test_every_setting_is_documented_with_its_variable(capsys: pytest.CaptureFix
     with pytest.raises(SystemExit):
         read(["--help"], {})
     flags = set(re.findall(r"^ +(?:-h, )?(--[a-z-]+)", capsys.readouterr().out, re.MULTILINE)) - {"--help"}
-    documented = section("Settings")
+    documented = section("operator.md", "Settings")
     assert set(first_cells(documented)) == flags
     for flag in flags:
         assert f"`RETRAIN_{flag[2:].upper().replace('-', '_')}`" in documented
 
 
 def test_every_state_has_its_row() -> None:
-    shown = section("What `kubectl get retrainruns` shows").split("\n### ", 1)[0]
-    assert first_cells(shown) == list(get_args(State))
+    assert first_cells(section("status.md", "States")) == list(get_args(State))
 
 
 OPS = {"name": "ops", "secretName": "slack"}
@@ -74,11 +74,15 @@ def seen_conditions() -> tuple[Condition, ...]:
     return found + Cluster.of(suspend=True).settle().status.conditions
 
 
-def test_generated_tables_are_what_the_code_says() -> None:
-    module = runpy.run_path(str(DOCS / "generate.py"))
-    schedules = (DOCS / "schedules.md").read_text()
-    assert module["generated"](PAGE) == PAGE, "run `make generate`"
-    assert module["generated"](schedules, module["parts_of_schedules"]()) == schedules, "run `make generate`"
+@pytest.mark.parametrize("name", GENERATED["parts"]())
+def test_generated_tables_are_what_the_code_says(name: str) -> None:
+    assert GENERATED["generated"](page(name), GENERATED["parts"]()[name]) == page(name), "run `make generate`"
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
+def test_no_page_calls_a_table_generated_that_is_not(path: Path) -> None:
+    marked = re.findall("^<!-- generated: (.+) -->$", path.read_text(), re.MULTILINE)
+    assert marked == list(GENERATED["parts"]().get(path.name, {}))
 
 
 def test_every_condition_takes_the_reasons_of_its_type() -> None:
@@ -91,7 +95,7 @@ def test_every_condition_takes_the_reasons_of_its_type() -> None:
 
 
 def test_every_condition_has_its_row() -> None:
-    rows = first_cells(section("Conditions"))
+    rows = first_cells(section("status.md", "Conditions"))
     assert {each.type for each in seen_conditions()} | {"Stalled"} == set(rows)
     assert len(rows) == len(set(rows))
 
@@ -99,7 +103,7 @@ def test_every_condition_has_its_row() -> None:
 def test_every_metric_has_its_row_with_its_labels() -> None:
     metrics = Metrics()
     metrics.observe(Still(), Still(), Cache(), lambda: True)
-    rows = dict(re.findall(r"^\| `(retrain_\w+)` \| ([^|]*?) *\|", section("Metrics, health"), re.MULTILINE))
+    rows = dict(re.findall(r"^\| `(retrain_\w+)` \| ([^|]*?) *\|", section("monitoring.md", "Metrics"), re.MULTILINE))
     typed = re.findall(r"^# TYPE (\w+) (counter|gauge|histogram)$", metrics.render().decode(), re.MULTILINE)
     assert set(rows) == {name for name, _ in typed if not name.endswith("_created")}
     for name, labels in rows.items():
@@ -115,4 +119,4 @@ def label_names(metrics: Metrics, name: str) -> list[str]:
 def test_the_columns_are_those_of_the_crd() -> None:
     columns = crd()["spec"]["versions"][0]["additionalPrinterColumns"]
     head = ["NAME", *(column["name"].upper() for column in columns if not column.get("priority"))]
-    assert " ".join(head) in re.sub(" +", " ", PAGE)
+    assert " ".join(head) in re.sub(" +", " ", page("status.md"))

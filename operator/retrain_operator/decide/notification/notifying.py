@@ -6,24 +6,28 @@ in between finds it again, one that dies later finds it waiting. A receiver that
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import get_args
 
+from retrain_api import reasons
 from retrain_api.documents.tasks import NotifyTask
 from retrain_api.spec.notify import Told
 from retrain_api.status.notified import Notified
 from retrain_api.status.run import RetrainRunStatus
 from retrain_operator.decide.context import Context
 from retrain_operator.decide.observation.words import decaying
+from retrain_operator.manifests.receivers import notify_key
 from retrain_operator.manifests.tasks import notify_task
-from retrain_operator.state.effects import Steps
+from retrain_operator.state.effects import Steps, deletions
 
 from .jobs import ended, tell
 from .telling import News, listed
 from .words import fields, text, title, warns
 
+KEPT = 8
+"""Jobs that stay for their logs: as many as there may be receivers."""
 _OF_THE_OBSERVATION = ("Decaying", "BelowPromise", "Held")
 _OF_THE_RUN = frozenset(get_args(Told)) - {*_OF_THE_OBSERVATION}
 
@@ -47,7 +51,15 @@ def advance(context: Context, status: RetrainRunStatus) -> Telling:
     entries = listed(receivers, before.notified or (), news, _now_true(before, number))
     entries, steps = tell(context, entries, partial(_task, context, status))
     after = {"transitions": number + len(news), "notified": entries}
-    return Telling(status.model_copy(update=after), steps)
+    return Telling(status.model_copy(update=after), steps + _without_old(context, entries))
+
+
+def _without_old(context: Context, entries: Sequence[Notified]) -> Steps:
+    """Deletes Jobs that have told, but for the last few: a model that is observed for years may be told of each week."""
+    waiting = {notify_key(entry.name, entry.pending) for entry in entries if entry.pending}
+    over = [job for job in context.view.of_phase("notify") if not job.live and job.state != "Deleting"]
+    read = sorted((job for job in over if job.key not in waiting), key=lambda job: job.created or context.now)
+    return Steps(delete=deletions(read[:-KEPT], reasons.EXPIRED))
 
 
 def _happened(before: RetrainRunStatus, after: RetrainRunStatus) -> Iterator[str]:

@@ -16,7 +16,7 @@ from retrain_api.status.notified import Notified
 from retrain_api.status.observation import ObservationStatus, ObservedState, ObservedSymbol
 from retrain_api.status.run import RetrainRunStatus
 from retrain_operator.decide.context import Context, Settings
-from retrain_operator.decide.notification.notifying import advance
+from retrain_operator.decide.notification.notifying import KEPT, advance
 from retrain_operator.decide.notification.words import LENGTH, text
 from retrain_operator.decide.run.plan import plan
 from retrain_operator.state.view import JobView
@@ -65,6 +65,18 @@ def test_a_run_without_receivers_has_nothing_of_it_in_its_status() -> None:
     status = cluster.run.status
     assert (status.notified, status.transitions) == (None, None)
     assert "Notified" not in {one.type for one in status.conditions}
+
+
+def test_only_the_last_jobs_that_have_told_stay() -> None:
+    cluster = Cluster.of(notify=[OPS])
+    for number in range(KEPT + 3):
+        cluster.later(86_400)
+        cluster.annotate(rerun=str(number))
+        cluster.to_the_end()
+    assert len(told(cluster)) >= KEPT + 3
+    left = cluster.of_phase("notify")
+    assert [job.name for job in left] == [name for name in cluster.created if "-notify-" in name][-KEPT:]
+    assert entry(cluster).key is not None and entry(cluster).pending is None
 
 
 def test_what_the_telling_waits_for_is_said_while_it_waits() -> None:
