@@ -74,7 +74,11 @@ def _note(facts: Facts) -> str:
     tests = {(test["firstBar"], test["lastBar"]) for item in facts.measured if (test := facts.test(item))}
     bars = f"from {period(*tests.pop())}" if len(tests) == 1 else "of the test"
     few = any(shown("sharpe", item.measurement.metrics.sharpe) == "n/a" for item in facts.measured if item.measurement)
-    ratio = " The Sharpe ratio is n/a with fewer than 20 days, and where days were so alike that it would be beyond 20." if few else ""
+    ratio = (
+        " The Sharpe ratio is n/a with fewer than 20 days, and where days were so alike that it would be beyond 20."
+        if few
+        else ""
+    )
     return (
         f"Each trade stakes the whole account at the real closes of the bars {bars}, after fees; holding buys at the first of them "
         f"and sells at the last. Fees are what was paid, as a share of the account at the start.{ratio}"

@@ -46,9 +46,7 @@ def _sentence(life: Life | str) -> str:
         kept = f", so nobody knows whether it kept its promise of {promised}" if promised else ""
         return f"no bar since the test of the predecessor was judged{kept}; `spec.observation` has that done."
     begin = f"promised {promised}, and was then" if promised else "was"
-    return (
-        f"the predecessor {begin} {words.right(life)}, up to {when(life.until)}: **{life.state}**{_since(life)}."
-    )
+    return f"the predecessor {begin} {words.right(life)}, up to {when(life.until)}: **{life.state}**{_since(life)}."
 
 
 def _since(life: Life) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from retrain_api.documents.tasks import PublishItem
 
 from .facts import Facts
-from .text import NOTHING, Block, count, grouped, known_table, probability, shown, share
+from .text import NOTHING, Block, count, grouped, known_table, probability, share, shown
 from .value import test_reuse
 
 _TRIED, _READS, _ONE, _BEST = "Tried on these bars", "The luckiest would read", "p of one", "p of the luckiest"

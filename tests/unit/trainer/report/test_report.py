@@ -216,10 +216,7 @@ def test_old_against_new() -> None:
     assert "| BTC-USD | old | `old.pt` | 69 % | - | 20 % | 2025-05-31 |" in text
     assert "| BTC-USD | new | `lstm_BTC-USD.pt` | 71.2 % | 4 % | 10 % | 2025-06-24 00:00 UTC |" in text
     assert "| ETH-USD |" not in text  # no model was in service
-    assert (
-        "BTC-USD: on the same 9,000 bars the predecessor reads 70 %, and the new one differs by +1.2 points."
-        in text
-    )
+    assert "BTC-USD: on the same 9,000 bars the predecessor reads 70 %, and the new one differs by +1.2 points." in text
     assert "ETH-USD: no comparison on the same bars (its label is another)." in text
 
 
