@@ -104,14 +104,14 @@ class _Dates(AutoDateLocator):
     """Days of a month, without a 31st beside the 1st: the two would read "31 Feb"."""
 
     def __call__(self) -> Any:
-        found = np.asarray(super().__call__())
+        found = np.asarray(super().__call__())  # type: ignore[no-untyped-call]  # matplotlib.dates has no types
         gaps = np.diff(found)
         return found[np.append(gaps > gaps.max() / 2, True)] if len(gaps) else found
 
 
 def dated(axes: Axes) -> None:
     """Ticks of an axis of times."""
-    axes.xaxis.set_major_locator(_Dates())
+    axes.xaxis.set_major_locator(_Dates())  # type: ignore[no-untyped-call]
 
 
 def tips(axes: Sequence[Axes], edges: Sequence[Any], words: Sequence[str], upright: bool = True) -> None:
