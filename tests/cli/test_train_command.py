@@ -10,6 +10,7 @@ import pytest
 from support.training_case import MODEL, Ended, TrainingSetup, interrupted, train
 
 from retrain_api.documents.tasks import TrainTask
+from retrain_api.names import validation_file
 
 DROPOUT = MODEL.model_copy(update={"layers": 2, "dropout": 0.2})
 
@@ -36,9 +37,11 @@ def setup(tmp_path: Path) -> TrainingSetup:
 
 
 def left(setup: TrainingSetup, ended: Ended) -> None:
-    """Model, card, pin and result are in the store, and nothing else, hidden or half-written."""
+    """Model, card, pin, result and answers on validation are in the store, and nothing else, hidden or half-written."""
     name = f"lstm_BTC_USD_1m_{ended.result.model.sha256[:8]}"
-    kept = [f"{setup.folder}data.json", f"{setup.folder}result.json"]
+    kept = [
+        f"{setup.folder}{file}" for file in ("data.json", "result.json", validation_file(ended.result.model.sha256))
+    ]
     assert setup.files() == [f"{name}.json", f"{name}.pt", *setup.pins(), *kept]
     assert sha256(setup.model_bytes(ended.result)).hexdigest() == ended.result.model.sha256
 
