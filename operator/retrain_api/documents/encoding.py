@@ -11,7 +11,6 @@ import base64
 import zlib
 from collections.abc import Iterator
 from itertools import chain
-from typing import TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -22,27 +21,15 @@ from .results import (
     AnyResult,
     DeliverResult,
     EvaluateResult,
-    NotifyResult,
+    KnownResult,
     ObserveResult,
     PreflightResult,
     PublishResult,
     Result,
-    ScoreResult,
     TaskFailure,
     TrainResult,
 )
-from .tasks import (
-    AnyTask,
-    DeliverTask,
-    EvaluateTask,
-    NotifyTask,
-    ObserveTask,
-    PreflightTask,
-    PublishTask,
-    ScoreTask,
-    Task,
-    TrainTask,
-)
+from .tasks import AnyTask, KnownTask, Task
 
 TASK_VARIABLE = "RETRAIN_TASK"
 
@@ -64,22 +51,6 @@ _VARIABLE_LIMIT = 100_000
 
 
 _PACKED = "zlib:"
-
-
-KnownTask: TypeAlias = (
-    PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask | ObserveTask | NotifyTask | ScoreTask
-)
-KnownResult: TypeAlias = (
-    PreflightResult
-    | TrainResult
-    | EvaluateResult
-    | PublishResult
-    | DeliverResult
-    | ObserveResult
-    | NotifyResult
-    | ScoreResult
-    | TaskFailure
-)
 
 
 _TASKS: TypeAdapter[KnownTask] = TypeAdapter(AnyTask)

@@ -180,7 +180,7 @@ class TaskFailure(Result):
     message: str
 
 
-AnyResult: TypeAlias = Annotated[
+KnownResult: TypeAlias = (
     PreflightResult
     | TrainResult
     | EvaluateResult
@@ -189,6 +189,6 @@ AnyResult: TypeAlias = Annotated[
     | ObserveResult
     | NotifyResult
     | ScoreResult
-    | TaskFailure,
-    Field(discriminator="kind"),
-]
+    | TaskFailure
+)
+AnyResult: TypeAlias = Annotated[KnownResult, Field(discriminator="kind")]

@@ -321,7 +321,7 @@ class NotifyTask(Task):
     fields: dict[str, Any] = {}
 
 
-AnyTask: TypeAlias = Annotated[
-    PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask | ObserveTask | NotifyTask | ScoreTask,
-    Field(discriminator="kind"),
-]
+KnownTask: TypeAlias = (
+    PreflightTask | TrainTask | EvaluateTask | PublishTask | DeliverTask | ObserveTask | NotifyTask | ScoreTask
+)
+AnyTask: TypeAlias = Annotated[KnownTask, Field(discriminator="kind")]

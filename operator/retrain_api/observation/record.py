@@ -7,7 +7,7 @@ the blocks since: the same additions are made in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 
@@ -95,12 +95,6 @@ def total(record: Iterable[Block], nulls: Nulls, blocks: Blocks, before: Totals 
     """The totals over a record in time order; with `before`, those of the blocks that came before it."""
     begin = nothing_yet(nulls, blocks) if before is None else before
     return reduce(lambda totals, block: added(totals, block, nulls, blocks), record, begin)
-
-
-def not_judged_yet(record: Sequence[Block], found: Iterable[Block]) -> list[Block]:
-    """Of the blocks that were `found` now, in time order, those that come after the record. What lies within it stays as it was judged."""
-    last = record[-1].first if record else ""
-    return [block for block in found if block.first > last]
 
 
 def restated(record: Iterable[Block], digests: Mapping[str, str]) -> int:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from retrain_api.measurement import Measurement
-from retrain_api.spec.gate import Gate
 
 from .betting import is_rich
 from .record import Nulls, Totals
@@ -28,11 +27,6 @@ class Evidence:
     bars: int
     peak: float
     promise: float | None
-
-
-def nulls_of(gate: Gate, measurement: Measurement) -> Nulls | None:
-    """What a model must keep to by its gate; see `nulls_at`."""
-    return nulls_at(next((one.bound for one in gate.criteria if one.metric == "accuracy"), None), measurement)
 
 
 def nulls_at(bar: float | None, measurement: Measurement) -> Nulls | None:

@@ -108,6 +108,11 @@ class Gate(Strict):
         each_once([criterion.metric for criterion in criteria])
         return criteria
 
+    @property
+    def accuracy_bar(self) -> float | None:
+        """The bar of accuracy, which a promoted model is held to as well; None where none is asked for."""
+        return next((one.bound for one in self.criteria if one.metric == "accuracy"), None)
+
 
 class Baseline(Strict):
     """A model file that every candidate is compared with."""

@@ -41,6 +41,12 @@ class _Receiver(Strict):
         "Apprise's documentation says how to write it."
     )
 
+    @field_validator("when", check_fields=False)  # each kind of receiver has its own words
+    @classmethod
+    def _each_once(cls, when: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        each_once(when or ())
+        return when
+
 
 class Notify(_Receiver):
     """A receiver of what happens to a run."""
@@ -48,12 +54,6 @@ class Notify(_Receiver):
     when: tuple[Told, ...] | None = Field(
         None, min_length=1, max_length=9, description="What it is told of; all but Skipped when unset."
     )
-
-    @field_validator("when")
-    @classmethod
-    def _each_once(cls, when: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        each_once(when or ())
-        return when
 
     def wants(self, told: str) -> bool:
         """Whether it is told of this."""
@@ -66,12 +66,6 @@ class ScheduleNotify(_Receiver):
     when: tuple[ScheduleTold, ...] | None = Field(
         None, min_length=1, max_length=4, description="What it is told of; all when unset."
     )
-
-    @field_validator("when")
-    @classmethod
-    def _each_once(cls, when: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        each_once(when or ())
-        return when
 
     def wants(self, told: str) -> bool:
         """Whether it is told of this."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from retrain_api.documents.encoding import KnownResult
+from retrain_api.documents.results import KnownResult
 from retrain_api.status.lateness import Late
 from retrain_api.status.progress import Progress
 

@@ -55,9 +55,4 @@ def models_key(models: Sequence[PromotedModel]) -> str:
 def look_key(run: RetrainRun, observation: ObservationStatus, time: str) -> str:
     """Key of the look of that time, at these models, against the bar of today."""
     asked = {"observe": run.metadata.uid, "models": observation.models, "time": time}
-    return digest(asked | {"bar": bar_of(run)})
-
-
-def bar_of(run: RetrainRun) -> float | None:
-    """The gate's bar of accuracy; None where a model is held to the majority of its test."""
-    return next((one.at_least for one in run.spec.gate.criteria if one.metric == "accuracy"), None)
+    return digest(asked | {"bar": run.spec.gate.accuracy_bar})

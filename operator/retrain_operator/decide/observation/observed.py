@@ -24,8 +24,6 @@ from retrain_api.time import Duration, Interval
 from retrain_operator.decide.phase_job import Failed, Lost, Result
 from retrain_operator.state.snapshot import read_time
 
-from .looks import bar_of
-
 _FEW, _LONG, _SHORT = 16, 300, 100
 """Of more symbols than this, each has fewer characters for why it could not be judged: a status has 100 KB for everything."""
 ROLLED_BACK = "rolled back to "
@@ -65,7 +63,7 @@ class Terms:
         assert spec is not None
         interval = timedelta(microseconds=Interval.parse(run.spec.data.interval).nanoseconds // 1000)
         late = judged_until - 2 * max(Duration.parse(spec.every).as_timedelta, interval)
-        bound = bar_of(run)
+        bound = run.spec.gate.accuracy_bar
         bar = "the majority of its test" if bound is None else f"the gate's bar of {bound_text('accuracy', bound)}"
         return cls(run.metadata.uid, len(past.symbols), spec.min_bars, late, bar, past.bar == bound)
 

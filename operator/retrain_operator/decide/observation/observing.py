@@ -28,7 +28,7 @@ from retrain_operator.state.effects import Event, Steps, deletions
 from retrain_operator.state.snapshot import read_time
 from retrain_operator.state.view import Outcome
 
-from .looks import Looks, bar_of, look_key, models_key
+from .looks import Looks, look_key, models_key
 from .observed import Terms, at_the_end, entered, found_of, is_failure, sees, worst
 from .words import events, sentence
 
@@ -233,7 +233,7 @@ def _read(
         }
     )
     failed = any(isinstance(one, Failed) or is_failure(one) for one in found.values())
-    bar, memory = (past.bar, _failed_key(context, after)) if failed else (bar_of(context.run), None)
+    bar, memory = (past.bar, _failed_key(context, after)) if failed else (context.run.spec.gate.accuracy_bar, None)
     after = after.model_copy(update={"bar": bar, "failed_key": memory})
     over = all(entry.state == "Superseded" for entry in after.symbols)
     return after.model_copy(update={"next_time": None}) if over else after

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrain_api.observation.blocks import Blocks
-from retrain_api.observation.record import Block, Nulls, Totals, added, not_judged_yet, nothing_yet, restated, total
+from retrain_api.observation.record import Block, Nulls, Totals, added, nothing_yet, restated, total
 
 BLOCKS = Blocks(60, 0.1, 0.06)
 NULLS = Nulls(0.68, 0.71)
@@ -37,23 +37,11 @@ def test_the_numbers_are_the_same_in_one_go_and_from_those_of_yesterday(
     assert total(record[cut:], nulls, BLOCKS, written) == total(record, nulls, BLOCKS)
 
 
-@given(record=records(), more=records())
-def test_later_blocks_never_change_what_was_judged_before(record: list[Block], more: list[Block]) -> None:
-    """Found again, late or restated, a judged block is what it was; only what comes after it is new."""
-    kept = record + not_judged_yet(record, more)
-    assert kept[: len(record)] == record
-    assert [one.first for one in kept] == sorted({one.first for one in kept})
-    assert not_judged_yet(kept, more) == []
-    if record:
-        assert all(one.first > record[-1].first for one in kept[len(record) :])
-
-
 def test_what_was_restated_is_counted_and_not_judged_anew() -> None:
     record = [block(number, digest=digest) for number, digest in enumerate(("aa", "bb", "cc", ""))]
     now = {one.first: digest for one, digest in zip(record, ("aa", "00", "00", "00"), strict=True)}
     assert restated(record, now) == 2, "what has no digest can't be compared"
     assert restated(record, {}) == 0, "nor can what the file does not hold any more"
-    assert not_judged_yet(record, [block(1, right=55), block(5)]) == [block(5)]
 
 
 def test_the_numbers_are_those_of_all_blocks_together() -> None:

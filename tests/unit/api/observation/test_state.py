@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from retrain_api.measurement import Baselines, Measurement
 from retrain_api.observation.blocks import Blocks
 from retrain_api.observation.record import Block, Nulls, Totals, total
-from retrain_api.observation.state import Evidence, nulls_of, state_by, state_of
+from retrain_api.observation.state import Evidence, nulls_at, state_by, state_of
 from retrain_api.spec.gate import Gate
 
 BLOCKS = Blocks(60, 0.05, 0.06)
@@ -68,21 +68,26 @@ ACCURACY = {"metric": "accuracy", "atLeast": 0.6}
 BRIER = {"metric": "brier", "atMost": 0.2}
 
 
+@pytest.mark.parametrize(("criteria", "bar"), [([ACCURACY], 0.6), ([BRIER, ACCURACY], 0.6), ([BRIER], None)])
+def test_a_model_is_held_to_the_gates_bar_of_accuracy(criteria: list[dict[str, object]], bar: float | None) -> None:
+    assert Gate.model_validate({"criteria": criteria}).accuracy_bar == bar
+
+
 @pytest.mark.parametrize(
-    ("criteria", "majority", "bounds", "nulls"),
+    ("bar", "majority", "bounds", "nulls"),
     [
-        ([ACCURACY], 0.55, ((0.66, 0.65, 0.64),), Nulls(0.6, 0.65)),
-        ([BRIER, ACCURACY], 0.55, (), Nulls(0.6)),
-        ([BRIER], 0.55, ((0.66, 0.65, 0.64),), Nulls(0.55, 0.65)),
-        ([BRIER], 0.55, ((None, None, None),), Nulls(0.55)),
-        ([BRIER], None, ((0.66, 0.65, 0.64),), None),
+        (0.6, 0.55, ((0.66, 0.65, 0.64),), Nulls(0.6, 0.65)),
+        (0.6, 0.55, (), Nulls(0.6)),
+        (None, 0.55, ((0.66, 0.65, 0.64),), Nulls(0.55, 0.65)),
+        (None, 0.55, ((None, None, None),), Nulls(0.55)),
+        (None, None, ((0.66, 0.65, 0.64),), None),
     ],
 )
 def test_the_nulls_are_the_gates_bar_or_the_majority_and_the_promised_interval(
-    criteria: list[dict[str, object]],
+    bar: float | None,
     majority: float | None,
     bounds: tuple[tuple[float | None, ...], ...],
     nulls: Nulls | None,
 ) -> None:
     measurement = Measurement.model_validate({"baselines": Baselines(majority=majority), "nearBounds": bounds})
-    assert nulls_of(Gate.model_validate({"criteria": criteria}), measurement) == nulls
+    assert nulls_at(bar, measurement) == nulls

@@ -172,10 +172,9 @@ def _promoted(results: Document) -> dict[str, str]:
 def _bar(spec: Document) -> float | None:
     """The bar of accuracy of a run's gate; None where it has none, or nobody knows."""
     try:
-        gate = Gate.model_validate(spec["gate"])
+        return Gate.model_validate(spec["gate"]).accuracy_bar
     except (ValidationError, KeyError):
         return None
-    return next((one.bound for one in gate.criteria if one.metric == "accuracy"), None)
 
 
 def _min_bars(spec: Document) -> int:
