@@ -31,6 +31,7 @@ from retrain_operator.state.effects import Basis, Plan, RunPlan
 log = logging.getLogger(__name__)
 
 
+_AWAITED = ("Failed", "Evaluated")
 _UNSEEN_REST = 600.0
 """Seconds that small steps wait which change no column: `kubectl get -w` would print the same row again."""
 _LONGEST_REST = 6.0
@@ -123,12 +124,13 @@ class Reconciler:
 
 def minor(before: RetrainRunStatus, after: RetrainRunStatus) -> bool:
     """Whether nothing changed that a person or a tool waits for: the state, the generation, the gate, the promotion, a
-    condition's status, a symbol's failure, or a reason that holds a symbol up and held none up before.
+    condition's status, a symbol's failure, or a reason that holds a symbol up and held none up before. Nor a measurement: where
+    another one was lost with its pod, the next plan asks for it once this one stands in the status.
     """
 
     def awaited(status: RetrainRunStatus) -> tuple[Any, ...]:
         flags = tuple((condition.type, condition.status) for condition in status.conditions)
-        symbols = tuple((entry.symbol, entry.state == "Failed") for entry in status.symbols)
+        symbols = tuple((entry.symbol, entry.state in _AWAITED and entry.state) for entry in status.symbols)
         return status.state, status.observed_generation, status.gate, status.promotion, flags, symbols
 
     known = {None, *map(held_up, before.symbols)}

@@ -212,6 +212,23 @@ def test_a_write_is_minor_when_only_a_symbols_small_steps_changed() -> None:
     assert not any(minor(a, b) for a, b in itertools.pairwise(seen) if a.state != b.state)
 
 
+def test_what_the_next_plan_begins_with_is_no_small_step() -> None:
+    """Of three measurements one was lost with its pod: it is asked for once the other two stand in the status, and nothing else happens
+    until then. It waited for ten minutes, as what no column shows.
+    """
+    cluster = Cluster.of()
+    while not cluster.of_phase("evaluate"):
+        cluster.settle()
+        for one in [one for one in cluster.jobs.values() if one.live and one.phase != "evaluate"]:
+            cluster.finish(one)
+    (job,) = cluster.of_phase("evaluate")
+    cluster.finish(job)
+    cluster.api.lose_pod(cluster.api.pods(job.name)[2])
+    before, decided = cluster.run.status, cluster.plan()
+    assert [entry.state for entry in decided.status.symbols] == ["Evaluated", "Evaluated", "Evaluating"]
+    assert not decided.create and not minor(before, decided.status)
+
+
 def test_an_event_is_named_by_what_it_says_so_that_it_is_there_once() -> None:
     def named(event: Event, **meta: Any) -> str:
         return str(event_body(run_body(**meta), event, "me", START)["metadata"]["name"])
