@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.browser import CUT, STICKS_OUT, browser, chromium, tab
+from support.browser import chromium, looked_at
 from support.later_scores import scores
 
 from retrain_trainer.report.backfill.facts import BackfillFacts, Judged
@@ -79,15 +79,7 @@ def test_it_asks_for_nothing_complains_of_nothing_and_fits(
     require(chromium(), "a real browser: no chromium here; on Debian: apt-get install chromium")
     file = tmp_path / "backfill.html"
     file.write_text(html)
-    assert asyncio.run(_looked_at(file, width, dark)) == ([], [], [], True)
-
-
-async def _looked_at(file: Path, width: int, dark: bool) -> tuple[list[str], list[str], list[str], bool]:
-    async with browser(str(chromium()), file.parent / "profile") as address, tab(address) as opened:
-        await opened.open(file.as_uri(), width, dark)
-        fits = await opened.evaluate("document.documentElement.scrollWidth") <= width
-        asked = [url for url in opened.requests if url not in ("data:,", file.as_uri())]
-        return [*asked, *opened.complaints], await opened.evaluate(STICKS_OUT), await opened.evaluate(CUT), fits
+    assert asyncio.run(looked_at(file, width, dark)) == ([], [], [], True)
 
 
 def test_slots_without_a_model_or_a_bar_are_rows_with_dashes() -> None:

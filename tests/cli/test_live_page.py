@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browser import CUT, STICKS_OUT, browser, chromium, tab
+from support.browser import chromium, looked_at
 from support.lives import blocks, judge, promoted
 
 from retrain_api.observation.record import Block
@@ -88,12 +88,4 @@ def test_it_asks_for_nothing_complains_of_nothing_and_fits(
     require(chromium(), "a real browser: no chromium here; on Debian: apt-get install chromium")
     file = tmp_path / "live.html"
     file.write_text(page(facts))
-    assert asyncio.run(_looked_at(file, width, dark)) == ([], [], [], True)
-
-
-async def _looked_at(file: Path, width: int, dark: bool) -> tuple[list[str], list[str], list[str], bool]:
-    async with browser(str(chromium()), file.parent / "profile") as address, tab(address) as opened:
-        await opened.open(file.as_uri(), width, dark)
-        fits = await opened.evaluate("document.documentElement.scrollWidth") <= width
-        asked = [url for url in opened.requests if url not in ("data:,", file.as_uri())]
-        return [*asked, *opened.complaints], await opened.evaluate(STICKS_OUT), await opened.evaluate(CUT), fits
+    assert asyncio.run(looked_at(file, width, dark)) == ([], [], [], True)

@@ -168,3 +168,12 @@ async def _port(process: subprocess.Popen[bytes], file: Path) -> int:
         assert asyncio.get_running_loop().time() < end, "the browser never listened"
         await asyncio.sleep(0.05)
     return int(file.read_text().split()[0])
+
+
+async def looked_at(file: Path, width: int, dark: bool) -> tuple[list[str], list[str], list[str], bool]:
+    """What a page asks for and complains of, what sticks out and is cut in it, and whether it fits that width."""
+    async with browser(str(chromium()), file.parent / "profile") as address, tab(address) as opened:
+        await opened.open(file.as_uri(), width, dark)
+        fits = await opened.evaluate("document.documentElement.scrollWidth") <= width
+        asked = [url for url in opened.requests if url not in ("data:,", file.as_uri())]
+        return [*asked, *opened.complaints], await opened.evaluate(STICKS_OUT), await opened.evaluate(CUT), fits

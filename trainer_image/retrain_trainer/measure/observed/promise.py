@@ -5,25 +5,23 @@ Any of them may be gone, or be of a release that wrote less. What can't be known
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from pydantic import ValidationError
 
 from retrain_api.documents.references import RunRef
 from retrain_api.measurement import Measurement
 from retrain_api.model_times import times_in
-from retrain_api.names import EVALUATION_FILE, card_file, file_name, report_folder, run_folder
+from retrain_api.names import EVALUATION_FILE, report_folder, run_folder
 from retrain_api.observation.blocks import Blocks, rule_in
 from retrain_api.observation.record import Nulls
 from retrain_api.observation.state import MIN_BARS, nulls_at
 from retrain_api.spec.gate import Gate
 from retrain_trainer.store.base import Store
-from retrain_trainer.store.locate import read_if_there
 
-Document: TypeAlias = Mapping[str, Any]
+from .card import Document, card_of, measurement_in, read_document
 
 BarOf: TypeAlias = Literal["gate", "given", "majority"]
 """Whose bar it is: of the gate of the model's run, of somebody who named it, or of the majority on its test, for want of both."""
@@ -77,8 +75,8 @@ def promise_of(
 
     Raises what the store raises.
     """
-    known = {**(pointer or {}), **_read(reports.store, f"promoted/{card_file(file_name(uri))}")}
-    run, measurement = _run(known), _measurement(known) or Measurement()
+    known = {**(pointer or {}), **card_of(reports.store, uri)}
+    run, measurement = _run(known), measurement_in(known) or Measurement()
     results = reports.of(run) if run else ()
     spec = next((one.get("spec") for one in results if sha256 in _promoted(one).values()), None)
     asked = _bar(spec or {})
@@ -101,16 +99,6 @@ def promise_of(
     )
 
 
-def _read(store: Store, key: str) -> dict[str, Any]:
-    """A JSON document; empty where it is gone or damaged."""
-    stored = read_if_there(store, key)
-    try:
-        found = json.loads(stored.data) if stored else {}
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _part(document: Document, name: str) -> Document:
     found = document.get(name)
     return found if isinstance(found, Mapping) else {}
@@ -120,13 +108,6 @@ def _run(known: Document) -> RunRef | None:
     try:
         return RunRef.model_validate(known.get("run"))
     except ValidationError:
-        return None
-
-
-def _measurement(known: Document) -> Measurement | None:
-    try:
-        return Measurement.model_validate(known["evaluation"]["measurement"])
-    except (ValidationError, KeyError, TypeError):
         return None
 
 
@@ -140,7 +121,7 @@ def _evaluation(store: Store, run: RunRef | None, known: Document) -> Document:
     key = _part(known, "evaluation").get("evaluateKey") or known.get("evaluateKey")
     if run is None or not key:
         return {}
-    return _read(store, run_folder(run.namespace, run.name, run.uid, str(key)) + EVALUATION_FILE)
+    return read_document(store, run_folder(run.namespace, run.name, run.uid, str(key)) + EVALUATION_FILE)
 
 
 def _interval(evaluation: Document, measurement: Measurement) -> tuple[float | None, float | None]:
@@ -158,7 +139,7 @@ def _results(store: Store, run: RunRef) -> Iterator[Document]:
     place = report_folder(run.namespace, run.name, run.uid, 0).removesuffix("0/")
     numbers = {key.removeprefix(place).split("/")[0] for key in store.list(place) if key.endswith("/results.json")}
     for number in sorted((int(one) for one in numbers if one.isdecimal()), reverse=True):
-        yield _read(store, f"{place}{number}/results.json")
+        yield read_document(store, f"{place}{number}/results.json")
 
 
 def _promoted(results: Document) -> dict[str, str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from retrain_api.time import nanoseconds_of
 from retrain_trainer.data.columns.timeline import iso_time
 
+from .card import Document
 from .life import Life
-from .promise import Document, Promise, Reports, promise_of
+from .promise import Promise, Reports, promise_of
 from .record_files import Record, damaged, read_record
 
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from pydantic import ValidationError
 
 from retrain_api import reasons
 from retrain_api.errors import DataError
 from retrain_api.measurement import Measurement
 from retrain_api.model_times import parsed, times_in
-from retrain_api.names import card_file, file_name
 from retrain_api.observation.blocks import Blocks, rule_in
 from retrain_api.observation.record import Nulls
 from retrain_api.observation.state import nulls_at
@@ -21,7 +15,8 @@ from retrain_api.time import Interval, nanoseconds_of
 from retrain_api.wire import to_wire
 from retrain_trainer.model.pointer import Pointer
 from retrain_trainer.store.base import Store
-from retrain_trainer.store.locate import read_if_there
+
+from .card import card_of, measurement_in
 
 
 @dataclass(frozen=True)
@@ -44,8 +39,8 @@ class Subject:
 
 def subject_of(store: Store, pointer: Pointer, bar: float | None) -> Subject:
     """The model in service, held to the gate's `bar` where it has one. Raises DataError("NotMeasurable") and what the store raises."""
-    card = _card(store, pointer)
-    measurement = _measurement(card, pointer)
+    card = card_of(store, pointer.model.uri)
+    measurement = measurement_in(card) or Measurement(metrics=pointer.metrics)
     blocks = rule_in(to_wire(pointer)).blocks or rule_in(card).blocks
     tested = pointer.tested_until or times_in(card).tested_until
     if blocks is None or tested is None:
@@ -66,21 +61,3 @@ def subject_of(store: Store, pointer: Pointer, bar: float | None) -> Subject:
 def not_measurable(what: str) -> DataError:
     """The error for a model that can't be observed."""
     return DataError(reasons.NOT_MEASURABLE, f"{what}.")
-
-
-def _card(store: Store, pointer: Pointer) -> Mapping[str, Any]:
-    """The card beside the promoted file; empty where it is gone or can't be read."""
-    stored = read_if_there(store, f"promoted/{card_file(file_name(pointer.model.uri))}")
-    try:
-        card = json.loads(stored.data) if stored else {}
-    except ValueError:
-        return {}
-    return card if isinstance(card, dict) else {}
-
-
-def _measurement(card: Mapping[str, Any], pointer: Pointer) -> Measurement:
-    """What the model was promoted for; of a card that does not say it, the figures in the pointer."""
-    try:
-        return Measurement.model_validate(card["evaluation"]["measurement"])
-    except (ValidationError, KeyError, TypeError):
-        return Measurement(metrics=pointer.metrics)
