@@ -74,6 +74,7 @@ def test_a_model_holds_and_decays_a_phone_is_told_and_one_run_is_made(
         assert (decaying["state"], decaying["symbols"][0]["wealth"] > 20) == ("Decaying", True), decaying
 
         second = f"yearly-decay-{decaying['symbols'][0]['model'][:8]}"
+        schedules.until_run(second)
         schedules.runs.until_state(second, "Promoted", "Rejected", explain=schedules.explain)
         until(lambda: [one for one in phone.bodies if "Decaying" in json.dumps(one)], lambda: phone.bodies)
     told = [one["title"] for one in phone.bodies if first in one["title"]]
