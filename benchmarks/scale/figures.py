@@ -67,6 +67,15 @@ def _time(found: Counted, event: Event, what: str, name: str, resource: str, chi
         found.last[name] = at
 
 
+def lateness(events: Iterable[Event]) -> list[float]:
+    """Seconds from what each event tells to its being stored, sorted; of an event that repeats itself, the first time."""
+    return sorted(
+        seconds(event["metadata"]["creationTimestamp"]) - seconds(event["firstTimestamp"])
+        for event in events
+        if event.get("firstTimestamp")
+    )
+
+
 def quantile(values: Sequence[float], share: float) -> float | None:
     """Quantile of sorted values; None if there are none."""
     return round(values[min(len(values) - 1, int(share * len(values)))], 3) if values else None

@@ -17,6 +17,7 @@ from .plane import HERE, ScalePlane
 
 ROOT = HERE.parents[1]
 Body = dict[str, Any]
+OURS = "retrain-operator"
 _ENDS = "retrain_runs_finished_total{"
 
 
@@ -24,6 +25,7 @@ class Subject(Protocol):
     """A controller, its resource, and how to tell that an object is done."""
 
     name: str
+    kind: str
     resource: str
     child: str
     path: str
@@ -49,7 +51,8 @@ class Ours:
 
     preflight: str = field(default_factory=lambda: os.environ.get("RETRAIN_SCALE_PREFLIGHT", "Never"))
     port: int = field(default_factory=free_port)
-    name: str = "retrain-operator"
+    name: str = OURS
+    kind: str = "RetrainRun"
     resource: str = "retrainruns"
     child: str = "jobs"
     path: str = "/apis/retrain.crpbot.dev/v1alpha1/namespaces/default/retrainruns"
@@ -95,6 +98,7 @@ class JobSet:
     binaries: Path
     sources: Path
     name: str = "jobset"
+    kind: str = "JobSet"
     resource: str = "jobsets"
     child: str = "jobs"
     path: str = "/apis/jobset.x-k8s.io/v1alpha2/namespaces/default/jobsets"
@@ -145,6 +149,7 @@ class Argo:
     binaries: Path
     sources: Path
     name: str = "argo"
+    kind: str = "Workflow"
     resource: str = "workflows"
     child: str = "pods"
     path: str = "/apis/argoproj.io/v1alpha1/namespaces/default/workflows"

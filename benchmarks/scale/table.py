@@ -1,9 +1,12 @@
-"""Our figures and the peers', side by side. Pure."""
+"""Our figures and the peers', side by side; of several measurements of ours, the peers' ratios are to the median. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 from typing import Any
+
+from .subjects import OURS
 
 Line = Mapping[str, Any]
 
@@ -55,6 +58,7 @@ ROWS: tuple[tuple[str, Callable[[Line], Any]], ...] = (
     ("last one complete, s", lambda line: line.get("complete_s", {}).get("max")),
     ("controller CPU a run, ms", lambda line: line.get("cpu_ms_per_run")),
     ("peak memory, MiB", lambda line: line.get("rss_peak_mib")),
+    ("latest event after what it tells, s", lambda line: line.get("event_late_s", {}).get("max")),
     ("status of a finished one, bytes", lambda line: line.get("status_bytes")),
 )
 
@@ -65,15 +69,18 @@ def table(lines: Sequence[Line]) -> str:
 
 
 def _of(runs: int, lines: Sequence[Line]) -> str:
-    ours = next(line for line in lines if line["runs"] == runs and line["subject"] == "retrain-operator")
-    others = {line["subject"]: line for line in lines if line["runs"] == runs and line is not ours}
-    others |= STORED.get(runs, {})
-    head = f"| N = {runs} | retrain-operator | " + " | ".join(others) + " |"
-    rows = [
-        f"| {name} | {_shown(read(ours))} | " + " | ".join(_beside(read(ours), read(o)) for o in others.values()) + " |"
-        for name, read in ROWS
-    ]
-    return "\n".join([head, "|---" * (2 + len(others)) + "|", *rows, ""])
+    of_these = [line for line in lines if line["runs"] == runs]
+    ours = [line for line in of_these if line["subject"] == OURS]
+    others = [(line["subject"], line) for line in of_these if line["subject"] != OURS] + [*STORED.get(runs, {}).items()]
+    head = [f"N = {runs}", *(OURS for _ in ours), *(name for name, _ in others)]
+    rows = [_row(name, [*map(read, ours)], [read(line) for _, line in others]) for name, read in ROWS]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows]) + "\n"
+
+
+def _row(name: str, ours: Sequence[float | None], others: Sequence[float | None]) -> list[str]:
+    known = [value for value in ours if value is not None]
+    middle = median(known) if known else None
+    return [name, *map(_shown, ours), *(_beside(middle, other) for other in others)]
 
 
 def _shown(value: float | None) -> str:
