@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 _COMPONENT = "retrain-operator"
 _MOST = 1024
 """Longest message that the API server accepts."""
+_AT_ONCE = 4
+"""Requests in flight. One after the other, at a thousand runs at once, 1.5 of 4 events a run were posted by the time the last run
+had ended."""
 _EXPLAINING = (
     reasons.FAILED_CREATE,
     reasons.FAILED_MOUNT,
@@ -81,7 +84,7 @@ def event_body(about: Mapping[str, Any], event: Event, identity: str, now: datet
 
 @dataclass
 class Poster:
-    """Posts events one after the other. While too many wait because the API server is slow, new ones are dropped."""
+    """Posts events, a few at the same time. While too many wait because the API server is slow, new ones are dropped."""
 
     api: Api
     leading: Callable[[], bool]
@@ -96,13 +99,18 @@ class Poster:
 
     async def work(self) -> None:
         """Post events for ever."""
-        while True:
-            await self._send(await self.waiting.get())
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_AT_ONCE):
+                group.create_task(self._post_for_ever())
 
     async def drain(self) -> None:
         """Post the events that still wait."""
         while not self.waiting.empty():
             await self._send(self.waiting.get_nowait())
+
+    async def _post_for_ever(self) -> None:
+        while True:
+            await self._send(await self.waiting.get())
 
     async def _send(self, body: dict[str, Any]) -> None:
         if not self.leading():
