@@ -46,6 +46,9 @@ _FIRST_RESYNCS = (1.0, 5.0, 30.0)
 is in no watch; by the last of these resyncs kopf's list has been read."""
 _MOMENT = 0.02
 """Seconds between two looks whether the queue has room for what nobody waits for."""
+_DETAIL = 2.0
+"""Seconds that a detail of a Job or a pod waits (its start time, a pod that is scheduled): of 49 changes of a run of three symbols
+15 change the state of a Job, and 16 of its 23 reconciles changed nothing."""
 _LATE = 5.0
 """Seconds that a watch may be late before we conclude that it has lost something."""
 _GRACE = 5.0
@@ -75,7 +78,7 @@ class Controller:
 
     def __post_init__(self) -> None:
         self.watch_handler = WatchHandler(self.cache, self._changed)
-        self.cache.schedules.concerned = self._changed
+        self.cache.schedules.concerned, self.cache.detail = self._changed, self._told_a_detail
         self.schedules = ScheduleWatch(self.api, self.cache, self.settings.namespaces, self.watch_handler)
         self.poster = Poster(self.api, self.leading)
         writer = Writer(self.api, self.cache, self.leading, self._changed, self.clock)
@@ -254,6 +257,11 @@ class Controller:
         """Queue the run or schedule. A standby does not: nobody there takes it out again, and once it leads it queues them all."""
         if self.works:
             self.queue.add(key)
+
+    def _told_a_detail(self, key: AnyKey) -> None:
+        """Queue it for a little later: usually the Job's next state comes before that, and one look is enough for both."""
+        if self.works:
+            self.queue.add_after(key, _DETAIL)
 
     async def _work(self) -> None:
         while True:

@@ -9,8 +9,8 @@ what a write had just told us.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -18,7 +18,7 @@ from retrain_api.status.lateness import Late
 from retrain_api.status.progress import Progress
 
 from .gone import Gone
-from .observe import observe
+from .observe import observe, state_of
 from .promoted import Promoted
 from .schedule_view import ScheduleView
 from .schedules import ScheduleKey, Schedules
@@ -39,6 +39,7 @@ class Cache:
 
     `progress` goes by the UID of a Job, `notes` by that of a Job or pod, `refused` by that of a run and the name of a
     Job, or that of a schedule and the name of a run or Job. `pods_started` counts the pods of each Job that were seen running, including those that are gone.
+    `detail` is called with a run or schedule of which only a detail is new: no Job of it is in another state.
     """
 
     schedules: Schedules = field(default_factory=Schedules)
@@ -49,13 +50,14 @@ class Cache:
     notes: dict[str, Note] = field(default_factory=dict)
     refused: dict[str, dict[str, Refusal]] = field(default_factory=dict)
     pods_started: Counter[str] = field(default_factory=Counter)
+    detail: Callable[[AnyKey], None] = lambda key: None
     _gone: Gone = field(default_factory=Gone)
     _keys: dict[str, Key] = field(default_factory=dict)
     _jobs_of: dict[str, set[str]] = field(default_factory=dict)
     _pods_of: dict[str, set[str]] = field(default_factory=dict)
 
     def put(self, kind: Kind, body: Mapping[str, Any]) -> AnyKey | None:
-        """Remember an object. Returns the run or schedule to reconcile, or None where nothing is new."""
+        """Remember an object. Returns the run or schedule to reconcile, or None where nothing is new, or a detail alone."""
         meta = body["metadata"]
         if not self.is_news(kind, meta["uid"], meta["resourceVersion"]):
             return None
@@ -66,14 +68,32 @@ class Cache:
         snapshot = job_snapshot(body) if kind == "jobs" else pod_snapshot(body)
         if snapshot is None:
             return None
+        job = snapshot.uid if isinstance(snapshot, JobSnapshot) else snapshot.job_uid
+        before, tells_more = self._state_of(job), self._remember(snapshot)
+        key = self._key_of_job(job) if tells_more else None
+        if key is not None and self._state_of(job) == before:
+            self.detail(key)
+            return None
+        return key
+
+    def _remember(self, snapshot: JobSnapshot | PodSnapshot) -> bool:
+        """Whether it differs in more than its version from what was known."""
+        known: JobSnapshot | PodSnapshot | None
         if isinstance(snapshot, JobSnapshot):
+            known = self.jobs.get(snapshot.uid)
             self.jobs[snapshot.uid] = snapshot
             self._jobs_of.setdefault(snapshot.owner, set()).add(snapshot.uid)
-            return self._owner_of(snapshot)
-        self._count_started(self.pods.get(snapshot.uid), snapshot)
-        self.pods[snapshot.uid] = snapshot
-        self._pods_of.setdefault(snapshot.job_uid, set()).add(snapshot.uid)
-        return self._key_of_job(snapshot.job_uid)
+        else:
+            known = self.pods.get(snapshot.uid)
+            self._count_started(known, snapshot)
+            self.pods[snapshot.uid] = snapshot
+            self._pods_of.setdefault(snapshot.job_uid, set()).add(snapshot.uid)
+        return known is None or replace(known, version=snapshot.version) != snapshot
+
+    def _state_of(self, job_uid: str) -> str | None:
+        """The state of a Job; None where none is known."""
+        job = self.jobs.get(job_uid)
+        return state_of(job, self.pods_of(job_uid)) if job is not None else None
 
     def drop(self, kind: Kind, uid: str, version: str | None = None) -> AnyKey | None:
         """Forget an object that was gone at `version`, unless a newer one is known; without a version, one that is gone

@@ -56,7 +56,7 @@ def _job(
         phase=job.phase,
         key=job.key,
         template=job.template,
-        state=_state(job, pods),
+        state=state_of(job, pods),
         symbol=job.symbol,
         # The Job does not count a pod that was evicted and is gone.
         attempts=max(job.ended_pods + job.active, ran),
@@ -90,9 +90,10 @@ def _has_all_results(job: JobSnapshot, pods: Iterable[PodSnapshot]) -> bool:
     return len(indexes) >= job.completions
 
 
-def _state(
+def state_of(
     job: JobSnapshot, pods: Collection[PodSnapshot]
 ) -> Literal["Waiting", "Running", "Suspended", "Complete", "Failed", "Deleting"]:
+    """The state of a Job, as `JobView` gives it."""
     if job.deleting:
         return "Deleting"
     if job.finished is not None and not any(map(_behind, pods)):

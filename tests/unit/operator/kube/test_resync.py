@@ -72,7 +72,7 @@ def test_where_nothing_differs_nothing_is_read() -> None:
 
 @pytest.mark.parametrize("known", ["an older version", "nothing"])
 def test_what_no_watch_told_of_is_read(known: str) -> None:
-    newer = job_body(version="25")
+    newer = job_body(version="25", spec={"suspend": True})
     before = ALL if known == "an older version" else (run_body(), pod_body())
     cluster = Cluster({body["kind"]: body for body in (run_body(), newer, pod_body())})
     cache = filled(*before)

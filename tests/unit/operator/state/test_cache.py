@@ -19,6 +19,7 @@ from retrain_operator.state.snapshot import KINDS, Kind, Note
 from retrain_operator.state.view import Refusal
 
 KEY = ("team", "improved-lstm")
+RUNS = {"phase": "Running"}
 
 
 def filled() -> Cache:
@@ -32,7 +33,7 @@ def test_a_run_a_job_and_a_pod_all_name_the_run_to_look_at() -> None:
     cache = Cache()
     assert cache.put("runs", run_body()) == KEY
     assert cache.put("jobs", job_body()) == KEY
-    assert cache.put("pods", pod_body()) == KEY
+    assert cache.put("pods", pod_body(status=RUNS)) == KEY
 
 
 def test_what_comes_before_its_owner_is_found_when_the_owner_comes() -> None:
@@ -52,6 +53,30 @@ def test_versions_are_numbers_not_words() -> None:
     cache = Cache()
     cache.put("runs", run_body(version="9"))
     assert cache.put("runs", run_body(version="10")) == KEY
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "looked", "detailed"),
+    [
+        ("jobs", {}, False, False),
+        ("jobs", {"status": {"active": 1, "startTime": "2026-11-01T00:00:09Z"}}, False, True),
+        ("jobs", {"spec": {"suspend": True}}, True, False),
+        ("pods", {"metadata": {"finalizers": []}}, False, False),
+        ("pods", {"spec": {"nodeName": "node-b"}}, False, True),
+        ("pods", {"status": RUNS}, True, False),
+    ],
+    ids=["bookkeeping", "started", "suspended", "a pod's bookkeeping", "scheduled", "running"],
+)
+def test_a_jobs_new_state_is_looked_at_and_a_detail_can_wait(
+    kind: Kind, change: dict[str, Any], looked: bool, detailed: bool
+) -> None:
+    cache, details = filled(), list[object]()
+    cache.detail = details.append
+    before = BODIES[kind](version="98")
+    body = before | {part: before.get(part, {}) | value for part, value in change.items()}
+    assert cache.put(kind, body) == (KEY if looked else None)
+    assert details == ([KEY] if detailed else [])
+    assert cache.version(kind, before["metadata"]["uid"]) == "98"
 
 
 def test_a_late_deletion_of_an_older_version_takes_nothing_away() -> None:

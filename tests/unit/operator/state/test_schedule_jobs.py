@@ -33,7 +33,7 @@ def filled(*jobs: dict[str, Any]) -> Cache:
 def test_news_of_a_job_and_of_its_pod_concern_the_schedule() -> None:
     cache = filled()
     assert cache.put("jobs", notice()) == KEY
-    assert cache.put("pods", pod_body()) == KEY
+    assert cache.put("pods", pod_body(status={"phase": "Running"})) == KEY
     assert cache.drop("pods", "pod-1") == KEY
     assert cache.drop("jobs", "job-1") == KEY
 
