@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pydantic import BaseModel
 
@@ -21,6 +22,9 @@ from .names import data_file_uri
 from .time import UNITS, Duration, in_utc
 
 _LENGTH = 16
+_D = TypeVar("_D", bound=BaseModel)
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 def digest(parts: Mapping[str, Any]) -> str:
@@ -28,6 +32,30 @@ def digest(parts: Mapping[str, Any]) -> str:
     given = {name: part for name, part in parts.items() if part not in (None, {}, "")}
     text = json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
+
+
+@dataclass(frozen=True)
+class _Same:
+    """A document, known by its identity: to compare its fields would cost as much as what is remembered of it."""
+
+    document: Any
+
+    def __hash__(self) -> int:
+        return id(self.document)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.document is other.document
+
+
+def once(function: Callable[Concatenate[_D, _P], _T]) -> Callable[Concatenate[_D, _P], _T]:
+    """What a function says of a document is remembered: documents are immutable, and each plan asks several times for each key."""
+    found: Callable[..., _T] = lru_cache(512)(lambda same, *rest, **named: function(same.document, *rest, **named))
+
+    @wraps(function)
+    def remembered(document: _D, /, *rest: _P.args, **named: _P.kwargs) -> _T:
+        return found(_Same(document), *rest, **named)
+
+    return remembered
 
 
 def changed(document: BaseModel) -> dict[str, Any]:
@@ -53,6 +81,7 @@ def _wire(value: Any) -> Any:
     return [_wire(part) for part in value] if isinstance(value, tuple | list) else value
 
 
+@once
 def train_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None) -> str:
     """Key of a symbol's training: data, until, label, split, features, model, training, an image that the run names, rerun."""
     training = spec.training.model_copy(update={"scheduler": spec.training.scheduler.resolved()})
@@ -108,6 +137,7 @@ def evaluate_key(spec: RetrainRunSpec, symbol: str, rerun: str | None = None, ch
     )
 
 
+@once
 def recipe(spec: RetrainRunSpec, symbol: str) -> str:
     """What is tried: the key of a symbol's evaluation without what repeats the same try: the rerun token, the image, and as of when."""
     again = {"pods": spec.pods.model_copy(update={"image": None}), "data": spec.data.model_copy(update={"until": None})}

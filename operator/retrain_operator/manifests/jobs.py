@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from retrain_api.documents.tasks import EvaluateTask, ObserveTask, PreflightTask, TrainTask
 from retrain_api.errors import PERMANENT_EXIT_CODES, Interrupted
-from retrain_api.keys import changed, digest
+from retrain_api.keys import changed, digest, once
 from retrain_api.names import (
     ANNOTATION_KEY,
     ANNOTATION_QUEUE,
@@ -63,6 +63,7 @@ image, would let nobody be told. So the Job has what it may wait, and the two mi
 _INDEXED = ("preflight", "evaluate", "observe")
 
 
+@once
 def template_key(run: RetrainRun, phase: PhaseName, key: str = "") -> str:
     """Digest of the retry token and of the fields that shape a phase's pods and are in no key: when any of them changes,
     a failed task is tried again. Of a notify Job, whose `key` says whom it tells, the Secret of that receiver is one of them, and

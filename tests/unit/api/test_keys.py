@@ -127,6 +127,15 @@ def test_a_recipe_is_what_was_tried_and_not_how_often(fields: dict[str, Any], ot
     assert recipe(spec_of(), "BTC-USD") != recipe(spec_of(), "ETH-USD")
 
 
+def test_what_is_remembered_of_a_spec_is_that_specs_own() -> None:
+    """A spec that is gone leaves its place in memory to the next one, and keys are remembered by identity."""
+    for lookback in range(2, 700):
+        spec = spec_of(model={"lookbackBars": lookback})
+        for _ in range(2):
+            assert train_key(spec, "BTC-USD") == train_key.__wrapped__(spec, "BTC-USD")  # type: ignore[attr-defined]
+            assert train_key(spec, "BTC-USD") != train_key(spec, "ETH-USD")
+
+
 def test_another_champion_is_another_measurement_and_so_is_none() -> None:
     spec, champions = spec_of(), (None, "", "a" * 12, "b" * 12)
     assert len({evaluate_key(spec, "BTC-USD", None, champion) for champion in champions}) == len(champions)
