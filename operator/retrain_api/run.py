@@ -101,8 +101,8 @@ def _parse(document: Mapping[str, Any], context: dict[str, bool]) -> RetrainRun:
         raise ConfigurationError(reasons.INVALID_RUN, refusal(error, document, KIND)) from None
 
 
-def parse_stored(text: bytes, document: Mapping[str, Any]) -> RetrainRun:
-    """As `parse_run`, for JSON from the API server and the same as a mapping: the quick way, as it is normalised already.
+def parse_stored(text: bytes) -> RetrainRun:
+    """As `parse_run`, for JSON from the API server: the quick way, as it is normalised already.
 
     What is stored is not held to rules that came later: see `retrain_api.wire.is_admission`. Fields that a newer CRD let in
     are left out, and named in `ignored`.
@@ -110,7 +110,7 @@ def parse_stored(text: bytes, document: Mapping[str, Any]) -> RetrainRun:
     try:
         return RetrainRun.model_validate_json(text, strict=True)
     except ValidationError:
-        kept, unknown = known_part(document, schema())
+        kept, unknown = known_part(json.loads(text), schema())
         run = _parse(kept, {})
         run._ignored = tuple(path for path in unknown if path.startswith("spec."))
         return run

@@ -70,12 +70,12 @@ def parse_schedule(document: Mapping[str, Any]) -> RetrainSchedule:
     return _parse(document, ADMISSION)
 
 
-def parse_stored_schedule(text: bytes, document: Mapping[str, Any]) -> RetrainSchedule:
-    """As `parse_schedule`, for JSON from the API server and the same as a mapping; see `parse_stored`."""
+def parse_stored_schedule(text: bytes) -> RetrainSchedule:
+    """As `parse_schedule`, for JSON from the API server; see `parse_stored`."""
     try:
         return RetrainSchedule.model_validate_json(text, strict=True)
     except ValidationError:
-        kept, unknown = known_part(document, schedule_schema())
+        kept, unknown = known_part(json.loads(text), schedule_schema())
         schedule = _parse(kept, {})
         schedule._ignored = tuple(path for path in unknown if path.startswith("spec."))
         return schedule

@@ -117,7 +117,7 @@ class Cluster:
         body = self.api.objects[self._path]
         version = body["metadata"]["resourceVersion"]
         if self._parsed is None or self._parsed[0] != version:
-            self._parsed = version, parse_stored(json.dumps(body).encode(), body)
+            self._parsed = version, parse_stored(json.dumps(body).encode())
         return self._parsed[1]
 
     @run.setter
@@ -175,7 +175,7 @@ class Cluster:
     def plan(self) -> Plan:
         """A plan from what the operator knows."""
         view, snapshot = self.view(), self.cache.runs["team", self.run.metadata.name]
-        known = parse_stored(snapshot.text, snapshot.body)
+        known = snapshot.run
         return plan(known, view, self.now, Settings(default_image=self.default_image))
 
     def reconcile(self) -> Plan:

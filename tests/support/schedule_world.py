@@ -132,7 +132,7 @@ class World:
     def schedule(self) -> RetrainSchedule:
         """As the API server gives it."""
         stored = as_stored(self.document)
-        return parse_stored_schedule(json.dumps(stored).encode(), stored)
+        return parse_stored_schedule(json.dumps(stored).encode())
 
     @property
     def status(self) -> RetrainScheduleStatus:

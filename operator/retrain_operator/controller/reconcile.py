@@ -15,8 +15,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from retrain_api.errors import ConfigurationError
-from retrain_api.run import parse_stored
-from retrain_api.status.run import FINAL_STATES, RetrainRunStatus, is_finished, is_finished_elsewhere
+from retrain_api.status.run import FINAL_STATES, RetrainRunStatus, is_finished
 from retrain_operator.decide.conditions import unreadable
 from retrain_operator.decide.context import Settings
 from retrain_operator.decide.job_reasons import held_up
@@ -69,18 +68,18 @@ class Reconciler:
     async def reconcile(self, key: Key) -> None:
         """Bring the run one step further. Superseded, ApiError, Unreachable and NotLeading mean: try again later."""
         snapshot = self.cache.runs.get(key)
-        body = snapshot.body if snapshot is not None else None
-        if snapshot is None or body is None or "deletionTimestamp" in body["metadata"]:
+        if snapshot is None or snapshot.deleting:
             self.wrote_at.pop(key, None)
             return
-        if is_finished_elsewhere(body.get("status") or {}):
+        if snapshot.over_elsewhere:
             return
         try:
-            run = parse_stored(snapshot.text, body)
+            run = snapshot.run
         except ConfigurationError as error:
-            if _is_over(body):
-                return
-            await self.writer.carry_out(body, _unreadable(body, str(error), self.clock()), lambda: self._rests(key))
+            body = snapshot.body
+            if not _is_over(body):
+                plan_of_it = _unreadable(body, str(error), self.clock())
+                await self.writer.carry_out(body, plan_of_it, lambda: self._rests(key))
             return
         await self.event_reader.read(key, run.metadata.uid)
         now = self.clock()
@@ -91,7 +90,8 @@ class Reconciler:
         if wait > 0:
             self.requeue_after(key, wait)
             return
-        await self._carry_out(key, body, run.status, decided)
+        if decided.create or decided.delete or decided.status != run.status:
+            await self._carry_out(key, snapshot.body, run.status, decided)
 
     def _rest(self, key: Key, before: RetrainRunStatus, decided: RunPlan) -> float:
         """Seconds that this plan can wait, because a write now would change nothing that anyone waits for."""

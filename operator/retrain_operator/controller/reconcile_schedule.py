@@ -54,11 +54,11 @@ class ScheduleReconciler:
     async def reconcile(self, key: ScheduleKey) -> None:
         """Bring the schedule one step further. Superseded, ApiError, Unreachable and NotLeading mean: try again later."""
         snapshot = self.cache.schedules.known.get(key)
-        body = snapshot.body if snapshot is not None else None
-        if snapshot is None or body is None or "deletionTimestamp" in body["metadata"]:
+        if snapshot is None or snapshot.deleting:
             return
+        body = snapshot.body
         try:
-            schedule = parse_stored_schedule(snapshot.text, body)
+            schedule = parse_stored_schedule(snapshot.text)
         except ConfigurationError as error:
             await self._carry_out(key, body, RetrainScheduleStatus(), self._unreadable(body, str(error)))
             return

@@ -99,7 +99,7 @@ WRONG: dict[str, tuple[str, Any, str]] = {
 def test_one_with_everything_is_right() -> None:
     schedule = parse_schedule(document())
     assert schedule.spec.run_template.spec.required == 2
-    assert parse_stored_schedule(json.dumps(document()).encode(), document()).spec == schedule.spec
+    assert parse_stored_schedule(json.dumps(document()).encode()).spec == schedule.spec
 
 
 @pytest.mark.parametrize(("path", "value", "sentence"), WRONG.values(), ids=WRONG)
@@ -135,7 +135,7 @@ def test_a_document_of_the_other_kind_is_one_sentence() -> None:
 
 def test_what_a_newer_definition_lets_in_is_left_out_and_named() -> None:
     newer = document(put(WHOLE_SCHEDULE, "spec.whenHolding", "Wait"), labels={"team": "alpha"})
-    schedule = parse_stored_schedule(json.dumps(newer).encode(), newer)
+    schedule = parse_stored_schedule(json.dumps(newer).encode())
     assert schedule.ignored == ("spec.whenHolding",)
     assert schedule.metadata.labels == {"team": "alpha"}
 
@@ -147,7 +147,7 @@ def test_what_a_newer_definition_lets_in_is_left_out_and_named() -> None:
 def test_a_stored_one_that_breaks_a_rule_is_invalid(path: str, value: Any) -> None:
     stored = document(put(WHOLE_SCHEDULE, path, value))
     with pytest.raises(ConfigurationError) as refused:
-        parse_stored_schedule(json.dumps(stored).encode(), stored)
+        parse_stored_schedule(json.dumps(stored).encode())
     assert refused.value.reason == "InvalidSchedule" and refused.value.message.startswith(f"{path}: ")
 
 

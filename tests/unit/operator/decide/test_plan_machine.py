@@ -20,7 +20,6 @@ from retrain_api.errors import ConfigurationError
 from retrain_api.keys import changed, digest
 from retrain_api.measurement import Measurement
 from retrain_api.names import file_name
-from retrain_api.run import parse_stored
 from retrain_api.status.run import FINAL_STATES
 from retrain_operator.decide.context import Settings
 from retrain_operator.decide.run.plan import plan
@@ -356,7 +355,7 @@ class RunMachine(RuleBasedStateMachine):
         if first is None or (first.requeue_at is not None and first.requeue_at <= self.cluster.now):
             return
         snapshot = next(iter(self.leader.cache.runs.values()))
-        known = parse_stored(snapshot.text, snapshot.body).model_copy(update={"status": first.status})
+        known = snapshot.run.model_copy(update={"status": first.status})
         second = plan(known, self.cluster.view(), self.cluster.now, Settings())
         assert second.status == first.status and second.events == ()
         assert self.names(second) == self.names(first)
