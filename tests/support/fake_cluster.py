@@ -26,6 +26,7 @@ from support.results import INTERRUPTED
 from retrain_operator.kube.api import resource_of
 from retrain_operator.kube.watch import WatchHandler
 from retrain_operator.state.cache import Cache
+from retrain_operator.state.news import News
 from retrain_operator.state.snapshot import Kind
 
 KINDS: dict[str, Kind] = {"retrainschedules": "schedules", "retrainruns": "runs", "jobs": "jobs", "pods": "pods"}
@@ -204,7 +205,7 @@ class FakeCluster(FakeApi):
 
 def tell(cache: Cache, change: Change) -> None:
     """A watch tells an operator of a change."""
-    WatchHandler(cache, lambda key: None).handle(KINDS[change.resource], change.type, change.object)
+    WatchHandler(cache, lambda key: None).handle(News.of(KINDS[change.resource], change.object, change.type))
 
 
 def is_pending(pod: Body) -> bool:

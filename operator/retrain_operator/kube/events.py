@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 _COMPONENT = "retrain-operator"
 _MOST = 1024
 """Longest message that the API server accepts."""
-_AT_ONCE = 4
+_AT_ONCE = 8
 """Requests in flight. One after the other, at a thousand runs at once, 1.5 of 4 events a run were posted by the time the last run
 had ended."""
 _EXPLAINING = (

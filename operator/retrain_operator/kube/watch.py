@@ -19,6 +19,7 @@ import kopf
 
 from retrain_api.names import GROUP, PLURAL, SCHEDULE_PLURAL, VERSION
 from retrain_operator.state.cache import AnyKey, Cache
+from retrain_operator.state.news import News
 from retrain_operator.state.snapshot import CORE, Kind
 
 from .paths import OURS
@@ -43,14 +44,10 @@ class WatchHandler:
     add: Callable[[AnyKey], None]
     last_change: dict[Kind, float] = field(default_factory=dict)
 
-    def handle(self, kind: Kind, change: str | None, body: dict[str, Any]) -> None:
-        """Handle one change; `change` is ADDED, MODIFIED, DELETED, or None for an object of the first list."""
-        self.last_change[kind] = time.monotonic()
-        meta = body["metadata"]
-        if change == "DELETED":
-            key = self.cache.drop(kind, meta["uid"], meta["resourceVersion"])
-        else:
-            key = self.cache.put(kind, body)
+    def handle(self, news: News) -> None:
+        """Handle one change."""
+        self.last_change[news.kind] = time.monotonic()
+        key = self.cache.learn(news)
         if key is not None:
             self.add(key)
 
@@ -67,7 +64,7 @@ class Watches:
     it watches when one of them can't be watched.
     """
 
-    handle: Callable[[Kind, str | None, dict[str, Any]], None]
+    handle: Callable[[News], None]
     namespaces: Sequence[str]
     kinds: Sequence[Kind] = CORE
     ready: threading.Event = field(default_factory=threading.Event)
@@ -128,9 +125,10 @@ class Watches:
 
     def _handler(self, kind: Kind, loop: asyncio.AbstractEventLoop) -> Any:
         async def changed(event: Any, **_: Any) -> None:
+            news = News.of(kind, event["object"], event["type"])
             # The loop is closed once this replica stops.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self.handle, kind, event["type"], event["object"])
+                loop.call_soon_threadsafe(self.handle, news)
 
         return changed
 

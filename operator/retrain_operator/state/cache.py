@@ -18,12 +18,13 @@ from retrain_api.status.lateness import Late
 from retrain_api.status.progress import Progress
 
 from .gone import Gone
+from .news import News
 from .observe import observe, state_of
 from .promoted import Promoted
 from .schedule_view import ScheduleView
 from .schedules import ScheduleKey, Schedules
-from .snapshot import JobSnapshot, Kind, Note, PodSnapshot, job_snapshot, pod_snapshot
-from .stored import RunSnapshot, child_run, run_snapshot, schedule_snapshot
+from .snapshot import JobSnapshot, Kind, Note, PodSnapshot
+from .stored import RunSnapshot, ScheduleSnapshot, child_run
 from .view import Refusal, RunView
 
 Key: TypeAlias = tuple[str, str]
@@ -59,15 +60,19 @@ class Cache:
     def put(self, kind: Kind, body: Mapping[str, Any]) -> AnyKey | None:
         """Remember an object. Returns the run or schedule to reconcile, or None where nothing is new, or a detail alone."""
         meta = body["metadata"]
-        if not self.is_news(kind, meta["uid"], meta["resourceVersion"]):
+        return self.learn(News.of(kind, body)) if self.is_news(kind, meta["uid"], meta["resourceVersion"]) else None
+
+    def learn(self, news: News) -> AnyKey | None:
+        """Remember what is told of an object; returns what `put` and `drop` return."""
+        if news.gone:
+            return self.drop(news.kind, news.uid, news.version)
+        snapshot = news.snapshot
+        if snapshot is None or not self.is_news(news.kind, news.uid, news.version):
             return None
-        if kind == "schedules":
-            return self._put_schedule(body)
-        if kind == "runs":
-            return self._put_run(body)
-        snapshot = job_snapshot(body) if kind == "jobs" else pod_snapshot(body)
-        if snapshot is None:
-            return None
+        if isinstance(snapshot, ScheduleSnapshot):
+            return self._put_schedule(snapshot)
+        if isinstance(snapshot, RunSnapshot):
+            return self._put_run(snapshot)
         job = snapshot.uid if isinstance(snapshot, JobSnapshot) else snapshot.job_uid
         before, tells_more = self._state_of(job), self._remember(snapshot)
         key = self._key_of_job(job) if tells_more else None
@@ -212,33 +217,31 @@ class Cache:
         """The promoted models of each run that observes them."""
         return [run.promoted for run in self.runs.values() if run.promoted is not None]
 
-    def _put_run(self, body: Mapping[str, Any]) -> Key | None:
-        meta = body["metadata"]
-        key = (meta["namespace"], meta["name"])
+    def _put_run(self, run: RunSnapshot) -> Key | None:
+        key = (run.namespace, run.name)
         before = self.runs.get(key)
-        if before is not None and not _newer(meta["resourceVersion"], before.version):
+        if before is not None and not _newer(run.version, before.version):
             return None
-        if before is not None and before.uid != meta["uid"]:
+        if before is not None and before.uid != run.uid:
             # Names are unique: the one is gone since the other was created.
             self._gone.add(before.uid)
             self._drop_run(before.uid)
             before = None
-        after = self.runs[key] = run_snapshot(body)
-        self._keys[meta["uid"]] = key
-        self.schedules.run_changed(key[0], before, after)
+        self.runs[key] = run
+        self._keys[run.uid] = key
+        self.schedules.run_changed(key[0], before, run)
         return key
 
-    def _put_schedule(self, body: Mapping[str, Any]) -> ScheduleKey | None:
-        meta = body["metadata"]
-        key = ScheduleKey(meta["namespace"], meta["name"])
+    def _put_schedule(self, schedule: ScheduleSnapshot) -> ScheduleKey | None:
+        key = ScheduleKey(schedule.namespace, schedule.name)
         before = self.schedules.known.get(key)
-        if before is not None and not _newer(meta["resourceVersion"], before.version):
+        if before is not None and not _newer(schedule.version, before.version):
             return None
-        if before is not None and before.uid != meta["uid"]:
+        if before is not None and before.uid != schedule.uid:
             self._gone.add(before.uid)
             self.refused.pop(before.uid, None)
             self.schedules.drop(before.uid)
-        self.schedules.put(key, schedule_snapshot(body))
+        self.schedules.put(key, schedule)
         return key
 
     def _drop_run(self, uid: str) -> Key | None:

@@ -48,6 +48,8 @@ _QUICK = 1
 @dataclass(frozen=True, slots=True)
 class _Stored:
     uid: str
+    namespace: str
+    name: str
     version: str
     deleting: bool
     packed: bytes
@@ -124,9 +126,7 @@ def run_snapshot(body: Mapping[str, Any]) -> RunSnapshot:
         (one.get("reason") for one in status.get("conditions", []) if one.get("type") == "Reconciling"), None
     )
     return RunSnapshot(
-        meta["uid"],
-        meta["resourceVersion"],
-        "deletionTimestamp" in meta,
+        *_identity(meta),
         _packed(body, KIND),
         state=status.get("state") or "Pending",
         since=max(times, default="") or meta.get("creationTimestamp") or "",
@@ -146,9 +146,7 @@ def schedule_snapshot(body: Mapping[str, Any]) -> ScheduleSnapshot:
     meta, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
     counting = status.get("counting") or {}
     return ScheduleSnapshot(
-        meta["uid"],
-        meta["resourceVersion"],
-        "deletionTimestamp" in meta,
+        *_identity(meta),
         _packed(body, SCHEDULE_KIND),
         state=status.get("state") or "Pending",
         pending=(status.get("pending") or {}).get("name") or "",
@@ -162,13 +160,15 @@ def schedule_snapshot(body: Mapping[str, Any]) -> ScheduleSnapshot:
 def child_run(run: RunSnapshot, owned: bool, stranger: bool) -> ChildRun:
     """A run as a schedule's plan is given it. A spec that this release can't read is left out."""
     try:
-        meta, spec, status = run.run.metadata, run.run.spec, run.run.status
-        name, created = meta.name, read_time(meta.creation_timestamp)
+        spec, status, created = run.run.spec, run.run.status, run.run.metadata.creation_timestamp
     except ConfigurationError:
         body = run.body
-        name, created = body["metadata"]["name"], read_time(body["metadata"].get("creationTimestamp"))
-        spec, status = None, _status(body)
-    return ChildRun(name, run.uid, owned, status, spec, created, run.deleting, stranger)
+        spec, status, created = None, _status(body), body["metadata"].get("creationTimestamp")
+    return ChildRun(run.name, run.uid, owned, status, spec, read_time(created), run.deleting, stranger)
+
+
+def _identity(meta: Mapping[str, Any]) -> tuple[str, str, str, str, bool]:
+    return meta["uid"], meta["namespace"], meta["name"], meta["resourceVersion"], "deletionTimestamp" in meta
 
 
 @lru_cache(maxsize=_RECENT)

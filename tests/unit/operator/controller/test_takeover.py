@@ -15,6 +15,7 @@ from retrain_operator.controller.settings import read
 from retrain_operator.kube.paths import one
 from retrain_operator.kube.resync import prime
 from retrain_operator.state.cache import AnyKey
+from retrain_operator.state.news import News
 
 
 def test_an_edit_beside_a_late_watch_gives_no_training_a_second_job() -> None:
@@ -39,7 +40,8 @@ def test_a_stand_by_queues_nothing_that_it_will_not_reconcile_and_reconciles_all
     body = cluster.put(run_document())
     asyncio.run(resync_by_hand(controller))
     assert set(controller.cache.runs) == {KEY}
-    controller.watch_handler.handle("runs", "MODIFIED", cluster.edit(one("runs", *KEY), {"spec": {"parallelism": 2}}))
+    edited = cluster.edit(one("runs", *KEY), {"spec": {"parallelism": 2}})
+    controller.watch_handler.handle(News.of("runs", edited, "MODIFIED"))
     assert body["metadata"]["uid"] in controller.cache.versions("runs")
     assert controller.queue.depth == 0
     asyncio.run(lead(controller))

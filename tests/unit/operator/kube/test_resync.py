@@ -17,6 +17,7 @@ from retrain_operator.kube.api import ApiError
 from retrain_operator.kube.resync import resync
 from retrain_operator.kube.watch import WatchHandler
 from retrain_operator.state.cache import Cache
+from retrain_operator.state.news import News
 from retrain_operator.state.snapshot import Kind
 
 KEY = ("team", "improved-lstm")
@@ -208,7 +209,7 @@ class Team:
             change = self.api.watched[self.told]
             kind: Kind = "runs" if change.resource == "retrainruns" else "jobs"
             self.told += 1
-            self.handler.handle(kind, change.type, change.object)
+            self.handler.handle(News.of(kind, change.object, change.type))
             self.heard_gone |= {change.object["metadata"]["uid"]} if change.type == "DELETED" else set()
 
     def hear_all(self) -> None:
