@@ -29,7 +29,7 @@ def new_learner(architecture: Architecture, training: Training, device: torch.de
     torch.manual_seed(training.seed)
     network = DirectionLSTM(architecture).to(device)
     optimiser = torch.optim.Adam(
-        network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=device.type == "cuda"
+        network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=True
     )
     return Learner(network, optimiser, copy.deepcopy(network.state_dict()))
 
