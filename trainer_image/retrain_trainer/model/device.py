@@ -52,7 +52,9 @@ def prepare(training: Training, threads: str | None = None) -> None:
         # this is the one that its notes on nn.LSTM name as well.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":16:8")
         torch.backends.cudnn.benchmark = False
-    torch.use_deterministic_algorithms(training.deterministic)
+    # Not called for nothing: it imports torch's compiler, which takes 1.2 s.
+    if torch.are_deterministic_algorithms_enabled() != training.deterministic:
+        torch.use_deterministic_algorithms(training.deterministic)
     torch.manual_seed(training.seed)
 
 

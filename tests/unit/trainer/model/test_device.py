@@ -79,6 +79,12 @@ def test_deterministic_and_seeded(deterministic: bool) -> None:
     assert torch.are_deterministic_algorithms_enabled() is deterministic
 
 
+def test_algorithms_are_deterministic_until_a_training_needs_it_no_more() -> None:
+    device.prepare(Training(deterministic=True))
+    device.prepare(Training(deterministic=False))
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
 @pytest.mark.parametrize("threads", ["", "all", "-1", "0", None])
 def test_threads_that_are_no_number_change_nothing(threads: str | None) -> None:
     before = torch.get_num_threads()
