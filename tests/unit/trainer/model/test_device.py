@@ -44,7 +44,10 @@ def test_the_device_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("chip", "expected"),
     [
+        ({"avx512_bf16": True, "cpu_name": "AMD EPYC"}, True),
         ({"avx512_bf16": True}, True),
+        ({"avx512_bf16": True, "cpu_name": "Intel Xeon"}, False),
+        ({"avx512_bf16": True, "amx_bf16": True, "cpu_name": "Intel Xeon"}, True),
         ({"amx_bf16": True, "avx512_bf16": False}, True),
         ({"avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, False),
         ({}, False),
