@@ -120,7 +120,7 @@ class Training(Strict):
     weight_decay: float = Field(0.00001, ge=0, le=1, description="L2 penalty of Adam.")
     seed: int = Field(0, ge=0, le=2_147_483_647, description="Seed of weights, dropout and order of windows.")
     precision: Literal["Auto", "Float32", "BFloat16"] = Field(
-        "Auto", description="Auto is bfloat16 autocast where the hardware supports it, else float32."
+        "Auto", description="Auto is bfloat16 autocast where the hardware is faster with it, else float32."
     )
     deterministic: bool = Field(False, description="Bit-identical results on a GPU too, at some cost of speed.")
     loss: Loss = Field(default=Loss(), description="The loss.")

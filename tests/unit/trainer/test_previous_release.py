@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 from support.publishing_case import publish_task
 from support.training_case import AS_OF, MODEL, RUN, TrainingSetup, candle_table, environment
@@ -197,7 +198,10 @@ NOT_AVAILABLE = {".measurement.metrics.sharpe", *(f".intervals.sharpe.{level}" f
 
 
 def test_the_same_data_and_seed_give_the_same_model_in_both_releases() -> None:
-    assert predicted("today", "today")[1:] == predicted("previous", "previous")[1:]
+    """Up to rounding: 0.1.0 computes Adam in another order of operations."""
+    (*shape, ours), (*before, theirs) = (predicted(release, release)[1:] for release in RELEASES)
+    assert shape == before
+    assert np.array(ours, dtype=float) == pytest.approx(np.array(theirs, dtype=float), abs=1e-5, nan_ok=True)
     today, previous = (figures(promoted_by(release).evaluated.measurement) for release in ("today", "previous"))
     assert set(previous) - set(today) == {"metrics.sharpe"}  # of daily returns today, and none of fewer than 20 days
     common = [name for name in previous if name in today]

@@ -83,5 +83,18 @@ class DirectionLSTM(nn.Module):
         dropout = self.architecture.dropout
         if not self.training or dropout == 0:
             return values
-        kept = torch.empty_like(values).bernoulli_(1 - dropout, generator=generator)
-        return values * kept.div_(1 - dropout)
+        return values * _kept(values, dropout, generator).div_(1 - dropout)
+
+
+def _kept(values: Tensor, dropout: float, generator: torch.Generator) -> Tensor:
+    """1 where a value is kept and 0 where it is dropped, in the shape and type of `values`.
+
+    On a CPU `bernoulli_` draws 64 bits for each value, and took a tenth of a step. 16 bits are enough: dropout is then
+    right to 0.00001.
+    """
+    kept = torch.empty_like(values)
+    if values.is_cuda:
+        return kept.bernoulli_(1 - dropout, generator=generator)
+    draws = torch.empty(-(-values.numel() // 4), dtype=torch.int64).random_(-(2**63), None, generator=generator)
+    uniform = draws.view(torch.int16)[: values.numel()].view(values.shape)
+    return torch.ge(uniform, min(round(dropout * 2**16), 2**16 - 1) - 2**15, out=kept)

@@ -2,6 +2,9 @@
 
 An LSTM is a chain of small matrix products. Two threads within each product wait for each other at every time step; two
 threads with their own windows meet only at the end (`docs/performance.md` has the ratios).
+
+The thread that waits for the workers gets no more than a worker's share. Where another program has one of the processors, each
+operation that two threads share waits until both have their turn: adding up gradients and Adam then took three quarters of a step.
 """
 
 from __future__ import annotations
@@ -29,9 +32,9 @@ class Workers:
 
     def __enter__(self) -> Workers:
         if self.count > 1:
-            self._pool = ThreadPoolExecutor(
-                self.count, "worker", torch.set_num_threads, (max(1, self.threads // self.count),)
-            )
+            share = max(1, self.threads // self.count)
+            torch.set_num_threads(share)
+            self._pool = ThreadPoolExecutor(self.count, "worker", torch.set_num_threads, (share,))
         return self
 
     def __exit__(

@@ -25,7 +25,7 @@ from .learner import Learner, random_state, restore_random_state
 from .loop import Epoch, State
 from .schedule import Patience
 
-FORMAT = 3
+FORMAT = 4
 """Increased whenever older checkpoints would continue differently; those are then ignored."""
 
 KEPT = 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from inspect import unwrap
 from typing import Any
 
 import torch
@@ -15,12 +16,23 @@ from retrain_trainer.model.network import Architecture, DirectionLSTM
 Weights = dict[str, Tensor]
 
 
+class Adam(torch.optim.Adam):
+    """torch's Adam without torch's compiler, which its methods import only to keep it away from themselves: 1.2 s of a
+    training's start. Where torch wraps them in another way, they are imported with it.
+    """
+
+    add_param_group: Any = unwrap(torch.optim.Adam.add_param_group)
+    state_dict: Any = unwrap(torch.optim.Adam.state_dict)
+    load_state_dict: Any = unwrap(torch.optim.Adam.load_state_dict)
+    step: Any = torch.no_grad()(unwrap(torch.optim.Adam.step))
+
+
 @dataclass
 class Learner:
     """The network and its optimiser, which each step changes in place, and the best weights so far."""
 
     network: DirectionLSTM
-    optimiser: torch.optim.Adam
+    optimiser: Adam
     best: Weights
 
 
@@ -28,9 +40,7 @@ def new_learner(architecture: Architecture, training: Training, device: torch.de
     """A learner with fresh weights from the seed, and Adam as its optimiser."""
     torch.manual_seed(training.seed)
     network = DirectionLSTM(architecture).to(device)
-    optimiser = torch.optim.Adam(
-        network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=device.type == "cuda"
-    )
+    optimiser = Adam(network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=True)
     return Learner(network, optimiser, copy.deepcopy(network.state_dict()))
 
 

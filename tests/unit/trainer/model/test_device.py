@@ -44,7 +44,10 @@ def test_the_device_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("chip", "expected"),
     [
+        ({"avx512_bf16": True, "cpu_name": "AMD EPYC"}, True),
         ({"avx512_bf16": True}, True),
+        ({"avx512_bf16": True, "cpu_name": "Intel Xeon"}, False),
+        ({"avx512_bf16": True, "amx_bf16": True, "cpu_name": "Intel Xeon"}, True),
         ({"amx_bf16": True, "avx512_bf16": False}, True),
         ({"avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, False),
         ({}, False),
@@ -77,6 +80,12 @@ def test_deterministic_and_seeded(deterministic: bool) -> None:
     device.prepare(training)
     assert torch.equal(torch.rand(3), first)
     assert torch.are_deterministic_algorithms_enabled() is deterministic
+
+
+def test_algorithms_are_deterministic_until_a_training_needs_it_no_more() -> None:
+    device.prepare(Training(deterministic=True))
+    device.prepare(Training(deterministic=False))
+    assert not torch.are_deterministic_algorithms_enabled()
 
 
 @pytest.mark.parametrize("threads", ["", "all", "-1", "0", None])

@@ -25,7 +25,14 @@ def test_each_has_its_share_and_torch_is_as_it_was(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(torch, "set_num_threads", set_to.append)
     with Workers(3) as workers:
         list(workers.map(lambda _: time.sleep(0.05), range(6)))
-    assert set_to == [2, 2, 2, 8]
+    assert set_to == [2, 2, 2, 2, 8], "the caller's own, the three workers', and the caller's afterwards"
+
+
+def test_who_waits_for_the_workers_takes_no_more_than_a_share(two_threads: None) -> None:
+    """What two threads share waits for both, and another program may have one of the processors."""
+    with Workers(2):
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
 
 
 def test_answers_come_in_order_from_threads_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,7 +163,7 @@ def with_header(data: bytes, **changes: object) -> bytes:
     [
         (Owner("x" * 16, "d" * 64), {}, "it belongs to another training"),
         (Owner("k" * 16, "x" * 64), {}, "it belongs to another training"),
-        (OWNER, {"format": 99}, "it has format 99, and this trainer continues from format 3"),
+        (OWNER, {"format": 99}, "it has format 99, and this trainer continues from format 4"),
         (OWNER, {"sha256": "0" * 64}, "it is damaged"),
     ],
     ids=["other key", "other data", "other format", "other checksum"],

@@ -34,7 +34,7 @@ from retrain_trainer.model.inference import logits
 from retrain_trainer.train import loop as training_loop
 from retrain_trainer.train import step
 from retrain_trainer.train.checkpoint import Owner, capture, decode, encode, restore
-from retrain_trainer.train.learner import Learner, new_learner
+from retrain_trainer.train.learner import Adam, Learner, new_learner
 from retrain_trainer.train.loop import Hooks, State, Stopped, fit, order_of
 from retrain_trainer.train.training_data import TrainingData
 
@@ -113,13 +113,13 @@ def test_it_is_the_training_of_the_plan(parts: int, monkeypatch: pytest.MonkeyPa
 
 def test_the_logged_rate_is_the_one_that_was_used(monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[float] = []
-    adam_step = torch.optim.Adam.step
+    adam_step = Adam.step
 
-    def spy(self: torch.optim.Adam, *more: Any) -> Any:
+    def spy(self: Adam, *more: Any) -> Any:
         used.append(self.param_groups[0]["lr"])
         return adam_step(self, *more)
 
-    monkeypatch.setattr(torch.optim.Adam, "step", spy)
+    monkeypatch.setattr(Adam, "step", spy)
     how = training(epochs=4, batch_size=1000, scheduler=Scheduler(t0=2, t_mult=1))
     _, state = trained(training_data(), how)
     assert used == [epoch.learning_rate for epoch in state.epochs]

@@ -182,6 +182,17 @@ def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
     assert dropped.unique().tolist() == pytest.approx([0, 1 / 0.65])
 
 
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dropout", [0.000001, 0.5, 0.9, 0.99999999])
+def test_any_share_can_be_dropped(dropout: float, kind: torch.dtype) -> None:
+    """Of any number of values, each on its own: four are drawn at a time."""
+    network = DirectionLSTM(replace(DROPOUT, dropout=dropout)).train()
+    kept = network._drop(torch.ones(50_001, 3, dtype=kind), torch.Generator().manual_seed(4)) != 0
+    assert float(kept.float().mean()) == pytest.approx(1 - dropout, abs=0.005)
+    both = (kept[:-1] & kept[1:]).float().mean()
+    assert float(both) == pytest.approx((1 - dropout) ** 2, abs=0.005)
+
+
 def test_layers_and_head_are_dropped_alike_by_torch_and_by_us() -> None:
     """Mean and spread of the logits over many masks, beside torch's own dropout."""
     torch.manual_seed(0)
