@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -16,6 +17,9 @@ from retrain_api.wire import timestamp
 
 from .executor import LOOK, RESTING, Display, Executor
 from .state import RunFolder, take_lock
+
+_MOMENT = 0.05
+"""Seconds."""
 
 
 def promoted_run(folder: RunFolder) -> RetrainRun:
@@ -50,7 +54,7 @@ def look(
     """
     lock = take_lock(folder, say)
     try:
-        run = _brought_forward(promoted_run(folder), folder, now())
+        run = _brought_forward(promoted_run(folder), folder, now)
         return Executor(run, folder, display, stopping, lock.workers, looks=True).work()
     finally:
         lock.release()
@@ -76,13 +80,15 @@ def is_over(status: RetrainRunStatus) -> bool:
     return found is not None and found.next_time is None and found.state in ("Held", "Superseded")
 
 
-def _brought_forward(run: RetrainRun, folder: RunFolder, now: datetime) -> RetrainRun:
+def _brought_forward(run: RetrainRun, folder: RunFolder, now: Callable[[], datetime]) -> RetrainRun:
     """The run with its next look now, also on disk: the Job of a look is named by its time. One that was broken off goes on."""
     found = run.status.observation
     broken_off = any(job.phase == LOOK and not job.finished for job in folder.records())
     if found is None or found.next_time is None or broken_off:
         return run
-    forward: ObservationStatus = found.model_copy(update={"next_time": timestamp(now.replace(microsecond=0))})
+    while timestamp(now()) == found.last_time:  # the Job of this look would be taken for that of the last one
+        time.sleep(_MOMENT)
+    forward: ObservationStatus = found.model_copy(update={"next_time": timestamp(now())})
     status = run.status.model_copy(update={"observation": forward})
     folder.write_status(status)
     return run.model_copy(update={"status": status})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import io
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from retrain_api.errors import ConfigurationError
 from retrain_api.run import RetrainRun, parse_run
 from retrain_api.status.run import RetrainRunStatus
 from retrain_api.time import Duration
-from retrain_client.local.look import due, is_over, look_is_due, promoted_run
+from retrain_api.wire import timestamp
+from retrain_cli.display.plain import PlainDisplay
+from retrain_client.local.look import due, is_over, look, look_is_due, promoted_run
 from retrain_client.local.state import RunFolder, open_folder
+from retrain_operator.decide.observation.looks import models_key
 
 NOW = datetime(2026, 11, 28, 3, tzinfo=UTC)
 BEFORE, AFTER = "2026-11-28T02:00:00Z", "2026-11-28T04:00:00Z"
@@ -58,6 +62,20 @@ def test_whoever_asks_is_answered_also_where_the_run_does_not_say_how_it_is_obse
     assert found.metadata.generation == 1, "it is the same run, and not changed for good"
     kept = folder.definition()
     assert kept is not None and kept.spec.observation is None
+
+
+def test_a_look_that_is_asked_for_in_the_second_of_the_last_one_is_another_one(folder: RunFolder) -> None:
+    """The Job of a look is named by its time, to the second: it would be that of the last look, and its result."""
+    folder.identify(written(observation={"every": "6h"}))
+    promotion = status(PROMOTED).promotion
+    assert promotion is not None
+    models = models_key(promotion.models)
+    folder.write_status(observed(models=models, began=BEFORE, lastTime=timestamp(NOW), nextTime=AFTER))
+    times = iter([NOW, NOW + timedelta(milliseconds=990), NOW + timedelta(seconds=1)])
+    last = NOW + timedelta(seconds=1)
+    look(folder, PlainDisplay(io.StringIO()), lambda: True, now=lambda: next(times, last))
+    forward = folder.read_status().observation
+    assert forward is not None and forward.next_time == timestamp(NOW + timedelta(seconds=1))
 
 
 REFUSED = {
