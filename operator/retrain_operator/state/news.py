@@ -1,7 +1,7 @@
 """What is told of an object, reduced to what is kept of it.
 
-A watch's thread does that, before the news waits for the thread that decides: where a thousand runs are at work, thousands of changes
-wait, and a body takes fifty times as much memory as what is kept of it.
+A watch's thread does that, before the news waits for the thread that decides: a body takes some fifty times as much memory as what is
+kept of it, and nothing limits how much news waits.
 """
 
 from __future__ import annotations
