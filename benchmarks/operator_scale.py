@@ -7,7 +7,8 @@ peers are measured too where --peers names a folder with bins/ and src/; otherwi
     python benchmarks/operator_scale.py [--runs 1 100] [--repeat 1] [--peers FOLDER] [--keep]
     python benchmarks/operator_scale.py schedules [--schedules 200] [--at-rest 10000] [--rest 300] [--keep]
 
-It fails where the operator's memory goes beyond 250 MiB. The second is many schedules that fire in one minute beside a year's finished runs (benchmarks/scale/schedules.py).
+It fails where the operator's memory goes beyond 250 MiB. The second is many schedules that fire in one minute beside a year's
+finished runs (benchmarks/scale/schedules.py).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 
 from scale.figures import counted, lateness, quantile  # noqa: E402
 from scale.plane import PROGRAMS, ScalePlane, cpu_seconds, machine_ticks, peak_mib  # noqa: E402
-from scale.schedules import Size, measured_schedules  # noqa: E402
+from scale.schedules import MOST_MIB, Size, measured_schedules  # noqa: E402
 from scale.subjects import OURS, Argo, JobSet, Ours, Subject, started  # noqa: E402
 from scale.table import table  # noqa: E402
 
@@ -43,8 +44,6 @@ SETTLED = 8.0
 ALONE = 5
 """For N = 1, the number of runs one after the other: the figures are medians, and the first run pays for lazy imports."""
 CAP = 600.0
-MOST_MIB = 250
-"""What the operator may hold at most, however many runs there are and however busy the machine is."""
 
 
 def measured(subject: Subject, runs: int, binaries: Path, keep: bool) -> dict[str, Any]:
