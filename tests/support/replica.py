@@ -50,19 +50,22 @@ class Written:
 
 
 class Replica:
-    """`posted`: the events, as (reason, message). `reconciles`: what each reconcile asked of the API server."""
+    """`posted`: the events, as (reason, message). `reconciles`: what each reconcile asked of the API server. `asked_again`: the seconds
+    after which the reconciler asked to be called again.
+    """
 
     def __init__(self, api: FakeApi) -> None:
         self.api, self.cache, self.metrics = api, Cache(), Written()
         self.posted: list[tuple[str, str]] = []
         self.reconciles: list[list[Request]] = []
+        self.asked_again: list[float] = []
         self.seen = 0
         self.reconciler = Reconciler(
             self.cache,
             Writer(api, self.cache, lambda: True),  # type: ignore[arg-type]
             NoNotes(),  # type: ignore[arg-type]
             lambda body: self.posted.append((body["reason"], body["message"])),
-            lambda key, seconds: None,
+            lambda key, seconds: self.asked_again.append(seconds),
             self.metrics,
             Settings(),
             identity="test",

@@ -89,6 +89,15 @@ def test_an_undisturbed_run_costs_no_request_for_a_proof() -> None:
     assert all("status" in one.body for one in UNDISTURBED.api.asked if one.verb == "patch")
 
 
+def test_what_follows_from_a_write_is_looked_at_but_not_before_all_that_others_wait_for() -> None:
+    replica = Replica(FakeCluster())
+    replica.api.put(run_document())
+    replica.watch()
+    replica.reconcile()
+    assert replica.metrics.states == ["Queued"]
+    assert [0 < seconds <= 5 for seconds in replica.asked_again] == [True]
+
+
 FAULTS = {
     "500": internal_error(),
     "no answer, not carried out": no_answer(),
