@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from support.results import passing
 
-from retrain_api.documents.encoding import TASK_VARIABLE, decode_task
+from retrain_api.documents.encoding import TASK_VARIABLE, decode_task, encode_message
 from retrain_api.documents.results import NotifyResult, TaskFailure
 from retrain_api.documents.tasks import NotifyTask
 from retrain_api.keys import proof_key
@@ -255,7 +255,9 @@ class World:
         outcome = (
             TaskFailure(reason=failure, message="It says no.") if failure else NotifyResult(key=task.key, scheme="json")
         )
-        pod = PodView(0, "Failed" if failure else "Succeeded", exit_code=2 if failure else 0, outcome=outcome)
+        pod = PodView(
+            0, "Failed" if failure else "Succeeded", exit_code=2 if failure else 0, message=encode_message(outcome)
+        )
         state: Literal["Failed", "Complete"] = "Failed" if failure else "Complete"
         self.jobs[job.name] = replace(job, state=state, finished=self.now, pods=(pod,), started=True)
         return task

@@ -169,6 +169,11 @@ def _cut(sentence: str, room: int) -> str:
     return sentence if len(sentence) <= room else sentence[:room] + " ..."
 
 
+def result_text(text: str | None) -> str | None:
+    """A termination message as it is, or None where `decode_message` finds no result in it."""
+    return text if decode_message(text) is not None else None
+
+
 def decode_message(text: str | None) -> KnownResult | None:
     """The result in a termination message; None where there is none (lost, truncated, or not from a task of ours)."""
     if not text:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from retrain_api import reasons
-from retrain_api.documents.encoding import TASK_VARIABLE, decode_message, decode_task
+from retrain_api.documents.encoding import TASK_VARIABLE, decode_task, result_text
 from retrain_api.documents.tasks import EvaluateTask, ObserveTask
 from retrain_api.names import ANNOTATION_KEY, ANNOTATION_QUEUE, ANNOTATION_TEMPLATE, LABEL_PHASE, LABEL_SYMBOL
 from retrain_api.status.lateness import Late
@@ -245,7 +245,7 @@ def _pod(index: int, entry: IndexRecord, over: bool) -> PodView:
         index=index,
         phase=phases[entry.state],
         exit_code=entry.exit_code,
-        outcome=decode_message(entry.message),
+        message=result_text(entry.message),
         waiting_reason=(reasons.BACK_OFF if entry.failures else reasons.NO_FREE_CORE) if is_waiting else None,
         waiting_message=_waiting_message(entry) if is_waiting else None,
     )

@@ -86,7 +86,7 @@ def _has_all_results(job: JobSnapshot, pods: Iterable[PodSnapshot]) -> bool:
 
     The Job controller reports this 1 to 4 seconds later, and nothing that it could report would change the results.
     """
-    indexes = {pod.pod.index for pod in pods if pod.pod.phase == "Succeeded" and pod.pod.outcome is not None}
+    indexes = {pod.pod.index for pod in pods if pod.pod.phase == "Succeeded" and pod.pod.message is not None}
     return len(indexes) >= job.completions
 
 

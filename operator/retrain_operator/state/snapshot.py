@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, get_args
 
-from retrain_api.documents.encoding import decode_message
+from retrain_api.documents.encoding import decode_message, result_text
 from retrain_api.names import (
     ANNOTATION_KEY,
     ANNOTATION_QUEUE,
@@ -166,7 +166,7 @@ def _pod(body: Body) -> PodView:
         index=_index(meta),
         phase=phase,
         exit_code=ended.get("exitCode"),
-        outcome=decode_message(ended.get("message")),
+        message=result_text(ended.get("message")),
         ended_at=(read_time(ended.get("finishedAt")) or read_time(meta.get("creationTimestamp"))) if ended else None,
         kept_by=_kept_by(status) if ended else (),
         waiting_reason=waiting[0] if waiting else None,

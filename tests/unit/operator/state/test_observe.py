@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.bodies import job_body
 
+from retrain_api.documents.encoding import encode_message
 from retrain_api.documents.results import DeliverResult
 from retrain_api.status.progress import Progress
 from retrain_operator.decide.job_reasons import waiting
@@ -142,13 +143,13 @@ def test_a_job_has_not_ended_while_the_watch_of_its_pods_lags_behind(complete: b
     assert view([ended], []).jobs[0].state == ("Complete" if complete else "Failed")
 
 
-SAID = DeliverResult()
-DONE = {"phase": "Succeeded", "exit_code": 0, "outcome": SAID}
+SAID = encode_message(DeliverResult())
+DONE = {"phase": "Succeeded", "exit_code": 0, "message": SAID}
 TOLD: list[tuple[str, JobSnapshot, list[PodSnapshot], str]] = [
     ("its pod left a result", job(), [pod(**DONE)], "Complete"),
     ("after one that failed", job(), [pod("b", phase="Failed", exit_code=70), pod("a", 1, **DONE)], "Complete"),
     ("a pod that succeeded and left no result", job(), [pod(phase="Succeeded", exit_code=0)], "Waiting"),
-    ("a result of a pod that runs still", job(), [pod(phase="Running", outcome=SAID)], "Running"),
+    ("a result of a pod that runs still", job(), [pod(phase="Running", message=SAID)], "Running"),
     ("one of two indexes", job(completions=2), [pod(**DONE)], "Waiting"),
     ("one of two indexes, twice", job(completions=2), [pod("a", **DONE), pod("b", **DONE)], "Waiting"),
     ("both indexes", job(completions=2), [pod("a", **DONE), pod("b", **DONE | {"index": 1})], "Complete"),

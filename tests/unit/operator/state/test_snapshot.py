@@ -129,6 +129,17 @@ def disrupted(reason: str) -> dict[str, Any]:
 
 
 SENTENCE = encode_message(TaskFailure(reason="NoGPU", message="There is no GPU here."))
+
+
+@pytest.mark.parametrize(
+    ("message", "kept"), [(SENTENCE, SENTENCE), ("Traceback", None), (SENTENCE[:-1], None), ("", None)]
+)
+def test_of_a_termination_message_a_result_is_kept_as_text_and_nothing_else(message: str, kept: str | None) -> None:
+    pod = pod_of(pod_body({"phase": "Failed"} | terminated(70, message=message))).pod
+    assert pod.message == kept
+    assert (pod.outcome is None) == (kept is None)
+
+
 DEATHS: list[tuple[str, dict[str, Any], str, str]] = [
     ("memory", terminated(137, "OOMKilled"), "OOMKilled", "raise spec.train.resources.limits.memory"),
     ("its own sentence", terminated(78, message=SENTENCE), "NoGPU", "There is no GPU here."),
