@@ -17,10 +17,6 @@ from retrain_operator.state.snapshot import CORE, Kind
 from .api import Api, ApiError, says_gone
 from .paths import collection, one, selector
 
-_WHOLE = {"limit": "100"}
-"""A page of whole bodies, 20 KB each with all that the API server notes of their writers: 500 took 100 MB as Python objects, which a
-process hardly ever gives back.
-"""
 _NEEDED = ("name", "namespace", "resourceVersion", "uid")
 """Of ten thousand runs the whole metadata are another 300 MB."""
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -31,7 +27,7 @@ async def prime(api: Api, cache: Cache, namespaces: Sequence[str], kinds: Sequen
     """Fill the cache. Raises ApiError and Unreachable."""
     for kind in kinds:
         for path in _collections(kind, namespaces):
-            async for page in api.pages(path, selector(kind) | _WHOLE):
+            async for page in api.pages(path, selector(kind)):
                 for body in page["items"]:
                     cache.put(kind, body)
 
