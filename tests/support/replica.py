@@ -32,13 +32,6 @@ from retrain_operator.state.cache import Cache, Key
 KEY: Key = ("team", "improved-lstm")
 
 
-class NoNotes:
-    """In place of the event reader: nobody explains anything."""
-
-    async def read(self, key: Key, run_uid: str) -> bool:
-        return False
-
-
 @dataclass
 class Written:
     """In place of the metrics: the states that were written."""
@@ -63,7 +56,7 @@ class Replica:
         self.reconciler = Reconciler(
             self.cache,
             Writer(api, self.cache, lambda: True),  # type: ignore[arg-type]
-            NoNotes(),  # type: ignore[arg-type]
+            lambda waiting: None,
             lambda body: self.posted.append((body["reason"], body["message"])),
             lambda key, seconds: self.asked_again.append(seconds),
             self.metrics,

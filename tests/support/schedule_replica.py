@@ -19,7 +19,6 @@ from retrain_operator.controller.reconcile_schedule import ScheduleReconciler
 from retrain_operator.decide.context import Settings
 from retrain_operator.kube.api import ApiError, Unreachable
 from retrain_operator.kube.apply import Superseded, Writer
-from retrain_operator.kube.diagnostics import EventReader
 from retrain_operator.state.cache import AnyKey, Cache
 from retrain_operator.state.schedules import ScheduleKey
 
@@ -52,7 +51,7 @@ class Replica:
         self.reconciler = ScheduleReconciler(
             self.cache,
             Writer(self.api, self.cache, lambda: True, lambda key: None, lambda: self.now),  # type: ignore[arg-type]
-            EventReader(self.api, self.cache, self._requeued),  # type: ignore[arg-type]
+            lambda waiting: None,
             self.posted.append,
             self._requeued,
             self,

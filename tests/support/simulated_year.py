@@ -30,7 +30,6 @@ from retrain_operator.controller.reconcile_schedule import ScheduleReconciler
 from retrain_operator.decide.context import Settings
 from retrain_operator.kube.api import Api, Body, resource_of
 from retrain_operator.kube.apply import Writer
-from retrain_operator.kube.diagnostics import EventReader
 from retrain_operator.kube.resync import prime, resync
 from retrain_operator.state.cache import Cache
 from retrain_operator.state.schedules import ScheduleKey
@@ -173,7 +172,7 @@ class SimulatedYear:
         self.reconciler = ScheduleReconciler(
             self.cache,
             Writer(self.api, self.cache, lambda: True, self.dirty.add, self._clock),  # type: ignore[arg-type]
-            EventReader(self.api, self.cache, self._requeue),  # type: ignore[arg-type]
+            lambda waiting: None,
             lambda body: self.events.append(body["reason"]),
             self._requeue,  # type: ignore[arg-type]
             NoMetrics(),

@@ -20,7 +20,7 @@ from retrain_api.unforeseen import unforeseen
 from retrain_operator.kube.api import Api, ApiError, Unreachable
 from retrain_operator.kube.apply import NotLeading, Superseded, Writer
 from retrain_operator.kube.clock import Clock, now_utc
-from retrain_operator.kube.diagnostics import EventReader, LogReader
+from retrain_operator.kube.diagnostics import EventReader, LogReader, Waiting
 from retrain_operator.kube.events import Poster, event_body
 from retrain_operator.kube.refusals import Refused
 from retrain_operator.kube.resync import prime, resync
@@ -70,6 +70,7 @@ class Controller:
     cache: Cache = field(default_factory=Cache)
     clock: Clock = now_utc
     queue: Queue[AnyKey] = field(default_factory=Queue)
+    unexplained: Queue[Waiting] = field(default_factory=Queue)
     primed: bool = False
     works: bool = False
     troubles: list[str] = field(default_factory=list)
@@ -82,11 +83,11 @@ class Controller:
         self.schedules = ScheduleWatch(self.api, self.cache, self.settings.namespaces, self.watch_handler)
         self.poster = Poster(self.api, self.leading)
         writer = Writer(self.api, self.cache, self.leading, self._changed, self.clock)
-        events = EventReader(self.api, self.cache, self.queue.add_after)
+        self.events = EventReader(self.api, self.cache, self.unexplained.add_after)
         self.reconciler = Reconciler(
             self.cache,
             writer,
-            events,
+            self.unexplained.add,
             self.poster.post,
             self.queue.add_after,
             self.metrics,
@@ -99,7 +100,7 @@ class Controller:
         self.schedule_reconciler = ScheduleReconciler(
             self.cache,
             writer,
-            events,
+            self.unexplained.add,
             self.poster.post,
             self.queue.add_after,
             self.metrics,
@@ -140,6 +141,7 @@ class Controller:
             for _ in range(self.settings.workers):
                 group.create_task(self._work())
             group.create_task(self.poster.work())
+            group.create_task(self._explain())
             if self.settings.progress_reads_per_second > 0:
                 rate = self.settings.progress_reads_per_second
                 group.create_task(LogReader(self.api, self.cache, self.queue.add, self.leading, rate).work())
@@ -278,6 +280,19 @@ class Controller:
             # A reconcile that asks for nothing never waits, and neither does a queue that is full: ten thousand finished runs kept the
             # loop from the Lease and from every watch until they were all done.
             await asyncio.sleep(0)
+
+    async def _explain(self) -> None:
+        while True:
+            waiting = await self.unexplained.get()
+            try:
+                if await self.events.read(waiting):
+                    self._changed(waiting[0])
+            except Exception as problem:
+                # Nothing is decided from events: everything else goes on without them.
+                self.metrics.failed("Software")
+                log.error("%s", unforeseen("Reading events", problem), exc_info=log.isEnabledFor(logging.DEBUG))
+            finally:
+                self.unexplained.done(waiting)
 
     async def _reconcile(self, key: AnyKey) -> None:
         name = _fields(key)

@@ -22,7 +22,7 @@ from retrain_operator.decide.job_reasons import held_up
 from retrain_operator.decide.run.plan import plan
 from retrain_operator.kube.apply import Writer
 from retrain_operator.kube.clock import Clock, now_utc
-from retrain_operator.kube.diagnostics import EventReader
+from retrain_operator.kube.diagnostics import Waiting
 from retrain_operator.kube.events import event_body
 from retrain_operator.state.cache import Cache, Key
 from retrain_operator.state.effects import Basis, Plan, RunPlan
@@ -51,13 +51,15 @@ class StatusMetrics(Protocol):
 class Reconciler:
     """Reconciles runs. Its only memory is the cache, and when it last wrote each status.
 
+    `explain` is told of every run that may be waiting for what only events tell.
+
     `minor_every`: seconds between two status writes that report only small steps of a symbol. The time is stretched
     while many runs wait (`crowd` is how many of them wait in the queue for each worker), and where no column shows them.
     """
 
     cache: Cache
     writer: Writer
-    event_reader: EventReader
+    explain: Callable[[Waiting], None]
     post: Callable[[dict[str, Any]], None]
     requeue_after: Callable[[Key, float], None]
     metrics: StatusMetrics
@@ -84,7 +86,7 @@ class Reconciler:
                 plan_of_it = _unreadable(body, str(error), self.clock())
                 await self.writer.carry_out(body, plan_of_it, lambda: self._rests(key))
             return
-        await self.event_reader.read(key, run.metadata.uid)
+        self.explain((key, snapshot.uid))
         now = self.clock()
         decided = plan(run, self.cache.view(run.metadata.uid), now, self.settings)
         if decided.requeue_at is not None:

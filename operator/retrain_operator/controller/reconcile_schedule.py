@@ -21,7 +21,7 @@ from retrain_operator.decide.schedule.conditions import unreadable
 from retrain_operator.decide.schedule.plan import plan
 from retrain_operator.kube.apply import Writer, status_change
 from retrain_operator.kube.clock import Clock
-from retrain_operator.kube.diagnostics import EventReader
+from retrain_operator.kube.diagnostics import Waiting
 from retrain_operator.kube.events import event_body
 from retrain_operator.state.cache import AnyKey, Cache
 from retrain_operator.state.effects import Basis, Plan, SchedulePlan
@@ -43,7 +43,7 @@ class ScheduleReconciler:
 
     cache: Cache
     writer: Writer
-    event_reader: EventReader
+    explain: Callable[[Waiting], None]
     post: Callable[[dict[str, Any]], None]
     requeue_after: Callable[[AnyKey, float], None]
     metrics: ScheduleMetrics
@@ -64,7 +64,7 @@ class ScheduleReconciler:
             return
         for name in _unseen(schedule, self.cache):
             await self.writer.look_up(key.namespace, name)
-        await self.event_reader.read(key, schedule.metadata.uid)
+        self.explain((key, snapshot.uid))
         now = self.clock()
         decided = plan(schedule, self.cache.schedule_view(key, _named(schedule)), now, self.settings)
         if decided.requeue_at is not None:

@@ -13,6 +13,7 @@ from support.replica import KEY
 from retrain_operator.controller.controller import Controller
 from retrain_operator.controller.metrics import Metrics
 from retrain_operator.controller.settings import read
+from retrain_operator.kube.diagnostics import Waiting
 from retrain_operator.kube.resync import prime
 
 
@@ -58,3 +59,32 @@ def test_the_event_of_one_bug_has_one_name_however_often_it_is_met(monkeypatch: 
     asyncio.run(reconciled(controller, times=3))
     names = {controller.poster.waiting.get_nowait()["metadata"]["name"] for _ in range(3)}
     assert len(names) == 1
+
+
+def test_where_events_cannot_be_read_for_a_bug_the_next_are(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    controller, asked, changed = failing(monkeypatch), list[str](), list[object]()
+
+    async def read(waiting: Waiting) -> bool:
+        asked.append(waiting[1])
+        if len(asked) == 1:
+            raise ZeroDivisionError("words of a library")
+        return True
+
+    async def both() -> None:
+        task = asyncio.create_task(controller._explain())
+        for uid in ("first", "second"):
+            controller.unexplained.add((KEY, uid))
+        async with asyncio.timeout(10):
+            while not changed:
+                await asyncio.sleep(0)
+        task.cancel()
+
+    monkeypatch.setattr(controller.events, "read", read)
+    monkeypatch.setattr(controller, "_changed", changed.append)
+    asyncio.run(both())
+    assert (asked, changed, controller.unexplained.active) == (["first", "second"], [KEY], 0)
+    [record] = caplog.records
+    assert record.getMessage().startswith("Reading events failed in a way that has no name yet")
+    assert "words of a library" not in record.getMessage()

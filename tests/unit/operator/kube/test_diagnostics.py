@@ -55,12 +55,12 @@ def test_asking_why_many_wait_takes_a_small_share_of_the_api_server_s_time(
 ) -> None:
     events = SlowEvents(seconds, fails)
     monkeypatch.setattr(diagnostics, "time", SimpleNamespace(monotonic=lambda: events.clock))
-    reader = EventReader(events, waiting_jobs(), lambda key, seconds: None)  # type: ignore[arg-type]
+    reader = EventReader(events, waiting_jobs(), lambda waiting, seconds: None)  # type: ignore[arg-type]
 
     async def for_a_minute() -> None:
         end, number = events.clock + 60, 0
         while events.clock < end:
-            await reader.read(("team", f"run-{number % RUNS}"), f"run-{number % RUNS}")
+            await reader.read((("team", f"run-{number % RUNS}"), f"run-{number % RUNS}"))
             number, events.clock = number + 1, events.clock + 0.01
 
     asyncio.run(for_a_minute())
