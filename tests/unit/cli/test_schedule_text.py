@@ -138,7 +138,7 @@ def test_plain_lines_say_a_state_once_and_each_next_slot_once() -> None:
 
 def test_the_live_view_has_what_is_at_work_above_the_last_results() -> None:
     live = ScheduleLive("weekly", SchedulePlain(io.StringIO()), cast(Any, None), status(state="Proving"))
-    live.drawn = live.began + 65
+    live.began, live.drawn = 0.0, 65.0
     shown = live.run(run("weekly-202612050300", "Training"))
     shown.status(run("x", "Training", message="0 of 1 symbol trained; more").status)
     assert live.lines(NOW)[:4] == [
