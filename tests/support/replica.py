@@ -56,7 +56,7 @@ class Replica:
         self.reconciler = Reconciler(
             self.cache,
             Writer(api, self.cache, lambda: True),  # type: ignore[arg-type]
-            lambda waiting: None,
+            lambda owner: None,
             lambda body: self.posted.append((body["reason"], body["message"])),
             lambda key, seconds: self.asked_again.append(seconds),
             self.metrics,

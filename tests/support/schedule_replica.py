@@ -51,7 +51,7 @@ class Replica:
         self.reconciler = ScheduleReconciler(
             self.cache,
             Writer(self.api, self.cache, lambda: True, lambda key: None, lambda: self.now),  # type: ignore[arg-type]
-            lambda waiting: None,
+            lambda owner: None,
             self.posted.append,
             self._requeued,
             self,

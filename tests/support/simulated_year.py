@@ -172,7 +172,7 @@ class SimulatedYear:
         self.reconciler = ScheduleReconciler(
             self.cache,
             Writer(self.api, self.cache, lambda: True, self.dirty.add, self._clock),  # type: ignore[arg-type]
-            lambda waiting: None,
+            lambda owner: None,
             lambda body: self.events.append(body["reason"]),
             self._requeue,  # type: ignore[arg-type]
             NoMetrics(),

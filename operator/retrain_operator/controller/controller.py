@@ -20,7 +20,7 @@ from retrain_api.unforeseen import unforeseen
 from retrain_operator.kube.api import Api, ApiError, Unreachable
 from retrain_operator.kube.apply import NotLeading, Superseded, Writer
 from retrain_operator.kube.clock import Clock, now_utc
-from retrain_operator.kube.diagnostics import EventReader, LogReader, Waiting
+from retrain_operator.kube.diagnostics import EventReader, LogReader, Owner
 from retrain_operator.kube.events import Poster, event_body
 from retrain_operator.kube.refusals import Refused
 from retrain_operator.kube.resync import prime, resync
@@ -70,7 +70,7 @@ class Controller:
     cache: Cache = field(default_factory=Cache)
     clock: Clock = now_utc
     queue: Queue[AnyKey] = field(default_factory=Queue)
-    unexplained: Queue[Waiting] = field(default_factory=Queue)
+    unexplained: Queue[Owner] = field(default_factory=Queue)
     primed: bool = False
     works: bool = False
     troubles: list[str] = field(default_factory=list)
@@ -283,16 +283,16 @@ class Controller:
 
     async def _explain(self) -> None:
         while True:
-            waiting = await self.unexplained.get()
+            owner = await self.unexplained.get()
             try:
-                if await self.events.read(waiting):
-                    self._changed(waiting[0])
+                if await self.events.read(owner):
+                    self._changed(owner[0])
             except Exception as problem:
                 # Nothing is decided from events: everything else goes on without them.
                 self.metrics.failed("Software")
                 log.error("%s", unforeseen("Reading events", problem), exc_info=log.isEnabledFor(logging.DEBUG))
             finally:
-                self.unexplained.done(waiting)
+                self.unexplained.done(owner)
 
     async def _reconcile(self, key: AnyKey) -> None:
         name = _fields(key)

@@ -22,7 +22,7 @@ from retrain_operator.decide.job_reasons import held_up
 from retrain_operator.decide.run.plan import plan
 from retrain_operator.kube.apply import Writer
 from retrain_operator.kube.clock import Clock, now_utc
-from retrain_operator.kube.diagnostics import Waiting
+from retrain_operator.kube.diagnostics import Owner
 from retrain_operator.kube.events import event_body
 from retrain_operator.state.cache import Cache, Key
 from retrain_operator.state.effects import Basis, Plan, RunPlan
@@ -51,7 +51,7 @@ class StatusMetrics(Protocol):
 class Reconciler:
     """Reconciles runs. Its only memory is the cache, and when it last wrote each status.
 
-    `explain` is told of every run that may be waiting for what only events tell.
+    `explain` is told of every run whose Jobs may wait for what only events tell.
 
     `minor_every`: seconds between two status writes that report only small steps of a symbol. The time is stretched
     while many runs wait (`crowd` is how many of them wait in the queue for each worker), and where no column shows them.
@@ -59,7 +59,7 @@ class Reconciler:
 
     cache: Cache
     writer: Writer
-    explain: Callable[[Waiting], None]
+    explain: Callable[[Owner], None]
     post: Callable[[dict[str, Any]], None]
     requeue_after: Callable[[Key, float], None]
     metrics: StatusMetrics

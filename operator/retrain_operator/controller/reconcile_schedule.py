@@ -21,7 +21,7 @@ from retrain_operator.decide.schedule.conditions import unreadable
 from retrain_operator.decide.schedule.plan import plan
 from retrain_operator.kube.apply import Writer, status_change
 from retrain_operator.kube.clock import Clock
-from retrain_operator.kube.diagnostics import Waiting
+from retrain_operator.kube.diagnostics import Owner
 from retrain_operator.kube.events import event_body
 from retrain_operator.state.cache import AnyKey, Cache
 from retrain_operator.state.effects import Basis, Plan, SchedulePlan
@@ -43,7 +43,7 @@ class ScheduleReconciler:
 
     cache: Cache
     writer: Writer
-    explain: Callable[[Waiting], None]
+    explain: Callable[[Owner], None]
     post: Callable[[dict[str, Any]], None]
     requeue_after: Callable[[AnyKey, float], None]
     metrics: ScheduleMetrics

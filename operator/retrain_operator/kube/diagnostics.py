@@ -28,8 +28,8 @@ from .events import read_note
 
 log = logging.getLogger(__name__)
 
-Waiting: TypeAlias = tuple[AnyKey, str]
-"""A run or schedule that may be waiting, and its UID."""
+Owner: TypeAlias = tuple[AnyKey, str]
+"""A run or schedule, and its UID, which owns the Jobs that may be waiting."""
 
 _FIRST_INTERVAL, _LONGEST_INTERVAL = 15.0, 600.0
 """Seconds until the same object's events are read again, doubled each time up to the second number: what waits for hours
@@ -63,21 +63,21 @@ class EventReader:
 
     api: Api
     cache: Cache
-    again: Callable[[Waiting, float], None]
+    again: Callable[[Owner, float], None]
     asked: dict[str, tuple[int, float]] = field(default_factory=dict)
     """For each object: how often its events were read, and when they may be read again."""
     free_at: float = 0.0
     """When the budget allows the next look-up."""
 
-    async def read(self, waiting: Waiting) -> bool:
+    async def read(self, owner: Owner) -> bool:
         """Read the events that are due for a run or schedule; whether anything new was learnt. `again` is called for the rest."""
-        learnt, (_, uid) = False, waiting
+        learnt, (_, uid) = False, owner
         for found in unexplained(self.cache.jobs_of(uid), self.cache.pods_of):
             wait = self._wait(found)
             if wait <= 0 and self._within_budget():
                 learnt |= await self._read(found)
                 wait = self._wait(found)
-            self.again(waiting, wait if wait > 0 else _OVER_BUDGET)
+            self.again(owner, wait if wait > 0 else _OVER_BUDGET)
         return learnt
 
     def _within_budget(self) -> bool:

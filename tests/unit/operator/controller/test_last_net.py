@@ -13,7 +13,7 @@ from support.replica import KEY
 from retrain_operator.controller.controller import Controller
 from retrain_operator.controller.metrics import Metrics
 from retrain_operator.controller.settings import read
-from retrain_operator.kube.diagnostics import Waiting
+from retrain_operator.kube.diagnostics import Owner
 from retrain_operator.kube.resync import prime
 
 
@@ -66,8 +66,8 @@ def test_where_events_cannot_be_read_for_a_bug_the_next_are(
 ) -> None:
     controller, asked, changed = failing(monkeypatch), list[str](), list[object]()
 
-    async def read(waiting: Waiting) -> bool:
-        asked.append(waiting[1])
+    async def read(owner: Owner) -> bool:
+        asked.append(owner[1])
         if len(asked) == 1:
             raise ZeroDivisionError("words of a library")
         return True

@@ -55,7 +55,7 @@ def test_asking_why_many_wait_takes_a_small_share_of_the_api_server_s_time(
 ) -> None:
     events = SlowEvents(seconds, fails)
     monkeypatch.setattr(diagnostics, "time", SimpleNamespace(monotonic=lambda: events.clock))
-    reader = EventReader(events, waiting_jobs(), lambda waiting, seconds: None)  # type: ignore[arg-type]
+    reader = EventReader(events, waiting_jobs(), lambda owner, seconds: None)  # type: ignore[arg-type]
 
     async def for_a_minute() -> None:
         end, number = events.clock + 60, 0
