@@ -237,8 +237,7 @@ class Controller:
             return False
         except Exception as problem:
             # Watches and reconciles go on without it; /readyz says so once it has failed for too long.
-            self.metrics.failed("Software")
-            log.error("%s", unforeseen("The resync", problem), exc_info=log.isEnabledFor(logging.DEBUG))
+            self._met_a_bug("The resync", problem)
             return False
         self.resynced_at = time.monotonic()
         for key in found:
@@ -289,8 +288,7 @@ class Controller:
                     self._changed(owner[0])
             except Exception as problem:
                 # Nothing is decided from events: everything else goes on without them.
-                self.metrics.failed("Software")
-                log.error("%s", unforeseen("Reading events", problem), exc_info=log.isEnabledFor(logging.DEBUG))
+                self._met_a_bug("Reading events", problem)
             finally:
                 self.unexplained.done(owner)
 
@@ -331,6 +329,11 @@ class Controller:
         snapshot = self.cache.schedules.known.get(key) if isinstance(key, ScheduleKey) else self.cache.runs.get(key)
         if snapshot is not None:
             self.poster.post(event_body(snapshot.body, event, self.settings.identity, self.clock()))
+
+    def _met_a_bug(self, doing: str, problem: Exception) -> None:
+        """Count and log it, where everything else goes on without what was being done."""
+        self.metrics.failed("Software")
+        log.error("%s", unforeseen(doing, problem), exc_info=log.isEnabledFor(logging.DEBUG))
 
     def _failed(self, key: AnyKey, kind: str, at_least: float = 0.0) -> float:
         self.metrics.failed(kind)
