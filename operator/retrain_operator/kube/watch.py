@@ -137,8 +137,13 @@ class Watches:
         return changed
 
     def _handle_all(self) -> None:
-        while self.told:
-            self.handle(self.told.popleft())
+        try:
+            while self.told:
+                self.handle(self.told.popleft())
+        finally:
+            # Only the first of what waits wakes this thread: what a bug leaves waiting would hold up all that is told later.
+            if self.told:
+                asyncio.get_running_loop().call_soon(self._handle_all)
 
 
 def _login(**kwargs: Any) -> Any:
